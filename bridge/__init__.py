@@ -1,0 +1,1 @@
+"""Gets clips in and out of a DAW and of MIDI files. Nothing here imports torch or numpy at import time."""
