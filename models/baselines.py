@@ -1,0 +1,279 @@
+"""What every model is measured against: edits, cross-fades, morphs and a Markov chain. Clips in, clips out; no networks.
+
+Where a function takes `voice` (as `distance` does), a clip with one is drums; without one it is notes, and where the clips
+given are single lines, so is what comes back.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right, insort
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.clip import Clip, Note, note_order
+from models.distance import NEAR_ONSET, VoiceOf, distance, lane_of
+from models.grid import STEPS_PER_BEAT
+
+STEP = 1 / STEPS_PER_BEAT  # beats
+
+
+def random_edits(
+    clip: Clip, amount: float, *, rng: np.random.Generator, voice: VoiceOf | None = None, vocabulary: Sequence[int] = ()
+) -> Clip:
+    """Drop, add and move random notes until the distance to the clip is `amount`, to 1/(2n); an empty clip stays empty.
+
+    New pitches come from the vocabulary, by default the clip's own pitches.
+    """
+    _check_share("amount", amount)
+    single = voice is None and is_single_line(clip)
+    pitches = sorted(set(vocabulary) or {note.pitch for note in clip.notes})
+    edited, gap = clip, amount
+    for _ in range(100 * len(clip.notes)):
+        if gap <= 1 / (2 * max(len(clip.notes), len(edited.notes))):
+            break
+        rest, new = _edit(edited, clip, pitches, rng, voice is not None)
+        attempt = clip.with_notes(_settle(rest, new, single))
+        off = abs(amount - distance(clip, attempt, voice=voice))
+        if off < gap:
+            edited, gap = attempt, off
+    return edited if edited is clip else edited.in_order()
+
+
+def crossfade(a: Clip, b: Clip, at: float, *, rng: np.random.Generator, voice: VoiceOf | None = None) -> Clip:
+    """Mix a share 1 - at of the notes of a with a share at of those of b, chosen by chance; 0 and 1 are the clips given.
+
+    With the same generator state, notes only leave and only come as `at` grows.
+    """
+    _check_share("at", at)
+    if at in (0, 1):
+        return b if at else a
+    frame, from_a, from_b = _side_by_side(a, b)
+    leaving, coming = rng.permutation(len(from_a)), rng.permutation(len(from_b))
+    stay = [from_a[i] for i in leaving[round(at * len(from_a)) :]]
+    come = [from_b[i] for i in coming[: round(at * len(from_b))]]
+    single = voice is None and is_single_line(a) and is_single_line(b)
+    return frame.with_notes(_settle(stay, come, single)).in_order()
+
+
+def morph(a: Clip, b: Clip, at: float, *, voice: VoiceOf | None = None) -> Clip:
+    """Lead each note of a to the note of b assigned to it; the others go and come one by one. 0 and 1 are the clips given.
+
+    Time moves in sixteenths with the feel gliding between, pitch along the pitch classes of both clips, pads not at all.
+    Every pair has its own moment to step, so that clips change note by note and not all at once.
+    """
+    _check_share("at", at)
+    if at in (0, 1):
+        return b if at else a
+    frame, from_a, from_b = _side_by_side(a, b)
+    pairs = _assign(from_a, from_b, voice)
+    scale = {note.pitch % 12 for note in from_a + from_b}
+    melodic = [p for p in range(128) if p % 12 in scale]
+    notes = []
+    for (i, j), moment in zip(pairs, _moments(len(pairs)), strict=True):
+        x, y = from_a[i], from_b[j]
+        notes.append(_between(x, y, at, moment, melodic if voice is None else [x.pitch, y.pitch]))
+    paired_a, paired_b = {i for i, _ in pairs}, {j for _, j in pairs}
+    alone = [(note, False) for i, note in enumerate(from_a) if i not in paired_a]
+    alone += [(note, True) for j, note in enumerate(from_b) if j not in paired_b]
+    alone.sort(key=lambda entry: note_order(entry[0]))
+    notes += [n for (n, comes), moment in zip(alone, _moments(len(alone)), strict=True) if comes == (at > moment)]
+    single = voice is None and is_single_line(a) and is_single_line(b)
+    return frame.with_notes(_settle([], notes, single)).in_order()
+
+
+@dataclass(frozen=True)
+class Markov:
+    """A Markov chain over grid tokens that knows where in the bar it is.
+
+    A token is drawn from those that followed the same last `order` tokens at the same step of the bar; where that was never
+    seen, from those that followed the last `order` - 1, and so on.
+    """
+
+    tables: tuple[
+        NDArray[np.int64], ...
+    ]  # for 0..order tokens of context: every (step, context, token) seen, as sorted numbers
+    base: int
+    bar: int
+    steps: int
+
+    @staticmethod
+    def fit(tokens: NDArray[np.int64], *, order: int = 2, bar: int = 16) -> Markov:
+        """Learn from token windows [N, T]; `bar` is in steps."""
+        if tokens.ndim != 2 or not tokens.size or tokens.min() < 0:
+            raise ValueError(f"tokens must be windows [N, T] of numbers from 0 up, not an array of shape {tokens.shape}")
+        base, steps = int(tokens.max()) + 2, tokens.shape[1]
+        if bar * base ** (order + 1) >= 2**63:
+            raise ValueError(f"order {order} with {base - 1} tokens does not fit 64 bits; choose a lower order")
+        padded = np.pad(tokens.astype(np.int64) + 1, ((0, 0), (order, 0)))  # 0 is the time before the first step
+        place = np.broadcast_to(np.arange(steps) % bar, tokens.shape)
+        tables = [np.sort(_code(place, padded[:, order - k :], k + 1, base), axis=None) for k in range(order + 1)]
+        return Markov(tuple(tables), base, bar, steps)
+
+    def sample(self, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Draw token windows [count, T]."""
+        order = len(self.tables) - 1
+        drawn = np.zeros((count, order + self.steps), np.int64)
+        for t in range(self.steps):
+            place = np.full((count, 1), t % self.bar)
+            chance = rng.random(count)
+            for k, table in enumerate(self.tables):  # the longest context that was seen has the last word
+                context = _code(place, drawn[:, order - k + t :], k, self.base)[:, 0] * self.base
+                low, high = np.searchsorted(table, [context, context + self.base])
+                chosen = low + (chance * (high - low)).astype(np.int64)
+                follower = table[np.minimum(chosen, len(table) - 1)] % self.base
+                drawn[:, order + t] = np.where(high > low, follower, drawn[:, order + t])
+        return drawn[:, order:] - 1
+
+
+def is_single_line(clip: Clip) -> bool:
+    """Whether no note sounds while another does."""
+    notes = sorted(clip.notes, key=lambda n: n.start)
+    return all(note.end <= later.start + 1e-6 for note, later in zip(notes, notes[1:], strict=False))
+
+
+def _check_share(name: str, share: float) -> None:
+    if not 0 <= share <= 1:
+        raise ValueError(f"{name} {share} is not in 0..1")
+
+
+def _changed(note: Note, *, pitch: int, start: float, duration: float, velocity: float) -> Note:
+    """The note with other values; the very note where they are its own."""
+    new = replace(note, pitch=pitch, start=start, duration=duration, velocity=velocity, from_clip=-1, from_note=-1)
+    return note if new == note else new
+
+
+def _edit(
+    edited: Clip, source: Clip, pitches: Sequence[int], rng: np.random.Generator, is_drums: bool
+) -> tuple[list[Note], list[Note]]:
+    """Try one edit: the notes left alone, and the new one if any."""
+    rest = list(edited.notes)
+    choice = rng.integers(3) if rest else 1
+    if choice == 1:
+        return rest, [_random_note(source, pitches, rng)]
+    note = rest.pop(rng.integers(len(rest)))
+    if choice == 2:
+        return rest, [_moved(note, source, pitches, rng, is_drums)]
+    return rest, []
+
+
+def _random_note(source: Clip, pitches: Sequence[int], rng: np.random.Generator) -> Note:
+    """A note on a random sixteenth, with the length, force and feel of a random note of the clip."""
+    like = source.notes[rng.integers(len(source.notes))]
+    late = like.start - source.start - STEP * _step(like.start - source.start)
+    start = max(source.start, source.start + STEP * rng.integers(max(1, math.ceil(source.beats / STEP))) + late)
+    pitch = pitches[rng.integers(len(pitches))]
+    return replace(like, pitch=int(pitch), start=float(start), from_clip=-1, from_note=-1)
+
+
+def _moved(note: Note, source: Clip, pitches: Sequence[int], rng: np.random.Generator, is_drums: bool) -> Note:
+    """The note up to three sixteenths away, or on another pad, or on another pitch within a fourth."""
+    start, pitch = note.start, note.pitch
+    if rng.random() < 0.5:
+        start += STEP * float(rng.choice([-3, -2, -1, 1, 2, 3]))
+        start = start if source.start <= start < source.end else note.start
+    else:
+        others = [p for p in pitches if p != pitch and (is_drums or abs(p - pitch) <= 5)]
+        pitch = others[rng.integers(len(others))] if others else pitch
+    return _changed(note, pitch=pitch, start=start, duration=note.duration, velocity=note.velocity)
+
+
+def _side_by_side(a: Clip, b: Clip) -> tuple[Clip, list[Note], list[Note]]:
+    """The frame of what lies between two clips, the longer with a's meter and place, and the notes of both in it."""
+    frame = a if a.beats >= b.beats else replace(a, beats=b.beats, loop=None, markers=None)
+    return frame, sorted(_repeated(a, frame), key=note_order), sorted(_repeated(b, frame), key=note_order)
+
+
+def _repeated(clip: Clip, frame: Clip) -> list[Note]:
+    """The notes of a clip at the place of the frame, from the beginning again until the frame is full."""
+    notes = []
+    for k in range(math.ceil(frame.beats / clip.beats - 1e-9)):
+        shift = frame.start - clip.start + k * clip.beats
+        for n in clip.notes:
+            if k == 0 or n.start + shift < frame.end:
+                notes.append(_changed(n, pitch=n.pitch, start=n.start + shift, duration=n.duration, velocity=n.velocity))
+    return notes
+
+
+def _settle(notes: Sequence[Note], new: Sequence[Note], single: bool) -> list[Note]:
+    """Let new notes in where none is struck within half a step, and end each note where a new one of its lane begins.
+
+    A lane is a pitch, or the whole clip where it is a single line.
+    """
+    lanes: dict[int, list[float]] = defaultdict(list)
+    fresh: dict[int, list[float]] = defaultdict(list)
+    for note in notes:
+        insort(lanes[0 if single else note.pitch], note.start)
+    welcome = []
+    for note in new:
+        lane = 0 if single else note.pitch
+        if bisect_right(lanes[lane], note.start - STEP / 2) == bisect_left(lanes[lane], note.start + STEP / 2):
+            insort(lanes[lane], note.start)
+            insort(fresh[lane], note.start)
+            welcome.append(note)
+    settled = [_cut(note, fresh[0 if single else note.pitch]) for note in notes]
+    return settled + [_cut(note, lanes[0 if single else note.pitch]) for note in welcome]
+
+
+def _cut(note: Note, starts: Sequence[float]) -> Note:
+    after = bisect_right(starts, note.start)
+    if after == len(starts) or note.end <= starts[after] + 1e-6:
+        return note
+    return replace(note, duration=starts[after] - note.start, from_clip=-1, from_note=-1)
+
+
+def _assign(from_a: Sequence[Note], from_b: Sequence[Note], voice: VoiceOf | None) -> list[tuple[int, int]]:
+    """Pair notes by the shortest way in all; none goes as far as a beat or an octave, nor to another drum voice."""
+    from scipy.optimize import linear_sum_assignment  # slow to import, and only the morph needs it
+
+    start_a, start_b = (np.array([n.start for n in notes], dtype=np.float64) for notes in (from_a, from_b))
+    cost = np.abs(start_a[:, None] - start_b)
+    if voice is None:
+        pitch_a, pitch_b = (np.array([n.pitch for n in notes], dtype=np.float64) for notes in (from_a, from_b))
+        cost += np.abs(pitch_a[:, None] - pitch_b) / 12
+    else:
+        lane_a, lane_b = (np.array([lane_of(n.pitch, voice) for n in notes]) for notes in (from_a, from_b))
+        cost[lane_a[:, None] != lane_b] = NEAR_ONSET
+    # Whoever is too far is as good as alone, however far.
+    rows, columns = linear_sum_assignment(np.minimum(cost, NEAR_ONSET))
+    return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if cost[i, j] < NEAR_ONSET]
+
+
+def _moments(count: int) -> list[float]:
+    """Moments between 0 and 1, equally far apart; those of neighbours are far from each other (the golden ratio)."""
+    ranks = np.argsort(np.argsort(np.arange(count) * (math.sqrt(5) - 1) / 2 % 1))
+    return [float(m) for m in (ranks + 0.5) / max(count, 1)]
+
+
+def _between(x: Note, y: Note, at: float, moment: float, pitches: Sequence[int]) -> Note:
+    """The note on the way from x to y: whole sixteenths and pitches, in steps that come later for a smaller moment."""
+    way = y.start - x.start
+    steps = round(way / STEP)
+    pitch = x.pitch + math.floor((y.pitch - x.pitch) * at + moment)
+    near = x if at <= 1 - moment else y
+    note = replace(
+        near,
+        pitch=min(pitches, key=lambda p: abs(p - pitch)),
+        start=x.start + STEP * math.floor(steps * at + moment) + at * (way - STEP * steps),
+        duration=x.duration + at * (y.duration - x.duration),
+        velocity=x.velocity + at * (y.velocity - x.velocity),
+        from_clip=-1,
+        from_note=-1,
+    )
+    return near if note == near else note
+
+
+def _step(beats: float) -> int:
+    return math.floor(beats / STEP + 0.5)
+
+
+def _code(place: NDArray[np.int64], tokens: NDArray[np.int64], length: int, base: int) -> NDArray[np.int64]:
+    """Number each stretch of `length` tokens [N, T + length - 1 or more] together with its place [N, T] in the bar."""
+    code = place.astype(np.int64)
+    for k in range(length):
+        code = code * base + tokens[:, k : k + place.shape[1]]
+    return code

@@ -1,0 +1,305 @@
+"""The network of both families: a spherical VAE whose latent has a dial for its precision. Tensors only; no clips, no files.
+
+An encoder puts two bars on a sphere of radius sqrt(Z) in R^Z. A decoder gets that point mixed with Gaussian noise,
+`z = sqrt(1 - s^2) mu + s e`, and is told the noise level s; it is trained for all levels at once. At small s it is the
+decoder of a VAE with a rich code (-Z log s nats), at s = 1 the latent holds nothing and it is a generative model of music,
+and in between it draws from what a blurred memory leaves open. So one set of weights reconstructs, varies, blends and
+samples, and the prior N(0, I) at s = 1 is met exactly. Related: Bae et al., "Multi-Rate VAE" (arXiv 2212.03905), who
+condition a VAE on its rate; Davidson et al., "Hyperspherical VAEs" (arXiv 1804.00891).
+
+A trunk reads the latent (and any steps already known) for all beats at once; a small recurrent head then writes step by
+step, seeing what it wrote one step, one beat, half a bar and one bar ago (the lookback of Magenta's Lookback RNN).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+LAGS = (1, 4, 8, 16)  # in steps: how far back the head looks
+UNKNOWN = -1  # a step that the decoder is not told
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The sizes of a network."""
+
+    tokens: int
+    voices: int
+    steps: int = 32
+    beat: int = 4
+    latent: int = 128
+    width: int = 192
+    heads: int = 6
+    encoder_layers: int = 3
+    trunk_layers: int = 3
+    embedding: int = 48
+    hidden: int = 256
+    bins: int = 24
+    dropout: float = 0.1
+    least_noise: float = 0.05
+
+
+@dataclass(frozen=True)
+class Symbols:
+    """What the tokens of a family are made of.
+
+    `onsets` [K, V]: the voices a token strikes. `features` [K, F]: what tokens have in common. `facets` [F]: the facet
+    each feature belongs to; a facet is what can be known of a step on its own (one drum voice; the rhythm; the pitch).
+    `illegal`: (after, token), a token that never follows another, nor starts a window after silence.
+    """
+
+    onsets: Tensor
+    features: Tensor
+    facets: Tensor
+    illegal: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Feel:
+    """Velocities 0..1 and offsets in steps, -0.5..0.5, each [B, T, V]."""
+
+    velocities: Tensor
+    offsets: Tensor
+
+
+@dataclass(frozen=True)
+class Known:
+    """Steps the decoder is told: tokens [B, T], of which the facets [B, T, M] that are 1 count."""
+
+    tokens: Tensor
+    facets: Tensor
+
+
+@dataclass(frozen=True)
+class Dice:
+    """The uniform numbers a decode turns into choices: tokens [B, T] and feel [B, T, V, 2]. The same dice, the same music."""
+
+    tokens: Tensor
+    feel: Tensor
+
+
+class Network(nn.Module):
+    """Encoder, trunk and head over tokens [B, T] with velocities and offsets [B, T, V]."""
+
+    onsets: Tensor
+    features: Tensor
+    facets: Tensor
+
+    def __init__(self, shape: Shape, symbols: Symbols) -> None:
+        super().__init__()
+        self.shape = shape
+        self.illegal = symbols.illegal
+        self.register_buffer("onsets", symbols.onsets.float(), persistent=False)
+        self.register_buffer("features", symbols.features.float(), persistent=False)
+        self.register_buffer("facets", symbols.facets, persistent=False)
+        features = symbols.features
+        facets = int(symbols.facets.max()) + 1
+        kinds, width, emb, hidden = shape.tokens, shape.width, shape.embedding, shape.hidden
+        beats = shape.steps // shape.beat
+        self.token = nn.Embedding(kinds + 1, emb)  # the last row means: not known
+        self.token_features = nn.Linear(features.shape[1], emb, bias=False)
+        feel = 2 * shape.voices
+        self.read = nn.Linear(shape.beat * (emb + feel), width)
+        self.read_place = nn.Parameter(torch.randn(beats, width) * 0.02)
+        self.encoder = _transformer(shape, shape.encoder_layers)
+        self.to_latent = nn.Linear(width, shape.latent // beats)
+        self.from_latent = nn.Linear(shape.latent, beats * 32)
+        self.from_beat = nn.Linear(32 + shape.latent // beats, width)
+        self.known = nn.Linear(shape.beat * (features.shape[1] + facets), width)
+        self.level = nn.Sequential(nn.Linear(4, 64), nn.SiLU(), nn.Linear(64, width))
+        self.place = nn.Parameter(torch.randn(beats, width) * 0.02)
+        self.trunk = _transformer(shape, shape.trunk_layers)
+        self.to_steps = nn.Linear(width, shape.beat * 96)
+        self.context = nn.Linear(96, 3 * hidden)
+        self.lag = nn.Linear(len(LAGS) * emb, 3 * hidden, bias=False)
+        self.past_feel = nn.Linear(feel, 3 * hidden, bias=False)
+        self.recur = nn.Linear(hidden, 3 * hidden)
+        self.mix = nn.Linear(hidden + 96, hidden)
+        self.predict = nn.Linear(hidden, kinds)
+        self.predict_features = nn.Linear(hidden, features.shape[1])
+        self.feel = nn.Sequential(
+            nn.Linear(hidden + shape.voices, 128), nn.SiLU(), nn.Linear(128, shape.voices * 2 * shape.bins)
+        )
+        nn.init.normal_(self.token.weight, std=0.3)
+        nn.init.zeros_(self.predict.weight)
+
+    # --- the latent -------------------------------------------------------------------------------------------------
+
+    def encode(self, tokens: Tensor, feel: Feel) -> Tensor:
+        """Place windows on the sphere: tokens [B, T] -> [B, Z] of norm sqrt(Z)."""
+        x = torch.cat([self.embed(tokens), feel.velocities, feel.offsets * 2], -1)
+        x = self.read(x.flatten(1).unflatten(1, (self.shape.steps // self.shape.beat, -1)))
+        z = self.to_latent(self.encoder(x + self.read_place)).flatten(1)
+        return project(z)
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """Look tokens up, UNKNOWN included: [...] -> [..., E]."""
+        return self.token_table()[tokens % (self.shape.tokens + 1)]
+
+    def token_table(self) -> Tensor:
+        """All token embeddings: a part by what tokens have in common and a part of their own, [K + 1, E]."""
+        shared = F.pad(self.token_features(self.features), (0, 0, 0, 1))
+        return self.token.weight + shared
+
+    # --- trunk and head ---------------------------------------------------------------------------------------------
+
+    def contexts(self, z: Tensor, level: Tensor, known: Known | None = None) -> Tensor:
+        """Read latents [B, Z] at noise levels [B], and what is known, into a context for each step [B, T, C]."""
+        beats = self.shape.steps // self.shape.beat
+        whole = self.from_latent(z).unflatten(1, (beats, -1))
+        x = self.from_beat(torch.cat([whole, z.unflatten(1, (beats, -1))], -1))
+        if known is not None:
+            told = torch.cat([self.features[known.tokens] * known.facets[..., self.facets], known.facets], -1)
+            x = x + self.known(told.flatten(1).unflatten(1, (beats, -1)))
+        else:
+            x = x + self.known.bias
+        signal = torch.sqrt(1 - level**2)
+        precision = self.level(torch.stack([level, signal, torch.log(level), level**2], -1))
+        x = self.trunk(x + precision[:, None] + self.place)
+        return self.to_steps(x).unflatten(2, (self.shape.beat, 96)).flatten(1, 2)
+
+    def teach(self, contexts: Tensor, tokens: Tensor, feel: Feel, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """Run the head over given music: logits [B, T, K] and feel logits [B, T, V, 2, bins]. `seen` is what it may look back on."""
+        past = [F.pad(seen, (lag, 0), value=UNKNOWN)[:, : seen.shape[1]] for lag in LAGS]
+        gates = self.context(contexts) + self.lag(self.embed(torch.stack(past, -1)).flatten(2))
+        felt = torch.cat([feel.velocities, feel.offsets * 2], -1)
+        gates = gates + self.past_feel(F.pad(felt, (0, 0, 1, 0))[:, :-1])
+        hidden = self._run_gru(gates)
+        out = self.mix_in(hidden, contexts)
+        bits = self.onsets[tokens]
+        return self.logits(out), self.feel_logits(out, bits)
+
+    @torch.no_grad()
+    def generate(
+        self, contexts: Tensor, dice: Dice | None, *, temperature: float = 1.0, known: Known | None = None
+    ) -> tuple[Tensor, Feel]:
+        """Write music step by step: tokens [B, T] and their feel. Without dice: the likeliest token, the mean feel."""
+        shape, size = self.shape, self.shape.hidden
+        batch = contexts.shape[0]
+        # All that does not depend on what was written is multiplied once, outside the loop.
+        gates = self.context(contexts)
+        lag_weights = self.lag.weight.unflatten(1, (len(LAGS), -1))
+        lag_tables = [self.token_table() @ lag_weights[:, i].T for i in range(len(LAGS))]
+        mixed = F.linear(contexts, self.mix.weight[:, size:], self.mix.bias)
+        mix_hidden = self.mix.weight[:, :size].T.contiguous()
+        scorer = (self.predict.weight + self.features @ self.predict_features.weight).T.contiguous()
+        base = self.predict.bias + self.features @ self.predict_features.bias
+        barred = self._barred(known) if known is not None else None
+
+        tokens = contexts.new_full((batch, shape.steps), UNKNOWN, dtype=torch.long)
+        felt = contexts.new_zeros(batch, shape.steps, 2, shape.voices)
+        hidden = contexts.new_zeros(batch, size)
+        for t in range(shape.steps):
+            gate = gates[:, t]
+            for lag, table in zip(LAGS, lag_tables, strict=True):
+                gate = gate + (table[tokens[:, t - lag]] if t >= lag else table[UNKNOWN])
+            if t:
+                past = torch.cat([felt[:, t - 1, 0], felt[:, t - 1, 1] * 2], -1)
+                gate = gate + past @ self.past_feel.weight.T
+            hidden = self.gru(gate, hidden)
+            out = F.silu(torch.addmm(mixed[:, t], hidden, mix_hidden))
+            scores = torch.addmm(base, out, scorer)
+            if self.illegal:
+                after, token = self.illegal
+                blocked = tokens[:, t - 1] == after if t else torch.ones(batch, dtype=torch.bool, device=scores.device)
+                scores[:, token].masked_fill_(blocked, -torch.inf)
+            if barred is not None:
+                scores.masked_fill_(barred[:, t], -torch.inf)
+            tokens[:, t] = _choose(scores, dice.tokens[:, t] if dice else None, temperature)
+            bits = self.onsets[tokens[:, t]]
+            bins = self.feel_logits(out, bits).softmax(-1)
+            felt[:, t] = (_spread(bins, dice.feel[:, t] if dice else None) * bits[..., None]).transpose(1, 2)
+        return tokens, Feel(felt[:, :, 0], felt[:, :, 1])
+
+    def _barred(self, known: Known) -> Tensor:
+        """Find the tokens that contradict what is known: [B, T, K]."""
+        told = self.features[known.tokens] * known.facets[..., self.facets]
+        # |f_k - f_known| summed over known features, as two products since all features are 0 or 1.
+        weight = known.facets[..., self.facets]
+        differs = weight @ self.features.T + told.sum(-1, keepdim=True) - 2 * told @ self.features.T
+        return differs > 0.5
+
+    def mix_in(self, hidden: Tensor, contexts: Tensor) -> Tensor:
+        """Join what the head remembers with what the latent says: [..., H]."""
+        return F.silu(self.mix(torch.cat([hidden, contexts], -1)))
+
+    def logits(self, out: Tensor) -> Tensor:
+        """Score every token: [..., H] -> [..., K]."""
+        return self.predict(out) + self.predict_features(out) @ self.features.T
+
+    def feel_logits(self, out: Tensor, bits: Tensor) -> Tensor:
+        """Score the bins of velocity and offset for the voices struck: [..., V, 2, bins]."""
+        scores: Tensor = self.feel(torch.cat([out, bits], -1))
+        return scores.unflatten(-1, (self.shape.voices, 2, self.shape.bins))
+
+    def gru(self, gates: Tensor, hidden: Tensor) -> Tensor:
+        """Take one step of the recurrent head: input gates [B, 3H], state [B, H] -> state [B, H]."""
+        recurrent = self.recur(hidden)
+        size = self.shape.hidden
+        rz = torch.sigmoid(gates[:, : 2 * size] + recurrent[:, : 2 * size])
+        new = torch.tanh(gates[:, 2 * size :] + rz[:, :size] * recurrent[:, 2 * size :])
+        return torch.lerp(new, hidden, rz[:, size:])
+
+    def _run_gru(self, gates: Tensor) -> Tensor:
+        # torch's fused GRU wants to multiply its input itself; an identity would cost as much again as the real product.
+        hidden = gates.new_zeros(gates.shape[0], self.shape.hidden)
+        states = []
+        for gate in gates.unbind(1):
+            hidden = self.gru(gate, hidden)
+            states.append(hidden)
+        return torch.stack(states, 1)
+
+
+def project(z: Tensor) -> Tensor:
+    """Put points on the sphere of radius sqrt(Z)."""
+    return F.normalize(z, dim=-1) * math.sqrt(z.shape[-1])
+
+
+def blur(mu: Tensor, level: Tensor, noise: Tensor) -> Tensor:
+    """Mix a latent with noise at a level in 0..1, [B, Z], [B], [B, Z]: its power stays what it was."""
+    return torch.sqrt(1 - level**2)[:, None] * mu + level[:, None] * noise
+
+
+def _choose(scores: Tensor, dice: Tensor | None, temperature: float) -> Tensor:
+    """Turn scores [B, K] into choices [B]: by the inverse of the cumulated probabilities, so that near scores choose alike."""
+    if dice is None:
+        return scores.argmax(-1)
+    heaped = (scores / temperature).softmax(-1).cumsum(-1)
+    return torch.searchsorted(heaped, (dice * heaped[:, -1])[:, None], right=True)[:, 0].clamp_max(scores.shape[-1] - 1)
+
+
+def _spread(bins: Tensor, dice: Tensor | None) -> Tensor:
+    """Turn bins [B, V, 2, N] into a velocity in 0..1 and an offset in -0.5..0.5: drawn within a bin, or the mean."""
+    count = bins.shape[-1]
+    if dice is None:
+        place = (bins * torch.arange(0.5, count, device=bins.device)).sum(-1) / count
+    else:
+        heaped = bins.cumsum(-1)
+        goal = dice[..., None] * heaped[..., -1:]
+        index = torch.searchsorted(heaped, goal, right=True).clamp_max(count - 1)
+        inside = (heaped.gather(-1, index) - goal) / bins.gather(-1, index).clamp_min(1e-9)
+        place = ((index + 1 - inside.clamp(0, 1)) / count)[..., 0]
+    return place - place.new_tensor([0.0, 0.5])
+
+
+def bin_values(values: Tensor, *, low: float, high: float, bins: int) -> Tensor:
+    """Find the bin of each value."""
+    return ((values - low) / (high - low) * bins).long().clamp(0, bins - 1)
+
+
+def _transformer(shape: Shape, layers: int) -> nn.TransformerEncoder:
+    layer = nn.TransformerEncoderLayer(
+        shape.width,
+        shape.heads,
+        4 * shape.width,
+        dropout=shape.dropout,
+        activation="gelu",
+        batch_first=True,
+        norm_first=True,
+    )
+    return nn.TransformerEncoder(layer, layers, norm=nn.LayerNorm(shape.width), enable_nested_tensor=False)

@@ -1,0 +1,274 @@
+"""Training: a config and windows -> a model folder. Resumable to the step; no command line, no progress bars of its own."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.nn import functional as F
+
+from models.data import Windows
+from models.family import Family, find_family
+from models.grid import HOLD, MELODY
+from models.network import UNKNOWN, Feel, Known, Network, Shape, blur
+from models.torch_model import build_network
+
+
+class TrainConfig(BaseModel):
+    """What makes a model; `configs/train/<name>.yaml` is one of these, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    family: Literal["drums", "melody"] = Field(description="what the music is")
+    about: str = Field("", description="one line for `models list` and for the device")
+    licence: str = Field("Apache-2.0", description="licence of the weights; follows from the data")
+    sets: tuple[str, ...] = Field((), description="sets of the data folder to learn from; empty takes all")
+    codec_sets: tuple[str, ...] = Field((), description="sets to reconstruct only: never seen above `codec_noise`")
+    codec_noise: float = Field(0.5, gt=0, le=1, description="the most noise on latents of codec_sets")
+    network: dict[str, float | int] = Field({}, description="sizes that differ from models.network.Shape")
+    seed: int = Field(1, ge=0, description="fixes the initial weights, the batches and the noise")
+    steps: int = Field(gt=0, description="optimizer steps")
+    batch: int = Field(128, gt=0, description="windows a step")
+    learning_rate: float = Field(1e-3, gt=0, description="at its height, after the warm-up; falls as a cosine")
+    warmup: int = Field(500, ge=0, description="steps over which the learning rate rises")
+    weight_decay: float = Field(0.02, ge=0)
+    feel_weight: float = Field(0.5, ge=0, description="weight of velocity and timing beside the tokens")
+    sample_share: float = Field(0.2, ge=0, le=1, description="share of windows seen with no latent at all (noise 1)")
+    exact_share: float = Field(0.15, ge=0, le=1, description="share of windows seen with the least noise")
+    known_share: float = Field(0.3, ge=0, le=1, description="share of windows of which the decoder is told a part")
+    forget: float = Field(0.5, ge=0, le=1, description="most of its own past that the head is denied, at noise 0")
+    average: float = Field(0.9995, ge=0, lt=1, description="decay of the average of the weights that ships")
+    report_every: int = Field(500, gt=0, description="steps between validations")
+
+    @staticmethod
+    def read(path: Path) -> TrainConfig:
+        """Read a config file."""
+        return TrainConfig.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+Report = Callable[[int, dict[str, float]], None]
+
+
+class Trainer:
+    """One training run: network, optimizer, averaged weights and the step they are at."""
+
+    def __init__(self, config: TrainConfig, train: Windows, valid: Windows, device: str = "cpu") -> None:
+        """Make a fresh run; `resume` continues an earlier one."""
+        self.config, self.train, self.valid, self.device = config, train, valid, torch.device(device)
+        self.family = find_family(config.family)
+        torch.manual_seed(config.seed)
+        self.network = build_network(self.family, Shape(**_sizes(self.family, config))).to(self.device)
+        self.average = {k: v.detach().clone() for k, v in self.network.named_parameters()}
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.98)
+        )
+        self.step = 0
+
+    def run(self, folder: Path, report: Report, *, until: int | None = None, save_every_s: float = 120) -> None:
+        """Train to the config's last step (or `until`), validating and saving on the way; stopping loses two minutes at most."""
+        last = min(until or self.config.steps, self.config.steps)
+        saved = time.monotonic()
+        while self.step < last:
+            loss = self.take_step()
+            if self.step % self.config.report_every == 0 or self.step == last:
+                figures = {"loss": loss, **self.validate()}
+                report(self.step, figures)
+                with (folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+                    file.write(json.dumps({"step": self.step, **{k: round(v, 5) for k, v in figures.items()}}) + "\n")
+            else:
+                report(self.step, {})
+            if time.monotonic() - saved > save_every_s or self.step == last:
+                self.save(folder)
+                saved = time.monotonic()
+
+    def take_step(self) -> float:
+        """Take one optimizer step; what it draws depends only on seed and step, so a resumed run is the same run."""
+        config = self.config
+        chance = np.random.default_rng((config.seed, self.step))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate(self.step)
+        self.network.train()
+        torch.manual_seed(int(chance.integers(2**62)))  # dropout
+        with torch.autocast(self.device.type, torch.bfloat16):
+            loss = self.loss(chance)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+        self.step += 1
+        decay = min(config.average, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for name, value in self.network.named_parameters():
+                self.average[name].lerp_(value, 1 - decay)
+        return float(loss.detach())
+
+    def rate(self, step: int) -> float:
+        """Find the learning rate of a step."""
+        config = self.config
+        if step < config.warmup:
+            return config.learning_rate * (step + 1) / config.warmup
+        done = (step - config.warmup) / max(1, config.steps - config.warmup)
+        return config.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+
+    def loss(self, chance: np.random.Generator) -> Tensor:
+        """Draw a batch, blur its latents, and score the music under the decoder: nats a window over 32 steps."""
+        config, train = self.config, self.train
+        rows = chance.integers(len(train), size=config.batch)
+        tokens = _transposed(train.grid.tokens[rows], self.family, chance)
+        level = self._levels(chance, rows)
+        known = _draw_known(tokens, self.network, config.known_share, chance)
+        forget = config.forget * (1 - level) * chance.random(len(rows))
+        denied = chance.random(tokens.shape) < forget[:, None]
+        noise = chance.standard_normal((len(rows), self.network.shape.latent), np.float32)
+
+        music = self._tensor(tokens)
+        feel = Feel(self._tensor(train.grid.velocities[rows]), self._tensor(train.grid.offsets[rows]))
+        mu = self.network.encode(music, feel)
+        s = self._tensor(level.astype(np.float32))
+        z = blur(mu.float(), s, self._tensor(noise))
+        if known is not None:
+            known = Known(known.tokens.to(self.device), known.facets.to(self.device))
+        contexts = self.network.contexts(z, s, known)
+        seen = torch.where(self._tensor(denied), UNKNOWN, music)
+        logits, feel_logits = self.network.teach(contexts, music, feel, seen)
+        token_loss = F.cross_entropy(logits.float().flatten(0, 1), music.flatten())
+        felt = feel_loss(feel_logits.float(), feel, self.network.onsets[music], self._tensor(train.feel[rows]))
+        return token_loss + config.feel_weight * felt / self.network.shape.steps
+
+    def _levels(self, chance: np.random.Generator, rows: np.ndarray) -> np.ndarray:
+        config, least = self.config, self.network.shape.least_noise
+        kind, level = chance.random(len(rows)), chance.uniform(least, 1, len(rows))
+        level = np.where(kind < config.sample_share, 1.0, level)
+        level = np.where(kind > 1 - config.exact_share, least, level)
+        codec = np.isin(self.train.set_of[rows], [i for i, s in enumerate(self.train.sets) if s in config.codec_sets])
+        return np.where(codec & (level > config.codec_noise), chance.uniform(least, config.codec_noise, len(rows)), level)
+
+    @torch.no_grad()
+    def validate(self, limit: int = 512) -> dict[str, float]:
+        """Measure the averaged weights on held-out windows of the sets that are sampled from."""
+        network = self.averaged()
+        own = [i for i, s in enumerate(self.valid.sets) if s not in self.config.codec_sets]
+        rows = np.flatnonzero(np.isin(self.valid.set_of, own))
+        chance = np.random.default_rng(0)
+        rows = rows if len(rows) <= limit else np.sort(chance.choice(rows, limit, replace=False))
+        if not len(rows):
+            return {}
+        valid = self.valid.take(rows)
+        tokens = self._tensor(valid.grid.tokens)
+        feel = Feel(self._tensor(valid.grid.velocities), self._tensor(valid.grid.offsets))
+        mu = network.encode(tokens, feel)
+        figures: dict[str, float] = {}
+        for s in (network.shape.least_noise, 0.4, 0.7, 1.0):
+            level = torch.full((len(rows),), s, device=self.device)
+            noise = self._tensor(chance.standard_normal(mu.shape).astype(np.float32))
+            logits, felt = network.teach(network.contexts(blur(mu, level, noise), level), tokens, feel, tokens)
+            nll = F.cross_entropy(logits.flatten(0, 1), tokens.flatten()) * network.shape.steps
+            figures[f"nll_{s:g}"] = float(nll)
+            figures[f"feel_{s:g}"] = float(feel_loss(felt, feel, network.onsets[tokens], self._tensor(valid.feel)))
+        least = torch.full((len(rows),), network.shape.least_noise, device=self.device)
+        heard, _ = network.generate(network.contexts(mu, least), None)
+        figures["step_accuracy"] = float((heard == tokens).float().mean())
+        return figures
+
+    def averaged(self) -> Network:
+        """Copy the network with the averaged weights, ready to use."""
+        network = build_network(self.family, self.network.shape).to(self.device)
+        network.load_state_dict(self.average)
+        return network.eval()
+
+    def save(self, folder: Path) -> None:
+        """Write everything a resumed run needs."""
+        state: dict[str, Tensor] = {"step": torch.tensor(self.step)}
+        names = [name for name, _ in self.network.named_parameters()]
+        for name, value in self.network.named_parameters():
+            state[f"weights/{name}"] = value.detach()
+            state[f"average/{name}"] = self.average[name]
+        for index, moments in self.optimizer.state_dict()["state"].items():
+            for key, value in moments.items():
+                state[f"optimizer/{names[index]}/{key}"] = value
+        part = folder / "run.safetensors.part"
+        save_file({k: v.contiguous().cpu() for k, v in state.items()}, part)
+        part.replace(folder / "run.safetensors")
+
+    def resume(self, folder: Path) -> None:
+        """Continue from what `save` wrote."""
+        state = load_file(folder / "run.safetensors", device=str(self.device))
+        names = [name for name, _ in self.network.named_parameters()]
+        self.network.load_state_dict({n: state[f"weights/{n}"] for n in names})
+        self.average = {n: state[f"average/{n}"] for n in names}
+        fresh = self.optimizer.state_dict()
+        fresh["state"] = {
+            i: {k: state[f"optimizer/{n}/{k}"] for k in ("step", "exp_avg", "exp_avg_sq")} for i, n in enumerate(names)
+        }
+        self.optimizer.load_state_dict(fresh)
+        self.step = int(state["step"])
+
+    def _tensor(self, values: np.ndarray) -> Tensor:
+        return torch.as_tensor(np.ascontiguousarray(values)).to(self.device)
+
+
+def feel_loss(logits: Tensor, feel: Feel, struck: Tensor, counts: Tensor) -> Tensor:
+    """Score velocity and offset bins [B, T, V, 2, N] where a voice is struck: nats a window."""
+    bins = logits.shape[-1]
+    target = torch.stack([feel.velocities, feel.offsets + 0.5], -1)
+    target = (target * bins).long().clamp(0, bins - 1)
+    losses = F.cross_entropy(logits.flatten(0, -2), target.flatten(), reduction="none").view(target.shape)
+    return (losses * struck[..., None] * counts[:, None, None]).sum() / logits.shape[0]
+
+
+def _transposed(tokens: np.ndarray, family: Family, chance: np.random.Generator) -> np.ndarray:
+    if not family.transpose:
+        return tokens
+    assert family.kind is MELODY
+    pitched = tokens < HOLD
+    low = np.where(pitched, tokens, 127).min(1)
+    high = np.where(pitched, tokens, 0).max(1)
+    shift = chance.integers(-family.transpose, family.transpose + 1, len(tokens))
+    shift = np.clip(shift, -low, 127 - high)
+    return np.where(pitched, tokens + shift[:, None], tokens)
+
+
+def _draw_known(tokens: np.ndarray, network: Network, share: float, chance: np.random.Generator) -> Known | None:
+    """Draw what the decoder is told: a run of beats, some facets throughout, single steps, or all of these."""
+    if share == 0:
+        return None
+    batch, steps = tokens.shape
+    facets = int(network.facets.max()) + 1
+    beats = steps // network.shape.beat
+    told = chance.random(batch) < share
+    which = chance.integers(4, size=batch)
+    first = chance.integers(beats, size=batch)
+    length = chance.integers(1, beats, size=batch)
+    at = np.arange(steps)[None] // network.shape.beat
+    run = ((at - first[:, None]) % beats) < length[:, None]
+    lanes = chance.random((batch, facets)) < chance.uniform(0.2, 0.9, (batch, 1))
+    single = chance.random((batch, steps)) < chance.random((batch, 1))
+    known = np.zeros((batch, steps, facets), bool)
+    known |= (run & np.isin(which, (0, 3))[:, None])[..., None]
+    known |= (lanes & np.isin(which, (1, 3))[:, None])[:, None, :]
+    known |= (single & (which == 2)[:, None])[..., None]
+    known &= told[:, None, None]
+    return Known(torch.as_tensor(tokens), torch.as_tensor(known).float())
+
+
+def _sizes(family: Family, config: TrainConfig) -> dict[str, float | int]:
+    unknown = set(config.network) - set(asdict(Shape(1, 1)))
+    if unknown:
+        raise ValueError(f"network has no size {sorted(unknown)}; it has: {', '.join(asdict(Shape(1, 1)))}")
+    return {"tokens": family.kind.tokens, "voices": family.kind.voices, **config.network}
+
+
+def batches(total: int, size: int) -> Iterator[slice]:
+    """Cut `total` into slices of at most `size`."""
+    return (slice(i, min(i + size, total)) for i in range(0, total, size))
