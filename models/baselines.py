@@ -11,12 +11,13 @@ from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.clip import Clip, Note, note_order
-from models.distance import NEAR_ONSET, VoiceOf, distance, lane_of
+from models.distance import NEAR_ONSET, SAME_ONSET, VoiceOf, distance, lane_of
 from models.grid import STEPS_PER_BEAT
 
 STEP = 1 / STEPS_PER_BEAT  # beats
@@ -32,15 +33,21 @@ def random_edits(
     _check_share("amount", amount)
     single = voice is None and is_single_line(clip)
     pitches = sorted(set(vocabulary) or {note.pitch for note in clip.notes})
-    edited, gap = clip, amount
+    editor = _Editor(clip, pitches, voice is not None, rng)
+    edited, gap, tries = clip, amount, 0
     for _ in range(100 * len(clip.notes)):
-        if gap <= 1 / (2 * max(len(clip.notes), len(edited.notes))):
+        if gap <= 0.5 / max(len(clip.notes), len(edited.notes)) + 1e-9:
             break
-        rest, new = _edit(edited, clip, pitches, rng, voice is not None)
-        attempt = clip.with_notes(_settle(rest, new, single))
-        off = abs(amount - distance(clip, attempt, voice=voice))
-        if off < gap:
-            edited, gap = attempt, off
+        if not tries:
+            # An edit gets many tries: some land on other notes, and were they given up at once the clip would thin out.
+            edit, tries = editor.draw(edited.notes), 30
+        rest, new = editor.attempt(edit, edited.notes)
+        changed = clip.with_notes(_settle(rest, new, single))
+        off = abs(amount - distance(clip, changed, voice=voice))
+        tries -= 1
+        is_nearer = off < gap or (not tries and off <= gap + 1e-9)  # the last try may be a detour, lest the search get stuck
+        if is_nearer and len(changed.notes) == len(rest) + len(new):
+            edited, gap, tries = changed, off, 0
     return edited if edited is clip else edited.in_order()
 
 
@@ -73,17 +80,17 @@ def morph(a: Clip, b: Clip, at: float, *, voice: VoiceOf | None = None) -> Clip:
     pairs = _assign(from_a, from_b, voice)
     scale = {note.pitch % 12 for note in from_a + from_b}
     melodic = [p for p in range(128) if p % 12 in scale]
-    notes = []
+    led = []
     for (i, j), moment in zip(pairs, _moments(len(pairs)), strict=True):
         x, y = from_a[i], from_b[j]
-        notes.append(_between(x, y, at, moment, melodic if voice is None else [x.pitch, y.pitch]))
+        led.append(_between(x, y, at, moment, melodic if voice is None else [x.pitch, y.pitch]))
     paired_a, paired_b = {i for i, _ in pairs}, {j for _, j in pairs}
     alone = [(note, False) for i, note in enumerate(from_a) if i not in paired_a]
     alone += [(note, True) for j, note in enumerate(from_b) if j not in paired_b]
     alone.sort(key=lambda entry: note_order(entry[0]))
-    notes += [n for (n, comes), moment in zip(alone, _moments(len(alone)), strict=True) if comes == (at > moment)]
+    there = [n for (n, comes), moment in zip(alone, _moments(len(alone)), strict=True) if comes == (at > moment)]
     single = voice is None and is_single_line(a) and is_single_line(b)
-    return frame.with_notes(_settle([], notes, single)).in_order()
+    return frame.with_notes(_settle(_settle([], led, single), there, single)).in_order()
 
 
 @dataclass(frozen=True)
@@ -91,12 +98,11 @@ class Markov:
     """A Markov chain over grid tokens that knows where in the bar it is.
 
     A token is drawn from those that followed the same last `order` tokens at the same step of the bar; where that was never
-    seen, from those that followed the last `order` - 1, and so on.
+    seen, from those that followed the last `order` - 1, and so on. A table holds every (step of the bar, context, token) seen,
+    each as one number, so that what followed a context is a run of the table.
     """
 
-    tables: tuple[
-        NDArray[np.int64], ...
-    ]  # for 0..order tokens of context: every (step, context, token) seen, as sorted numbers
+    tables: tuple[NDArray[np.int64], ...]  # one for each length of context, 0..order, of sorted numbers
     base: int
     bar: int
     steps: int
@@ -133,7 +139,7 @@ class Markov:
 def is_single_line(clip: Clip) -> bool:
     """Whether no note sounds while another does."""
     notes = sorted(clip.notes, key=lambda n: n.start)
-    return all(note.end <= later.start + 1e-6 for note, later in zip(notes, notes[1:], strict=False))
+    return all(note.end <= later.start + 1e-6 for note, later in pairwise(notes))
 
 
 def _check_share(name: str, share: float) -> None:
@@ -141,45 +147,49 @@ def _check_share(name: str, share: float) -> None:
         raise ValueError(f"{name} {share} is not in 0..1")
 
 
-def _changed(note: Note, *, pitch: int, start: float, duration: float, velocity: float) -> Note:
-    """The note with other values; the very note where they are its own."""
-    new = replace(note, pitch=pitch, start=start, duration=duration, velocity=velocity, from_clip=-1, from_note=-1)
-    return note if new == note else new
+def _at(note: Note, start: float) -> Note:
+    """The note at another onset; the very note where it is its own."""
+    return note if start == note.start else replace(note, start=start, from_clip=-1, from_note=-1)
 
 
-def _edit(
-    edited: Clip, source: Clip, pitches: Sequence[int], rng: np.random.Generator, is_drums: bool
-) -> tuple[list[Note], list[Note]]:
-    """Try one edit: the notes left alone, and the new one if any."""
-    rest = list(edited.notes)
-    choice = rng.integers(3) if rest else 1
-    if choice == 1:
-        return rest, [_random_note(source, pitches, rng)]
-    note = rest.pop(rng.integers(len(rest)))
-    if choice == 2:
-        return rest, [_moved(note, source, pitches, rng, is_drums)]
-    return rest, []
+@dataclass(frozen=True)
+class _Editor:
+    """Random edits in the manner of one clip."""
 
+    source: Clip
+    pitches: Sequence[int]
+    is_drums: bool
+    rng: np.random.Generator
 
-def _random_note(source: Clip, pitches: Sequence[int], rng: np.random.Generator) -> Note:
-    """A note on a random sixteenth, with the length, force and feel of a random note of the clip."""
-    like = source.notes[rng.integers(len(source.notes))]
-    late = like.start - source.start - STEP * _step(like.start - source.start)
-    start = max(source.start, source.start + STEP * rng.integers(max(1, math.ceil(source.beats / STEP))) + late)
-    pitch = pitches[rng.integers(len(pitches))]
-    return replace(like, pitch=int(pitch), start=float(start), from_clip=-1, from_note=-1)
+    def draw(self, notes: Sequence[Note]) -> str:
+        """Choose an edit that can be made to the notes."""
+        return str(self.rng.choice(["drop", "add", "move"])) if notes else "add"
 
+    def attempt(self, edit: str, notes: Sequence[Note]) -> tuple[list[Note], list[Note]]:
+        """Make an edit somewhere: the notes left alone, and the new one if any."""
+        rest = list(notes)
+        if edit == "add":
+            return rest, [self.another()]
+        note = rest.pop(int(self.rng.integers(len(rest))))
+        return rest, [self.moved(note)] if edit == "move" else []
 
-def _moved(note: Note, source: Clip, pitches: Sequence[int], rng: np.random.Generator, is_drums: bool) -> Note:
-    """The note up to three sixteenths away, or on another pad, or on another pitch within a fourth."""
-    start, pitch = note.start, note.pitch
-    if rng.random() < 0.5:
-        start += STEP * float(rng.choice([-3, -2, -1, 1, 2, 3]))
-        start = start if source.start <= start < source.end else note.start
-    else:
-        others = [p for p in pitches if p != pitch and (is_drums or abs(p - pitch) <= 5)]
-        pitch = others[rng.integers(len(others))] if others else pitch
-    return _changed(note, pitch=pitch, start=start, duration=note.duration, velocity=note.velocity)
+    def another(self) -> Note:
+        """Make a note on a random sixteenth with the length, force and feel of a random note of the clip."""
+        start = self.source.start
+        like = self.source.notes[self.rng.integers(len(self.source.notes))]
+        late = like.start - start - STEP * math.floor((like.start - start) / STEP + 0.5)
+        onset = start + STEP * float(self.rng.integers(math.ceil(self.source.beats / STEP))) + late
+        pitch = self.pitches[int(self.rng.integers(len(self.pitches)))]
+        return replace(like, pitch=pitch, start=max(start, onset), from_clip=-1, from_note=-1)
+
+    def moved(self, note: Note) -> Note:
+        """Put a note up to three sixteenths away, or on another pad, or on another pitch within a fourth, if there is one."""
+        if self.rng.random() < 0.5:
+            start = note.start + STEP * float(self.rng.choice([-3, -2, -1, 1, 2, 3]))
+            return _at(note, start) if self.source.start <= start < self.source.end else note
+        others = [p for p in self.pitches if p != note.pitch and (self.is_drums or abs(p - note.pitch) <= 5)]
+        pitch = others[int(self.rng.integers(len(others)))] if others else note.pitch
+        return replace(note, pitch=pitch, from_clip=-1, from_note=-1)
 
 
 def _side_by_side(a: Clip, b: Clip) -> tuple[Clip, list[Note], list[Note]]:
@@ -195,28 +205,30 @@ def _repeated(clip: Clip, frame: Clip) -> list[Note]:
         shift = frame.start - clip.start + k * clip.beats
         for n in clip.notes:
             if k == 0 or n.start + shift < frame.end:
-                notes.append(_changed(n, pitch=n.pitch, start=n.start + shift, duration=n.duration, velocity=n.velocity))
+                notes.append(_at(n, n.start + shift))
     return notes
 
 
 def _settle(notes: Sequence[Note], new: Sequence[Note], single: bool) -> list[Note]:
-    """Let new notes in where none is struck within half a step, and end each note where a new one of its lane begins.
+    """Let new notes in where no other is struck within half a step, and end each note where a new one of its lane begins.
 
-    A lane is a pitch, or the whole clip where it is a single line.
+    A lane is a pitch, or the whole clip where it is a single line. New notes of one pitch may stand close, as flams do.
     """
-    lanes: dict[int, list[float]] = defaultdict(list)
+    old: dict[int, list[float]] = defaultdict(list)
     fresh: dict[int, list[float]] = defaultdict(list)
     for note in notes:
-        insort(lanes[0 if single else note.pitch], note.start)
+        insort(old[0 if single else note.pitch], note.start)
     welcome = []
     for note in new:
         lane = 0 if single else note.pitch
-        if bisect_right(lanes[lane], note.start - STEP / 2) == bisect_left(lanes[lane], note.start + STEP / 2):
-            insort(lanes[lane], note.start)
+        if _is_free(old[lane], note.start, STEP / 2) and _is_free(fresh[lane], note.start, STEP / 2 if single else SAME_ONSET):
             insort(fresh[lane], note.start)
-            welcome.append(note)
-    settled = [_cut(note, fresh[0 if single else note.pitch]) for note in notes]
-    return settled + [_cut(note, lanes[0 if single else note.pitch]) for note in welcome]
+            welcome.append(_cut(note, old[lane]))
+    return [_cut(note, fresh[0 if single else note.pitch]) for note in (*notes, *welcome)]
+
+
+def _is_free(starts: Sequence[float], onset: float, apart: float) -> bool:
+    return bisect_right(starts, onset - apart) == bisect_left(starts, onset + apart)
 
 
 def _cut(note: Note, starts: Sequence[float]) -> Note:
@@ -265,10 +277,6 @@ def _between(x: Note, y: Note, at: float, moment: float, pitches: Sequence[int])
         from_note=-1,
     )
     return near if note == near else note
-
-
-def _step(beats: float) -> int:
-    return math.floor(beats / STEP + 0.5)
 
 
 def _code(place: NDArray[np.int64], tokens: NDArray[np.int64], length: int, base: int) -> NDArray[np.int64]:

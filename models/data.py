@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.clip import Clip, Note
-from models.grid import BAR_STEPS, DRUMS, HOLD, MELODY, REST, Grid, GridKind, hear_drums, hear_melody
-from models.midi import MidiError, Song, read_song
+from models.grid import BAR_STEPS, DRUMS, HOLD, MELODY, Grid, GridKind, hear_drums, hear_melody, leading_rests
+from models.midi import MidiError, Song, from_bytes
 
 MIDI_ENDINGS = (".mid", ".midi")
 
@@ -107,7 +107,7 @@ def pack(sources: Iterator[Source], kind: GridKind, *, hop_bars: int = 1) -> Win
     for source in sources:
         rules = KNOWN.get(source.set, DEFAULT)
         try:
-            song = read_song(source.content, source.name)
+            song = from_bytes(source.content, name=source.name)
         except MidiError:
             continue  # the sets are whole; a user's broken file is named by `vary`, and training goes on without it
         piece = ids.setdefault(source.piece, len(ids))
@@ -131,18 +131,12 @@ def pack(sources: Iterator[Source], kind: GridKind, *, hop_bars: int = 1) -> Win
     )
 
 
-def leading_rests(tokens: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Hear a note that is held into a melody window as a rest: [B, T] -> [B, T]."""
-    held = np.logical_and.accumulate(tokens == HOLD, axis=-1)
-    return np.where(held, REST, tokens)
-
-
 def _windows(song: Song, source: Source, kind: GridKind, hop: int) -> Iterator[Grid]:
     rules = KNOWN.get(source.set, DEFAULT)
     for part in song.parts:
-        if (part.channel == 10) != (kind is DRUMS) or (rules.tracks and not re.search(rules.tracks, part.name)):
+        if (part.channel == 10) != (kind is DRUMS) or (rules.tracks and not re.search(rules.tracks, part.clip.name)):
             continue
-        if kind is MELODY and not rules.tracks and (32 <= part.program < 40 or _mean_pitch(part.clip) < 52):
+        if kind is MELODY and not rules.tracks and (32 <= (part.program or 0) < 40 or _mean_pitch(part.clip) < 52):
             continue
         stretches = _follow_beats(part.clip, song.tempos, source.beats) if source.beats else _common_time(part.clip, song.meters)
         for clip in stretches:

@@ -152,13 +152,13 @@ def write_drums(heard: Heard, grid: Grid) -> Clip:
     """Turn a drum grid back into the clip it was heard from: untouched hits stay the notes they were."""
     own_pitch = _most_common(heard, lambda n: n.pitch)
     own_length = {v: median(ns) for v, ns in _values(heard, lambda n: n.duration).items()}
-    kept: list[Note] = [_same(heard.clip, i) for i in heard.apart]
+    kept: list[Note] = [heard.clip.notes[i] for i in heard.apart]
     new: list[Note] = []
     onsets = DRUMS.onsets[grid.tokens] & heard.open_steps[:, :, None]
     for b, t, v in zip(*np.nonzero(onsets), strict=True):
         cell = (int(b), int(t), int(v))
         if cell in heard.cells:
-            kept.extend(_same(heard.clip, i) for i in heard.cells[cell])
+            kept.extend(heard.clip.notes[i] for i in heard.cells[cell])
         else:
             pitch = own_pitch.get(cell[2], VOICES[cell[2]].pitches[0])
             new.append(_new_note(heard, grid, cell, pitch, own_length.get(cell[2], 1 / STEPS_PER_BEAT)))
@@ -167,14 +167,14 @@ def write_drums(heard: Heard, grid: Grid) -> Clip:
 
 def write_melody(heard: Heard, grid: Grid) -> Clip:
     """Turn a melody grid back into the clip it was heard from: an untouched note stays the note it was."""
-    kept: list[Note] = [_same(heard.clip, i) for i in heard.apart]
+    kept: list[Note] = [heard.clip.notes[i] for i in heard.apart]
     new: list[Note] = []
     before = _spans(heard.grid.tokens, heard.open_steps)
     for cell, (pitch, steps) in _spans(grid.tokens, heard.open_steps).items():
         sources = heard.cells.get((*cell, 0))
         old = before.get(cell)
         if sources and old == (pitch, steps):
-            kept.extend(_same(heard.clip, i) for i in sources)
+            kept.extend(heard.clip.notes[i] for i in sources)
             continue
         note = _new_note(heard, grid, (*cell, 0), pitch, steps / STEPS_PER_BEAT)
         if sources:
@@ -268,6 +268,12 @@ def wrap_around(grid: Grid, open_steps: NDArray[np.bool_]) -> Grid:
     return grid
 
 
+def leading_rests(tokens: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Hear a note that is held into a melody window as a rest: [B, T] -> [B, T]."""
+    held = np.logical_and.accumulate(tokens == HOLD, axis=-1)
+    return np.where(held, REST, tokens)
+
+
 def _step(start: float, clip: Clip, pieces: Sequence[tuple[float, int]]) -> tuple[int, int] | None:
     """Find the window and step nearest to a beat, or None outside the clip."""
     early = 0.5 / STEPS_PER_BEAT
@@ -334,10 +340,6 @@ def _new_note(heard: Heard, grid: Grid, cell: tuple[int, int, int], pitch: int, 
     start = min(max(start, heard.clip.start), heard.clip.end - 1 / 64)
     velocity = min(max(round(float(grid.velocities[cell]) * 127), 1), 127)
     return Note(pitch, start, max(min(duration, heard.clip.end - start), 1 / 64), float(velocity))
-
-
-def _same(clip: Clip, index: int) -> Note:
-    return replace(clip.notes[index], from_clip=0, from_note=index)
 
 
 def _values(heard: Heard, value: Callable[[Note], float]) -> dict[int, list[float]]:

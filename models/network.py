@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 LAGS = (1, 4, 8, 16)  # in steps: how far back the head looks
+ECHOES = (4, 8, 16)  # in steps: the distances at which it is told whether the last step repeated an earlier one
 UNKNOWN = -1  # a step that the decoder is not told
 
 
@@ -75,14 +76,6 @@ class Known:
     facets: Tensor
 
 
-@dataclass(frozen=True)
-class Dice:
-    """The uniform numbers a decode turns into choices: tokens [B, T] and feel [B, T, V, 2]. The same dice, the same music."""
-
-    tokens: Tensor
-    feel: Tensor
-
-
 class Network(nn.Module):
     """Encoder, trunk and head over tokens [B, T] with velocities and offsets [B, T, V]."""
 
@@ -118,6 +111,7 @@ class Network(nn.Module):
         self.context = nn.Linear(96, 3 * hidden)
         self.lag = nn.Linear(len(LAGS) * emb, 3 * hidden, bias=False)
         self.past_feel = nn.Linear(feel, 3 * hidden, bias=False)
+        self.echo = nn.Linear(len(ECHOES) * (shape.voices + 1), 3 * hidden, bias=False)
         self.recur = nn.Linear(hidden, 3 * hidden)
         self.mix = nn.Linear(hidden + 96, hidden)
         self.predict = nn.Linear(hidden, kinds)
@@ -169,6 +163,7 @@ class Network(nn.Module):
         gates = self.context(contexts) + self.lag(self.embed(torch.stack(past, -1)).flatten(2))
         felt = torch.cat([feel.velocities, feel.offsets * 2], -1)
         gates = gates + self.past_feel(F.pad(felt, (0, 0, 1, 0))[:, :-1])
+        gates = gates + self.echo(torch.stack([self.echoes(seen, t) for t in range(seen.shape[1])], 1))
         hidden = self._run_gru(gates)
         out = self.mix_in(hidden, contexts)
         bits = self.onsets[tokens]
@@ -176,9 +171,17 @@ class Network(nn.Module):
 
     @torch.no_grad()
     def generate(
-        self, contexts: Tensor, dice: Dice | None, *, temperature: float = 1.0, known: Known | None = None
+        self,
+        contexts: Tensor,
+        dice: tuple[Tensor, Tensor] | None,
+        *,
+        temperature: float = 1.0,
+        known: Known | None = None,
     ) -> tuple[Tensor, Feel]:
-        """Write music step by step: tokens [B, T] and their feel. Without dice: the likeliest token, the mean feel."""
+        """Write music step by step: tokens [B, T] and their feel.
+
+        `dice` are uniform numbers for tokens [B, T] and feel [B, T, V, 2]; without, the likeliest token and the mean feel.
+        """
         shape, size = self.shape, self.shape.hidden
         batch = contexts.shape[0]
         # All that does not depend on what was written is multiplied once, outside the loop.
@@ -201,6 +204,8 @@ class Network(nn.Module):
             if t:
                 past = torch.cat([felt[:, t - 1, 0], felt[:, t - 1, 1] * 2], -1)
                 gate = gate + past @ self.past_feel.weight.T
+            if t > ECHOES[0]:
+                gate = gate + self.echoes(tokens, t) @ self.echo.weight.T
             hidden = self.gru(gate, hidden)
             out = F.silu(torch.addmm(mixed[:, t], hidden, mix_hidden))
             scores = torch.addmm(base, out, scorer)
@@ -210,10 +215,10 @@ class Network(nn.Module):
                 scores[:, token].masked_fill_(blocked, -torch.inf)
             if barred is not None:
                 scores.masked_fill_(barred[:, t], -torch.inf)
-            tokens[:, t] = _choose(scores, dice.tokens[:, t] if dice else None, temperature)
+            tokens[:, t] = _choose(scores, dice[0][:, t] if dice else None, temperature)
             bits = self.onsets[tokens[:, t]]
             bins = self.feel_logits(out, bits).softmax(-1)
-            felt[:, t] = (_spread(bins, dice.feel[:, t] if dice else None) * bits[..., None]).transpose(1, 2)
+            felt[:, t] = (_spread(bins, dice[1][:, t] if dice else None) * bits[..., None]).transpose(1, 2)
         return tokens, Feel(felt[:, :, 0], felt[:, :, 1])
 
     def _barred(self, known: Known) -> Tensor:
@@ -223,6 +228,18 @@ class Network(nn.Module):
         weight = known.facets[..., self.facets]
         differs = weight @ self.features.T + told.sum(-1, keepdim=True) - 2 * told @ self.features.T
         return differs > 0.5
+
+    def echoes(self, tokens: Tensor, t: int) -> Tensor:
+        """Tell, before step t, which voices of the last step, and whether all of it, repeated earlier ones: [B, E * (V + 1)]."""
+        size = self.shape.voices + 1
+        told = self.onsets.new_zeros(tokens.shape[0], len(ECHOES) * size)
+        for i, lag in enumerate(ECHOES):
+            if t > lag:
+                last, before = tokens[:, t - 1], tokens[:, t - 1 - lag]
+                seen = ((last != UNKNOWN) & (before != UNKNOWN))[:, None]
+                alike = torch.cat([self.onsets[last] == self.onsets[before], (last == before)[:, None]], -1)
+                told[:, i * size : (i + 1) * size] = alike & seen
+        return told
 
     def mix_in(self, hidden: Tensor, contexts: Tensor) -> Tensor:
         """Join what the head remembers with what the latent says: [..., H]."""

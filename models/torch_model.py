@@ -1,11 +1,78 @@
-"""A trained network as a LatentModel: grids in, latents out, and back. Torch lives here and in network.py, train.py."""
+"""A network as a LatentModel: grids to latents and back, on CPU or GPU. The one place where arrays become tensors."""
 
 from __future__ import annotations
 
-import torch
+from dataclasses import replace
 
-from models.family import Family
-from models.network import Network, Shape, Symbols
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from models.family import Card, Family
+from models.grid import Grid, leading_rests
+from models.latent import Dice, Latents
+from models.network import Feel, Known, Network, Shape, Symbols
+
+
+class TorchModel:
+    """A LatentModel (see models.family) that runs on torch."""
+
+    def __init__(self, card: Card, family: Family, network: Network, device: str = "cpu") -> None:
+        """Wrap a network whose weights are loaded."""
+        self.card, self.family = card, family
+        self.device = torch.device(device)
+        self.network = network.to(self.device).eval()
+        self.least_noise = network.shape.least_noise
+
+    @torch.inference_mode()
+    def encode(self, grid: Grid) -> Latents:
+        """Place windows on the sphere, [B, Z]."""
+        tokens, feel = self._music(grid)
+        return _array(self.network.encode(tokens, feel))
+
+    @torch.inference_mode()
+    def decode(
+        self,
+        latents: Latents,
+        levels: NDArray[np.float32],
+        *,
+        dice: Dice | None = None,
+        temperature: float = 1.0,
+        known: tuple[Grid, NDArray[np.bool_]] | None = None,
+    ) -> Grid:
+        """Write the music of latents [B, Z] at noise levels [B]; `known` forces the facets [B, T, M] of a grid."""
+        net = self.network
+        level = self._tensor(levels).clamp(net.shape.least_noise, 1.0)
+        told = Known(self._tensor(known[0].tokens), self._tensor(known[1]).float()) if known else None
+        thrown = (self._tensor(dice.tokens), self._tensor(dice.feel)) if dice else None
+        tokens, feel = net.generate(
+            net.contexts(self._tensor(latents), level, told), thrown, temperature=temperature, known=told
+        )
+        return Grid(_array(tokens), _array(feel.velocities), _array(feel.offsets) * self.card.timing)
+
+    @torch.inference_mode()
+    def score(
+        self,
+        latents: Latents,
+        levels: NDArray[np.float32],
+        grid: Grid,
+        *,
+        known: tuple[Grid, NDArray[np.bool_]] | None = None,
+    ) -> NDArray[np.float32]:
+        """Log-probabilities of all tokens given the music before them, in nats, [B, T, K]."""
+        tokens, feel = self._music(grid)
+        told = Known(self._tensor(known[0].tokens), self._tensor(known[1]).float()) if known else None
+        level = self._tensor(levels).clamp(self.network.shape.least_noise, 1.0)
+        logits, _ = self.network.teach(self.network.contexts(self._tensor(latents), level, told), tokens, feel, tokens)
+        return _array(F.log_softmax(logits, -1))
+
+    def _music(self, grid: Grid) -> tuple[torch.Tensor, Feel]:
+        tokens = self._tensor(leading_rests(grid.tokens))
+        return tokens, Feel(self._tensor(grid.velocities), self._tensor(grid.offsets))
+
+    def _tensor(self, values: NDArray[np.generic]) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(values)).to(self.device)
 
 
 def build_network(family: Family, shape: Shape) -> Network:
@@ -16,4 +83,9 @@ def build_network(family: Family, shape: Shape) -> Network:
         facets=torch.as_tensor(family.facets),
         illegal=family.illegal,
     )
-    return Network(shape, symbols)
+    return Network(replace(shape, tokens=family.kind.tokens, voices=family.kind.voices), symbols)
+
+
+def _array(tensor: torch.Tensor) -> NDArray[np.float32]:
+    values: NDArray[np.float32] = tensor.cpu().numpy()
+    return values

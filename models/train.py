@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
@@ -267,8 +267,3 @@ def _sizes(family: Family, config: TrainConfig) -> dict[str, float | int]:
     if unknown:
         raise ValueError(f"network has no size {sorted(unknown)}; it has: {', '.join(asdict(Shape(1, 1)))}")
     return {"tokens": family.kind.tokens, "voices": family.kind.voices, **config.network}
-
-
-def batches(total: int, size: int) -> Iterator[slice]:
-    """Cut `total` into slices of at most `size`."""
-    return (slice(i, min(i + size, total)) for i in range(0, total, size))

@@ -1,0 +1,51 @@
+"""Measuring a model on held-out windows so that *amount* means distance: noise levels, their distances, and the reach."""
+
+from __future__ import annotations
+
+from statistics import median
+
+import numpy as np
+
+from models.clip import Clip
+from models.distance import distance
+from models.family import Family, LatentModel
+from models.grid import BAR_STEPS, DRUMS, STEPS_PER_BEAT, VOICE_OF, Grid
+from models.latent import Dice, blur, noise
+from models.residual import carry_over
+
+LEVELS = tuple(np.round(np.linspace(0.1, 1, 19), 3).tolist())
+
+
+def calibrate(model: LatentModel, valid: Grid, *, seed: int = 0, limit: int = 192) -> tuple[list[tuple[float, float]], float]:
+    """Measure (noise level, median distance it gives) for a row of levels, and the median distance of unrelated windows."""
+    rng = np.random.default_rng(seed)
+    own = on_grid(valid[np.sort(rng.permutation(len(valid))[:limit])])
+    sources = [as_clip(model.family, own[i : i + 1]) for i in range(len(own))]
+    voice = VOICE_OF.get if model.family.kind is DRUMS else None
+    mu = model.encode(own)
+    back = model.decode(mu, np.full(len(own), model.least_noise, np.float32))
+    table: list[tuple[float, float]] = []
+    for s in LEVELS:
+        level = np.full(len(own), s, np.float32)
+        dice = Dice.roll(rng, len(own), steps=own.tokens.shape[1], voices=own.velocities.shape[2])
+        decoded = model.decode(blur(mu, level, noise(rng, *mu.shape)), level, dice=dice)
+        varied = on_grid(carry_over(own, back, decoded, model.family.kind))
+        apart = [
+            distance(a, as_clip(model.family, varied[i : i + 1]), voice=voice) for i, a in enumerate(sources)
+        ]
+        table.append((s, max(median(apart), table[-1][1] if table else 0.0)))
+    shuffled = rng.permutation(len(sources))
+    unrelated = [distance(a, sources[j], voice=voice) for a, j in zip(sources, shuffled, strict=True) if a is not sources[j]]
+    return table, float(median(unrelated))
+
+
+def as_clip(family: Family, grid: Grid) -> Clip:
+    """Write windows as a clip of their own."""
+    empty = Clip((), float(len(grid) * 2 * BAR_STEPS / STEPS_PER_BEAT), channel=10 if family.kind is DRUMS else 1)
+    return family.write(family.hear(empty), grid)
+
+
+def on_grid(grid: Grid) -> Grid:
+    """Take the micro-timing away: unrelated strokes of one step would else count as different notes."""
+    return Grid(grid.tokens, grid.velocities, np.zeros_like(grid.offsets))
+

@@ -1,0 +1,663 @@
+"""Clips and Standard MIDI Files, and NoteSequences beside them; all rounding to ticks is here. No grids, no models.
+
+A song is a whole file. Its parts are the notes of one channel in one track, so a file of format 0 has one for each channel
+with notes. Replacing a part rewrites its notes; every other event keeps its tick and its place.
+
+Notes that overlap on one pitch are paired first in, first out. A note that is never switched off ends with its track.
+A note_on of velocity 0 is a note_off of release velocity 64, as the standard has it. A clip lasts as many whole bars as its
+notes and its track need.
+
+A file has no time before beat 0: for a clip with pickups it begins whole bars earlier. A note that is early by less than half
+a sixteenth is no pickup but played with feel; it is written on tick 0.
+
+What a file has no place for goes into one sequencer-specific event of the part, only where something would be lost:
+
+    FF 7F <length> 7D "LatentBridge 1 " {"part":10,"shift":4.0,"clip":{"beats":6.0},"check":123,"notes":{"3":{"mute":true}}}
+
+    part    the MIDI channel, 1 to 16, whose notes this is about
+    shift   the beats by which the file begins before the clip's beat 0
+    clip    fields of the clip that differ from what the file alone gives: beats, start, tempo, loop, markers, name, channel
+    notes   by number in the order of their note_ons, the fields that differ from what the file alone gives
+    check   CRC-32 of the notes that the file alone gives: once another program has edited them, `notes` counts for nothing
+
+So a muted note is in the file, and another program plays it; here it comes back muted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import math
+import re
+import struct
+import warnings
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, TypeVar
+
+import mido
+from mido.midifiles.meta import KeySignatureError, MetaSpec_sequencer_specific, add_meta_spec
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from models.clip import Clip, Note
+
+if TYPE_CHECKING:
+    from note_seq import NoteSequence
+
+T = TypeVar("T")
+Event = tuple[int, mido.Message | mido.MetaMessage]  # the tick since the start of the track, and what happens
+
+_EARLY = 0.125  # beats, half a sixteenth: as much before beat 0, or over the last bar line, is feel
+_LAST_TICK = 0x0FFFFFFF  # the longest time that a file can write between two events
+_MARK = b"\x7dLatentBridge 1 "  # 7D: the manufacturer id for non-commercial use
+
+
+class MidiError(ValueError):
+    """A file that cannot be read or written, in one sentence that names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The notes of one channel in one track, as a clip. Channels are 1 to 16, programs 0 to 127; tracks count from 0."""
+
+    track: int
+    channel: int
+    program: int | None  # the first in this track, None where there is none
+    clip: Clip
+    shift: float = 0.0  # beats by which the file begins before the clip's beat 0
+
+    @property
+    def name(self) -> str:
+        """The name of the track."""
+        return self.clip.name
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Song:
+    """A whole file: each track's events in order, the end_of_track last, and what they say. Compare songs by their bytes."""
+
+    format: int
+    ticks_per_beat: int
+    tracks: tuple[tuple[Event, ...], ...]
+    parts: tuple[Part, ...]  # by track, then channel; never none: a file without a note has one empty part
+    tempos: tuple[tuple[float, float], ...]  # (beat, beats per minute); empty where the file does not say
+    meters: tuple[tuple[float, tuple[int, int]], ...]  # (beat, (numerator, denominator))
+
+
+def read(path: str | Path) -> Song:
+    """Read a MIDI file of format 0 or 1."""
+    try:
+        data = Path(path).read_bytes()
+    except FileNotFoundError as error:
+        raise MidiError(f"{path} does not exist") from error
+    except OSError as error:
+        raise MidiError(f"{path} cannot be read: {error.strerror}") from error
+    return from_bytes(data, name=str(path))
+
+
+def read_clip(path: str | Path, *, track: int | str | None = None) -> Clip:
+    """Read one part of a file: the only one, or that with this number (from 1) or name."""
+    song = read(path)
+    try:
+        return song.parts[find_part(song, track)].clip
+    except MidiError as error:
+        raise MidiError(f"{path} {error}") from error
+
+
+def find_part(song: Song, track: int | str | None = None) -> int:
+    """Find the index of the part with this number (from 1, as a DAW counts them) or name; without either, of the only part."""
+    if track is None and len(song.parts) == 1:
+        return 0
+    wanted = str(track).casefold()
+    numbers = [str(number) for number in range(1, len(song.parts) + 1)]
+    for labels in (numbers, [part.name.casefold() for part in song.parts]):
+        if wanted and wanted in labels:
+            return labels.index(wanted)
+    listed = ", ".join(f"{i} {part.name or 'unnamed'} (channel {part.channel})" for i, part in enumerate(song.parts, 1))
+    raise MidiError(f"has no track {track}, only {listed}" if track is not None else f"has several tracks, say which: {listed}")
+
+
+def write(path: str | Path, music: Clip | Song) -> None:
+    """Write a song, or a clip as a new file of format 0. The same music gives the same bytes."""
+    try:
+        Path(path).write_bytes(to_bytes(music))
+    except MidiError as error:
+        raise MidiError(f"{path} cannot be written: {error}") from error
+    except OSError as error:
+        raise MidiError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def replace_part(song: Song, index: int, clip: Clip) -> Song:
+    """Put other notes in place of a part's; tempo, meter, name, channel and all that is not notes stay the song's."""
+    now = song.parts[index].clip
+    clip = replace(
+        clip, tempo=now.tempo, meter=now.meter, ticks_per_beat=now.ticks_per_beat, name=now.name, channel=now.channel
+    ).in_order()
+    return song if clip == now else _with_clip(song, index, clip)
+
+
+def rounded(clip: Clip) -> Clip:
+    """Round times to ticks and velocities to whole numbers, so that a file holds them as they are."""
+    notes = []
+    for note in clip.notes:
+        on, off = _ticks(note, clip.ticks_per_beat)
+        start, duration = on / clip.ticks_per_beat, (off - on) / clip.ticks_per_beat
+        release = float(round(note.release_velocity))
+        notes.append(replace(note, start=start, duration=duration, velocity=float(_velocity(note)), release_velocity=release))
+    return clip.with_notes(notes)
+
+
+def from_bytes(data: bytes, *, name: str = "the MIDI data") -> Song:
+    """Read the bytes of a MIDI file; `name` is what an error calls them."""
+    try:
+        file = _parse(data)
+        tracks = tuple(_events(track) for track in file.tracks or [[]])
+    except MidiError as error:
+        raise MidiError(f"{name} {error}") from error
+    return _song(file.type, file.ticks_per_beat, tracks)
+
+
+def to_bytes(music: Clip | Song) -> bytes:
+    """Give the bytes of the file that `write` writes."""
+    song = music if isinstance(music, Song) else _new_song(music)
+    tracks = []
+    for events in song.tracks:
+        tracks.append(mido.MidiTrack())
+        now = 0
+        for tick, message in events:
+            delta = tick - now
+            tracks[-1].append(message if message.time == delta else message.copy(time=delta))
+            now = tick
+    out = io.BytesIO()
+    # A file that calls itself format 0 and has several tracks is in fact format 1.
+    file_format = 0 if len(tracks) == 1 and song.format == 0 else 1
+    mido.MidiFile(type=file_format, ticks_per_beat=song.ticks_per_beat, tracks=tracks).save(file=out)
+    return out.getvalue()
+
+
+def to_note_sequence(clip: Clip) -> NoteSequence:
+    """Give the clip as a NoteSequence: seconds at the clip's tempo, whole velocities, no mute and no probability."""
+    seconds = 60 / clip.tempo
+    sequence = _note_seq().NoteSequence(ticks_per_quarter=clip.ticks_per_beat, total_time=max(clip.end, 0) * seconds)
+    sequence.sequence_metadata.title = clip.name
+    sequence.tempos.add(qpm=clip.tempo)
+    sequence.time_signatures.add(numerator=clip.meter[0], denominator=clip.meter[1])
+    for note in clip.notes:
+        sequence.notes.add(
+            pitch=note.pitch,
+            velocity=_velocity(note),
+            start_time=note.start * seconds,
+            end_time=note.end * seconds,
+            is_drum=clip.channel == 10,
+        )
+        sequence.total_time = max(sequence.total_time, note.end * seconds)
+    return sequence
+
+
+def from_note_sequence(sequence: NoteSequence) -> Clip:
+    """Give all notes of a NoteSequence as one clip; on channel 10 if all are drums. It must keep one tempo."""
+    tempos = {tempo.qpm for tempo in sequence.tempos} or {120.0}
+    if len(tempos) > 1:
+        raise MidiError(f"the NoteSequence has {len(tempos)} tempos; it must keep to one")
+    tempo = tempos.pop()
+    meters = [(signature.numerator, signature.denominator) for signature in sequence.time_signatures]
+    frame = Clip(
+        notes=(),
+        beats=4.0,
+        meter=meters[0] if meters else (4, 4),
+        tempo=tempo,
+        ticks_per_beat=sequence.ticks_per_quarter or 480,
+        name=sequence.sequence_metadata.title,
+        channel=10 if sequence.notes and all(note.is_drum for note in sequence.notes) else None,
+    )
+    beats = tempo / 60
+    notes = [
+        Note(note.pitch, note.start_time * beats, (note.end_time - note.start_time) * beats, float(note.velocity))
+        for note in sequence.notes
+    ]
+    return _framed(frame, notes, sequence.total_time * beats).in_order()
+
+
+def quantize(clip: Clip, *, steps_per_quarter: int = 4) -> list[tuple[int, int, int]]:
+    """List (pitch, start step, end step) of each note as note-seq quantises them, in order of time."""
+    sequence, lead = _quantized(clip, steps_per_quarter)
+    steps = [(note.pitch, note.quantized_start_step - lead, note.quantized_end_step - lead) for note in sequence.notes]
+    return sorted(steps, key=lambda step: (step[1], step[0], step[2]))
+
+
+def extract_melody(clip: Clip, *, steps_per_quarter: int = 4, gap_bars: int = 1) -> list[int]:
+    """List note-seq's melody by step, from the bar of its first note: a pitch, -1 for an end, -2 for no event.
+
+    It ends before `gap_bars` bars of rest. Of notes on one step the highest is taken; a note ends where the next begins.
+    """
+    sequence, _ = _quantized(clip, steps_per_quarter)
+    melody = _note_seq().Melody()
+    melody.from_quantized_sequence(sequence, gap_bars=gap_bars, ignore_polyphonic_notes=True, filter_drums=False)
+    return list(melody)
+
+
+def extract_drums(clip: Clip, *, steps_per_quarter: int = 4, gap_bars: int = 1) -> list[frozenset[int]]:
+    """List note-seq's drum track by step, from the bar of its first hit to `gap_bars` bars of rest: the pitches struck."""
+    sequence, _ = _quantized(clip, steps_per_quarter)
+    drums = _note_seq().DrumTrack()
+    drums.from_quantized_sequence(sequence, gap_bars=gap_bars, ignore_is_drum=True)
+    return list(drums)
+
+
+# From bytes to events
+
+
+# mido refuses a file for a key of 8 flats; such files exist, and no one else minds.
+_IMPOSSIBLE_KEY = re.compile(rb"\xff\x59\x02(?![\x00-\x07\xf9-\xff][\x00\x01])..", re.DOTALL)
+_NO_KEY = b"\xff\x59\x02\x00\x00"
+
+
+def _parse(data: bytes) -> mido.MidiFile:
+    if not data:
+        raise MidiError("is empty (0 bytes)")
+    if not data.startswith(b"MThd"):
+        raise MidiError("is not a MIDI file: it does not begin with MThd")
+    _keep_unknown_metas()
+    try:
+        try:
+            # clip: a data byte above 127 counts as 127, as other programs have it.
+            file = mido.MidiFile(file=io.BytesIO(data), clip=True)
+        except KeySignatureError:
+            file = mido.MidiFile(file=io.BytesIO(_IMPOSSIBLE_KEY.sub(_NO_KEY, data)), clip=True)
+    except EOFError as error:
+        raise MidiError("is cut off: it ends in the middle of a track") from error
+    except OSError as error:
+        raise MidiError(f"is corrupt: {error}") from error
+    except (ValueError, LookupError, struct.error, KeySignatureError) as error:
+        raise MidiError("is corrupt: one of its events makes no sense") from error
+    if file.ticks_per_beat < 0:
+        raise MidiError("counts time in SMPTE frames; only files that count it in ticks per beat can be read")
+    if file.ticks_per_beat == 0:
+        raise MidiError("is corrupt: it has 0 ticks per beat")
+    if file.type not in (0, 1):
+        raise MidiError(f"is a MIDI file of format {file.type}; only formats 0 and 1 can be read")
+    return file
+
+
+_REALTIME = frozenset({"clock", "start", "continue", "stop", "active_sensing", "reset"})
+_METAS_OF_MIDO = frozenset({*range(0x08), 0x09, 0x20, 0x21, 0x2F, 0x51, 0x54, 0x58, 0x59, 0x7F})
+
+
+@cache
+def _keep_unknown_metas() -> None:
+    """Let mido carry every meta event: of a type that it has no name for, mido 1.3 loses the time before it."""
+    for kind in set(range(0x80)) - _METAS_OF_MIDO:
+        add_meta_spec(type(f"MetaSpec_meta_{kind:02x}", (MetaSpec_sequencer_specific,), {"type_byte": kind}))
+
+
+def _events(track: Iterable[mido.Message]) -> tuple[Event, ...]:
+    """Give each event its tick; one end_of_track comes last."""
+    events = []
+    tick = 0
+    for message in track:
+        tick += message.time
+        if message.type in _REALTIME:
+            raise MidiError(f"is corrupt: it holds a real-time message ({message.type}), which no file may")
+        if message.type != "end_of_track":
+            events.append((tick, message))
+    events.append((tick, mido.MetaMessage("end_of_track")))
+    return tuple(events)
+
+
+# From events to parts
+
+
+@dataclass(slots=True)
+class _Sound:
+    """A note in ticks."""
+
+    pitch: int
+    on: int
+    off: int
+    velocity: int
+    release: int
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the events of a track say."""
+
+    name: str = ""
+    sounds: dict[int, list[_Sound]] = field(default_factory=dict)  # by channel, in order of their note_ons
+    programs: dict[int, int] = field(default_factory=dict)
+    extras: dict[int, _Extra] = field(default_factory=dict)
+    tempos: list[tuple[int, float]] = field(default_factory=list)
+    meters: list[tuple[int, tuple[int, int]]] = field(default_factory=list)
+
+
+def _song(file_format: int, ticks_per_beat: int, tracks: tuple[tuple[Event, ...], ...]) -> Song:
+    found = [_scan(events) for events in tracks]
+    song = Song(
+        format=file_format,
+        ticks_per_beat=ticks_per_beat,
+        tracks=tracks,
+        parts=(),
+        tempos=_changes([one.tempos for one in found], ticks_per_beat),
+        meters=_changes([one.meters for one in found], ticks_per_beat),
+    )
+    parts = [
+        _part(song, track, channel, one)
+        for track, one in enumerate(found)
+        for channel in sorted(one.sounds.keys() | one.extras.keys())
+    ]
+    if not parts:
+        last = len(tracks) - 1
+        parts.append(Part(last, 1, None, replace(_plain(song, last, 1, found[last]), channel=None)))
+    return replace(song, parts=tuple(parts))
+
+
+def _changes(tracks: Iterable[list[tuple[int, T]]], ticks_per_beat: int) -> tuple[tuple[float, T], ...]:
+    """Give the changes of tempo or meter in all tracks, by beat."""
+    changes = sorted((change for track in tracks for change in track), key=lambda change: change[0])
+    return tuple((tick / ticks_per_beat, value) for tick, value in changes)
+
+
+def _first(changes: tuple[tuple[float, T], ...], default: T) -> T:
+    """Give the tempo or meter that a song begins with: of several on the first beat that has one, the last is in force."""
+    return next((value for beat, value in reversed(changes) if beat == changes[0][0]), default)
+
+
+def _scan(events: tuple[Event, ...]) -> _Found:
+    found = _Found()
+    sounding: dict[tuple[int, int], list[_Sound]] = {}
+    for tick, message in events:
+        kind = message.type
+        if kind == "note_on" and message.velocity:
+            sound = _Sound(message.note, tick, events[-1][0], message.velocity, 64)
+            found.sounds.setdefault(message.channel + 1, []).append(sound)
+            sounding.setdefault((message.channel, message.note), []).append(sound)
+        elif kind in ("note_off", "note_on"):
+            waiting = sounding.get((message.channel, message.note))
+            if waiting:
+                sound = waiting.pop(0)
+                sound.off = tick
+                sound.release = message.velocity if kind == "note_off" else 64
+        elif kind == "program_change":
+            found.programs.setdefault(message.channel + 1, message.program)
+        elif kind == "track_name":
+            found.name = found.name or _decoded(message.name)
+        elif kind == "set_tempo":
+            if message.tempo:
+                found.tempos.append((tick, _beats_per_minute(message.tempo)))
+        elif kind == "time_signature":
+            if message.numerator and message.denominator <= 64:
+                found.meters.append((tick, (message.numerator, message.denominator)))
+        elif kind == "sequencer_specific":
+            extra = _read_extra(message)
+            if extra:
+                found.extras[extra.part] = extra
+    return found
+
+
+def _part(song: Song, track: int, channel: int, found: _Found) -> Part:
+    extra = found.extras.get(channel, _Extra(part=channel))
+    plain = _plain(song, track, channel, found, shift=extra.shift)
+    return Part(track, channel, found.programs.get(channel), _restored(plain, extra).in_order(), extra.shift)
+
+
+def _plain(song: Song, track: int, channel: int, found: _Found, *, shift: float = 0.0) -> Clip:
+    """Give what a file says without our event; notes in order of their note_ons."""
+    ticks = song.ticks_per_beat
+    zero = round(shift * ticks)
+    notes = [
+        Note(
+            pitch=sound.pitch,
+            start=(sound.on - zero) / ticks,
+            duration=(sound.off - sound.on) / ticks,
+            velocity=float(sound.velocity),
+            release_velocity=float(sound.release),
+        )
+        for sound in found.sounds.get(channel, [])
+    ]
+    frame = Clip(
+        notes=(),
+        beats=4.0,
+        meter=_first(song.meters, (4, 4)),
+        tempo=_first(song.tempos, 120.0),
+        ticks_per_beat=ticks,
+        name=found.name,
+        channel=channel,
+    )
+    return _framed(frame, notes, (song.tracks[track][-1][0] - zero) / ticks)
+
+
+def _framed(frame: Clip, notes: Iterable[Note], end: float) -> Clip:
+    """Put notes into a clip as long as the whole bars that they and the end of their track need."""
+    notes = tuple(notes)
+    sounding = max((note.end for note in notes), default=0.0)
+    struck = max((note.start for note in notes), default=0.0)
+    bars = max(1, math.ceil((max(end, sounding) - _EARLY) / frame.bar - 1e-9), math.floor(struck / frame.bar + 1e-9) + 1)
+    return replace(frame, notes=notes, beats=bars * frame.bar)
+
+
+# From clips to events
+
+
+def _new_song(clip: Clip) -> Song:
+    """Make a song of one track that holds just the clip."""
+    early = min((note.start for note in clip.notes), default=0.0)
+    shift = math.ceil(-early / clip.bar) * clip.bar if early < -_EARLY else 0.0
+    channel = clip.channel or 1
+    messages = [
+        mido.MetaMessage("set_tempo", tempo=_microseconds(clip.tempo)),
+        mido.MetaMessage("time_signature", numerator=clip.meter[0], denominator=clip.meter[1]),
+        _extra_message(_Extra(part=channel, shift=shift)),  # for the song to have this part; rewritten with its notes
+    ]
+    if clip.name:
+        messages.insert(0, mido.MetaMessage("track_name", name=_encoded(clip.name)))
+    end = max(round((clip.end + shift) * clip.ticks_per_beat), 0)
+    events = (*((0, message) for message in messages), (end, mido.MetaMessage("end_of_track")))
+    return _with_clip(_song(0, clip.ticks_per_beat, (events,)), 0, clip)
+
+
+def _with_clip(song: Song, index: int, clip: Clip) -> Song:
+    """Write a clip in place of a part, as well as a file can, and beside it what a file cannot say."""
+    part = song.parts[index]
+    events = song.tracks[part.track]
+    others = [event for event in events[:-1] if not _is_of(event[1], part.channel)]
+    sounds, notes = _sounds(clip, part.shift)
+
+    end = round((clip.end + part.shift) * clip.ticks_per_beat)
+    if (clip.start, clip.beats) == (part.clip.start, part.clip.beats):
+        end = events[-1][0]
+    elif sum(other.track == part.track for other in song.parts) > 1:
+        end = max(end, events[-1][0])  # the track ends for its other parts too
+    end = max([end, *(tick for tick, _ in others), *(sound.off for sound in sounds)])
+    if end > _LAST_TICK:
+        raise MidiError(f"a clip that ends at beat {clip.end:g} is too long for a MIDI file")
+
+    written = _merged(others, sounds, part.channel, end)
+    tracks = [*song.tracks]
+    tracks[part.track] = written
+    plain = _plain(replace(song, tracks=tuple(tracks)), part.track, part.channel, _scan(written), shift=part.shift)
+    known = _Extra(part=part.channel, shift=part.shift) if part.shift else _Extra(part=part.channel)
+    extra = _lost(plain, clip.with_notes(notes), known)
+    # A part without a note is a part only by this event.
+    if len(extra.model_fields_set) > 1 or not notes:
+        tracks[part.track] = _merged([*others, (0, _extra_message(extra))], sounds, part.channel, end)
+    return _song(song.format, song.ticks_per_beat, tuple(tracks))
+
+
+def _sounds(clip: Clip, shift: float) -> tuple[list[_Sound], list[Note]]:
+    """Round notes to ticks, and list them in the order of their note_ons."""
+    zero = round(shift * clip.ticks_per_beat)
+    pairs = []
+    for note in clip.notes:
+        if note.start < -shift - _EARLY:
+            raise MidiError(f"a note at beat {note.start:g} is before the beginning of the file")
+        on, off = _ticks(note, clip.ticks_per_beat)
+        on = max(zero + on, 0)
+        off = max(zero + off, on)
+        pairs.append((_Sound(note.pitch, on, off, _velocity(note), round(note.release_velocity)), note))
+    pairs.sort(key=lambda pair: (pair[0].on, pair[0].pitch, pair[0].off))
+    return [sound for sound, _ in pairs], [note for _, note in pairs]
+
+
+def _merged(others: list[Event], sounds: Iterable[_Sound], channel: int, end: int) -> tuple[Event, ...]:
+    """Join notes with all else. On one tick: ends of notes, then all else in its order, then new notes."""
+    ends: list[Event] = []
+    starts: list[Event] = []
+    for sound in sounds:
+        on = mido.Message("note_on", skip_checks=True, channel=channel - 1, note=sound.pitch, velocity=sound.velocity)
+        off = mido.Message("note_off", skip_checks=True, channel=channel - 1, note=sound.pitch, velocity=sound.release)
+        starts.append((sound.on, on))
+        # A note of no length ends after it began.
+        (ends if sound.off > sound.on else starts).append((sound.off, off))
+    ends.sort(key=lambda event: event[0])
+    merged = sorted([*ends, *others, *starts], key=lambda event: event[0])  # sorting keeps the order on one tick
+    return (*merged, (end, mido.MetaMessage("end_of_track")))
+
+
+def _is_of(message: mido.Message, channel: int) -> bool:
+    if message.type in ("note_on", "note_off"):
+        return bool(message.channel == channel - 1)
+    extra = _read_extra(message) if message.type == "sequencer_specific" else None
+    return extra is not None and extra.part == channel
+
+
+def _ticks(note: Note, ticks_per_beat: int) -> tuple[int, int]:
+    on = round(note.start * ticks_per_beat)
+    return on, max(round(note.end * ticks_per_beat), on + (note.duration > 0))
+
+
+def _velocity(note: Note) -> int:
+    return max(round(note.velocity), 1)  # 0 would switch the note off
+
+
+def _microseconds(tempo: float) -> int:
+    return min(max(round(60e6 / tempo), 1), 0xFFFFFF)
+
+
+def _beats_per_minute(microseconds: int) -> float:
+    """Give the roundest tempo that a file can mean: 344828 microseconds stand for 174, not for 173.99979."""
+    exact = 60e6 / microseconds
+    return next(
+        (bpm for bpm in (round(exact, digits) for digits in range(7)) if bpm and _microseconds(bpm) == microseconds), exact
+    )
+
+
+# mido reads and writes text as Latin-1, which keeps every byte; nearly all programs now write UTF-8.
+def _encoded(name: str) -> str:
+    return name.encode("utf-8", "replace").decode("latin-1")
+
+
+def _decoded(name: str) -> str:
+    try:
+        text = name.encode("latin-1").decode("utf-8")
+    except UnicodeDecodeError:
+        text = name
+    return text.strip("\0 ")
+
+
+# What a file has no place for
+
+
+class _NoteFields(BaseModel):
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+    start: float = 0.0
+    duration: float = 0.0
+    velocity: float = 0.0
+    mute: bool = False
+    probability: float = 0.0
+    velocity_deviation: float = 0.0
+    release_velocity: float = 0.0
+
+
+class _ClipFields(BaseModel):
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+    beats: float = 0.0
+    start: float = 0.0
+    tempo: float = 0.0
+    loop: tuple[float, float] | None = None
+    markers: tuple[float, float] | None = None
+    name: str = ""
+    channel: int | None = None
+
+
+class _Extra(BaseModel):
+    """Our event, as the docstring of the module tells it. Of the fields only those that are set count."""
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+    part: int = Field(ge=1, le=16)
+    shift: float = Field(default=0.0, ge=0, le=_LAST_TICK)
+    clip: _ClipFields = _ClipFields()
+    check: int = 0
+    notes: Mapping[int, _NoteFields] = {}
+
+
+Fields = TypeVar("Fields", _NoteFields, _ClipFields)
+
+
+def _lost(plain: Clip, clip: Clip, extra: _Extra) -> _Extra:
+    """Note in `extra` what reading `plain` would lose of `clip`, whose notes are in the same order."""
+    notes = {}
+    for index, (heard, note) in enumerate(zip(plain.notes, clip.notes, strict=True)):
+        if heard != note:
+            notes[index] = _changed(heard, note, _NoteFields)
+    told: dict[str, object] = {}
+    if (fields := _changed(plain, clip, _ClipFields)).model_fields_set:
+        told["clip"] = fields
+    if notes:
+        told |= {"check": _check(plain), "notes": notes}
+    return extra.model_copy(update=told)
+
+
+def _changed(old: Note | Clip, new: Note | Clip, kind: type[Fields]) -> Fields:
+    return kind(**{name: getattr(new, name) for name in kind.model_fields if getattr(new, name) != getattr(old, name)})
+
+
+def _restored(plain: Clip, extra: _Extra) -> Clip:
+    """Give back what was lost, as far as it makes sense."""
+    try:
+        clip = replace(plain, **extra.clip.model_dump(exclude_unset=True))
+        if extra.notes and extra.check == _check(plain):
+            told = {index: fields.model_dump(exclude_unset=True) for index, fields in extra.notes.items()}
+            clip = clip.with_notes(replace(note, **told.get(index, {})) for index, note in enumerate(clip.notes))
+    except ValueError:
+        return plain
+    return clip
+
+
+def _check(plain: Clip) -> int:
+    return zlib.crc32(repr([(note.pitch, note.start, note.duration, note.velocity) for note in plain.notes]).encode())
+
+
+def _extra_message(extra: _Extra) -> mido.MetaMessage:
+    return mido.MetaMessage("sequencer_specific", data=tuple(_MARK + extra.model_dump_json(exclude_unset=True).encode()))
+
+
+def _read_extra(message: mido.MetaMessage) -> _Extra | None:
+    """Read our event; None if it is another's, of another version, or broken."""
+    data = bytes(message.data)
+    try:
+        return _Extra.model_validate_json(data[len(_MARK) :]) if data.startswith(_MARK) else None
+    except ValidationError:
+        return None
+
+
+# note-seq
+
+
+@cache
+def _note_seq() -> ModuleType:
+    """Import note-seq, which takes a second, without its warnings about audio, which we have none of."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return importlib.import_module("note_seq")
+
+
+def _quantized(clip: Clip, steps_per_quarter: int) -> tuple[NoteSequence, int]:
+    """Quantise by note-seq, which has no time before 0; also give the steps by which pickups moved everything."""
+    early = min((note.start for note in clip.notes), default=0.0)
+    lead = max(math.ceil(-early / clip.bar), 0) * clip.bar
+    moved = clip.with_notes(replace(note, start=note.start + lead) for note in clip.notes)
+    return _note_seq().quantize_note_sequence(to_note_sequence(moved), steps_per_quarter), round(lead * steps_per_quarter)

@@ -1,0 +1,115 @@
+"""Model folders: find, load, save, check. A folder is model.yaml, weights, golden values, hashes and a card; no pickle."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from platformdirs import user_data_path
+from pydantic import ValidationError
+
+from models.family import Card, LatentModel, find_family
+from models.grid import Grid
+
+CARD, WEIGHTS, GOLDEN, HASHES = "model.yaml", "weights.safetensors", "golden.safetensors", "windows.safetensors"
+
+
+class ModelError(ValueError):
+    """A model that is not there or not whole, in one sentence."""
+
+
+def shipped() -> Path:
+    """Return the folder of the models that come with the program."""
+    return Path(__file__).parent / "pretrained"
+
+
+def user_models() -> Path:
+    """Return the folder where users keep their own models."""
+    return user_data_path("latent-bridge", appauthor=False) / "models"
+
+
+def list_models() -> Iterator[tuple[Card, Path]]:
+    """List the models that a name finds, the user's first."""
+    seen: set[str] = set()
+    for folder in (user_models(), shipped()):
+        for path in sorted(folder.glob(f"*/{CARD}")):
+            if path.parent.name not in seen:
+                seen.add(path.parent.name)
+                yield read_card(path.parent), path.parent
+
+
+def find_model(name: str) -> Path:
+    """Find a model folder by path, in the user's models, or among those shipped."""
+    for folder in (Path(name), user_models() / name, shipped() / name):
+        if (folder / CARD).is_file():
+            return folder
+    known = ", ".join(card.name for card, _ in list_models())
+    raise ModelError(f"there is no model {name!r}; there are: {known}, or the path of a model folder")
+
+
+def read_card(folder: Path) -> Card:
+    """Read model.yaml."""
+    try:
+        return Card.model_validate(yaml.safe_load((folder / CARD).read_text(encoding="utf-8")))
+    except (OSError, yaml.YAMLError, ValidationError) as error:
+        raise ModelError(f"{folder / CARD} does not describe a model: {error}") from error
+
+
+def load_model(name: str, device: str = "cpu") -> LatentModel:
+    """Load a model by name or path; refuses weights that are not the ones its card names."""
+    folder = find_model(name)
+    card = read_card(folder)
+    # Torch takes a second to import; listing and describing models does without.
+    from safetensors.torch import load
+
+    from models.network import Shape
+    from models.torch_model import TorchModel, build_network
+
+    content = (folder / WEIGHTS).read_bytes()
+    if hashlib.sha256(content).hexdigest() != card.weights_sha256:
+        raise ModelError(f"{folder / WEIGHTS} is not the file that {CARD} describes; install the model again")
+    family = find_family(card.family)
+    network = build_network(family, Shape(tokens=family.kind.tokens, voices=family.kind.voices, **card.network))  # type: ignore[arg-type]
+    network.load_state_dict({k: v.float() for k, v in load(content).items()})
+    return TorchModel(card, family, network, device)
+
+
+def load_hashes(folder: Path) -> NDArray[np.uint64]:
+    """Load the hashes of the training windows, by which copies are found."""
+    from safetensors.numpy import load_file
+
+    return load_file(folder / HASHES)["hashes"]
+
+
+def golden(model: LatentModel, rows: int = 4) -> dict[str, NDArray[np.generic]]:
+    """Compute golden values: a few fixed latents, the grids they give, and where those lie."""
+    from models.latent import noise
+
+    z = noise(np.random.default_rng(7), rows, model.card.latent)
+    z *= np.float32(np.sqrt(z.shape[1])) / np.linalg.norm(z, axis=1, keepdims=True)
+    grid = model.decode(z, np.full(rows, 0.3, np.float32))
+    return {"latents": z, **asdict(grid), "means": model.encode(grid)}
+
+
+def check_golden(model: LatentModel, folder: Path) -> list[str]:
+    """Compare a model with the golden values in its folder; return what differs."""
+    from safetensors.numpy import load_file
+
+    stored = load_file(folder / GOLDEN)
+    level = np.full(len(stored["latents"]), 0.3, np.float32)
+    grid = model.decode(stored["latents"], level)
+    wrong: list[str] = []
+    if not np.array_equal(grid.tokens, stored["tokens"]):
+        wrong.append(f"{(grid.tokens != stored['tokens']).sum()} of {grid.tokens.size} steps")
+    same = Grid(stored["tokens"], stored["velocities"], stored["offsets"])
+    pairs = {
+        "velocities": (grid.velocities, same.velocities, 1e-3),
+        "offsets": (grid.offsets, same.offsets, 1e-3),
+        "means": (model.encode(same), stored["means"], 1e-2),
+    }
+    return wrong + [name for name, (a, b, tolerance) in pairs.items() if np.abs(a - b).max() > tolerance]

@@ -1,0 +1,128 @@
+"""The distance of design §7, against a dense assignment that is slow and obviously right."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
+
+from models.clip import Clip, Note
+from models.distance import Comparison, VoiceOf, compare, distance, distances
+
+VOICES = {36: 0, 38: 1, 40: 1}.get  # 37 is a pad of no voice
+
+
+def clip(*notes: tuple[int, float], start: float = 0.0) -> Clip:
+    return Clip(tuple(Note(pitch, onset, 0.25) for pitch, onset in notes), beats=8, start=start)
+
+
+def edits_by_assignment(a: Clip, b: Clip, voice: VoiceOf | None) -> int:
+    gains = np.zeros((len(a.notes), len(b.notes)), dtype=int)
+    for i, x in enumerate(a.notes):
+        for j, y in enumerate(b.notes):
+            apart = abs((x.start - a.start) - (y.start - b.start)) - 1e-9
+            has_one_voice = voice is not None and voice(x.pitch) is not None and voice(x.pitch) == voice(y.pitch)
+            if x.pitch == y.pitch and apart <= 1 / 32:
+                gains[i, j] = 2
+            elif apart <= 1 / 32 or ((x.pitch == y.pitch or has_one_voice) and apart <= 1):
+                gains[i, j] = 1
+    return len(a.notes) + len(b.notes) - int(gains[linear_sum_assignment(gains, maximize=True)].sum())
+
+
+# Onsets crowd around a few places, 1/64 beat apart, so that notes compete for each other.
+onsets = st.builds(lambda place, shift: place / 2 + shift / 64, st.integers(-1, 5), st.integers(-3, 3))
+crowded = st.lists(st.builds(Note, st.integers(36, 40), onsets, st.just(0.25)), max_size=14)
+clips = st.builds(lambda notes, start: Clip(tuple(notes), 4, start), crowded, st.sampled_from([0.0, 0.1, -2.0]))
+voices = st.sampled_from([None, VOICES])
+
+
+@settings(max_examples=300, deadline=None)
+@given(clips, clips, voices)
+def test_the_assignment_is_optimal(a: Clip, b: Clip, voice: VoiceOf | None) -> None:
+    assert distance(a, b, voice=voice) == edits_by_assignment(a, b, voice) / max(len(a.notes), len(b.notes), 1)
+
+
+@settings(max_examples=100, deadline=None)
+@given(clips, clips, voices)
+def test_distance_is_symmetric_and_never_more_than_two(a: Clip, b: Clip, voice: VoiceOf | None) -> None:
+    assert 0 <= distance(a, b, voice=voice) == distance(b, a, voice=voice) <= 2
+
+
+@settings(max_examples=100, deadline=None)
+@given(clips, clips, voices)
+def test_a_comparison_uses_every_note_once_and_only_allowed_pairs(a: Clip, b: Clip, voice: VoiceOf | None) -> None:
+    found = compare(a, b, voice=voice)
+    assert sorted([i for i, _ in found.kept + found.moved] + list(found.dropped)) == list(range(len(a.notes)))
+    assert sorted([j for _, j in found.kept + found.moved] + list(found.added)) == list(range(len(b.notes)))
+    for pairs, edits in ((found.kept, 0), (found.moved, 1)):
+        for i, j in pairs:
+            assert edits_by_assignment(a.with_notes([a.notes[i]]), b.with_notes([b.notes[j]]), voice) == edits
+    assert found.distance == distance(a, b, voice=voice)
+
+
+@given(clips)
+def test_a_clip_is_at_distance_zero_from_itself_in_any_order_and_place(a: Clip) -> None:
+    shifted = Clip(tuple(replace(n, start=n.start + 7) for n in reversed(a.notes)), a.beats, a.start + 7)
+    assert distance(a, a) == distance(a, shifted) == 0
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [
+        (clip(), clip(), 0),
+        (clip(), clip((60, 0), (62, 1)), 1),
+        (clip((60, 1)), clip((60, 1 + 1 / 32)), 0),
+        (clip((60, 1)), clip((60, 1.04)), 1),
+        (clip((60, 1)), clip((60, 2)), 1),
+        (clip((60, 1)), clip((60, 2.01)), 2),
+        (clip((60, 1)), clip((72, 1)), 1),
+        (clip((60, 1)), clip((72, 1.25)), 2),
+        (clip((60, 1), (64, 2)), clip((60, 1)), 0.5),
+        (clip((60, 0)), clip((60, 16), start=16), 0),
+        (clip((60, 0.1)), clip((60, 0.3), start=0.2), 0),
+    ],
+)
+def test_notes_are_kept_moved_dropped_and_added_as_the_design_says(a: Clip, b: Clip, expected: float) -> None:
+    assert distance(a, b) == expected
+
+
+def test_pads_of_one_drum_voice_are_moved_not_dropped() -> None:
+    a, b = clip((38, 0), (37, 2)), clip((40, 0.5), (36, 2.5))
+    assert distance(a, b) == 2
+    assert distance(a, b, voice=VOICES) == 1.5
+
+
+def test_two_moves_do_not_cost_a_kept_note() -> None:
+    found = compare(clip((60, 0), (60, 1)), clip((60, 1), (60, 2)))
+    assert (found.kept, found.moved, found.dropped, found.added) == (((1, 0),), (), (0,), (1,))
+
+
+def test_a_comparison_gives_velocity_duration_and_feel_their_own_figures() -> None:
+    a = Clip((Note(60, 0, 1, 100), Note(62, 1, 1, 80), Note(90, 3, 1, 1)), 4)
+    b = Clip((Note(60, 1 / 64, 0.5, 90), Note(65, 1, 1, 84)), 4)
+    assert compare(a, b) == Comparison(((0, 0),), ((1, 1),), (2,), (), velocity=7, duration=0.25, feel=1 / 64)
+
+
+def test_many_distances_at_once_are_the_same_distances() -> None:
+    rng = np.random.default_rng(3)
+    a, *others = (random_clip(int(rng.integers(0, 40)), 8, rng) for _ in range(9))
+    assert distances(a, others, voice=VOICES) == [distance(a, b, voice=VOICES) for b in others]
+
+
+@pytest.mark.parametrize(("notes", "beats", "limit_s"), [(40, 8, 0.01), (1_000, 128, 0.1), (10_000, 1_000, 1), (10_000, 8, 2)])
+def test_large_and_crowded_clips_take_no_time_to_speak_of(notes: int, beats: int, limit_s: float) -> None:
+    rng = np.random.default_rng(5)
+    a, b = random_clip(notes, beats, rng), random_clip(notes, beats, rng)
+    began = time.perf_counter()
+    distance(a, b)
+    assert time.perf_counter() - began < limit_s  # some ten times what it takes, for a busy machine
+
+
+def random_clip(notes: int, beats: float, rng: np.random.Generator) -> Clip:
+    pitches, starts = rng.integers(36, 45, notes), rng.uniform(0, beats, notes)
+    return Clip(tuple(Note(int(p), float(s), 0.25) for p, s in zip(pitches, starts, strict=True)), beats)
