@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,9 @@ from bridge.requests import Blend, ClipsRequest, Interpolate, Reconstruct, Reque
 from models.clip import Clip, Note, note_order
 from models.distance import distance
 from models.family import KINDS, LatentModel, route
-from models.grid import BAR_STEPS, DRUMS, STEPS_PER_BEAT, VOICE_OF, WINDOW_STEPS, Grid, Heard, hear_melody
+from models.grid import BAR_STEPS, DRUMS, VOICE_OF, WINDOW_STEPS, Grid, Heard
 from models.latent import Dice, Latents, blur, corner_weights, distrust, mean, noise, slerp
+from models.residual import carry_over
 from models.store import load_model
 
 POOL = 3  # candidates decoded for each variation asked for; the best by distance are kept
@@ -109,7 +111,8 @@ class Engine:
         done: list[Latents] = []
         for first in range(0, len(grid), size):
             part = grid[first : first + size]
-            done.append(model.encode(_padded_grid(part, size - len(part) if self._rows else 0))[: len(part)])
+            spare = size - len(part) if self._rows else 0
+            done.append(model.encode(_padded_grid(part, spare))[: len(part)])
         return np.concatenate(done)
 
 
@@ -127,13 +130,12 @@ class Source:
         return self.heard.clip
 
     def change(self, decoded: Grid) -> Grid:
-        """Carry what a decode changes over to the clip: where it says what it says of the clip itself, the clip stands."""
-        kind, own = self.heard.kind, self.heard.grid.tokens
-        if kind is DRUMS:
-            tokens = own ^ ((decoded.tokens ^ self.heard_back.tokens) & (decoded.tokens ^ own))
-        else:
-            tokens = np.where(decoded.tokens == self.heard_back.tokens, own, decoded.tokens)
-        return Grid(tokens, decoded.velocities, decoded.offsets)
+        """Carry what a decode changes over to the clip; where it says what it says of the clip itself, the clip stands."""
+        return carry_over(self.heard.grid, self.heard_back, decoded, self.heard.kind)
+
+    def how_far(self, clip: Clip) -> float:
+        """Measure the distance of a clip from this one."""
+        return distance(self.clip, clip, voice=VOICE_OF.get if self.heard.kind is DRUMS else None)
 
 
 @dataclass(frozen=True)
@@ -289,9 +291,13 @@ class _Run:
             self.info.append(f"{outside} notes outside {_called(heard.clip)}'s length are kept as they are")
         if inside and heard.kind is DRUMS:
             pads = sorted({n.pitch for n in notes if n.pitch not in VOICE_OF})
-            self.info.append(f"{inside} notes on pads the model does not know ({', '.join(map(str, pads))}) are kept as they are")
+            self.info.append(
+                f"{inside} notes on pads the model does not know ({', '.join(map(str, pads))}) are kept as they are"
+            )
         elif inside:
-            self.info.append(f"{_called(heard.clip)} is polyphonic: its top line is heard, {inside} lower notes are kept as they are")
+            self.info.append(
+                f"{_called(heard.clip)} is polyphonic: its top line is heard, {inside} lower notes are kept as they are"
+            )
 
     def _vary(self, model: LatentModel, sources: Sequence[Source], amount: float, count: int) -> list[list[Clip]]:
         """Decode around each source until it has `count` different clips about `amount` away."""
@@ -320,7 +326,7 @@ class _Run:
                 for _ in range(tries):
                     changed = sources[k].change(grid[row : row + windows])
                     clip = model.family.write(sources[k].heard, changed)
-                    found[k].setdefault(_notes(clip), (abs(distance(sources[k].clip, clip) - amount), clip))
+                    found[k].setdefault(_notes(clip), (abs(sources[k].how_far(clip) - amount), clip))
                     row += windows
         return [[c for _, c in sorted(f.values(), key=lambda pair: pair[0])[:count] if _ < math.inf] for f in found]
 
@@ -351,7 +357,7 @@ class _Run:
         facets = int(model.family.facets.max()) + 1
         parts: list[Grid] = []
         known: tuple[Grid, NDArray[np.bool_]] | None = None
-        for first in range(0, bars - 1):
+        for first in range(bars - 1):
             z = noise(rng, rows, model.card.latent)
             grid = self.engine.decode(
                 model,
@@ -365,12 +371,13 @@ class _Run:
             if first % 2 == 0:
                 parts.append(grid)
             # The bar just written is the first of the next two.
-            told = Grid(*(np.roll(v, -BAR_STEPS, axis=1) for v in (grid.tokens, grid.velocities, grid.offsets)))
+            told = grid.map(lambda v: np.roll(v, -BAR_STEPS, axis=1))
             facts = np.zeros((rows, WINDOW_STEPS, facets), bool)
             facts[:, :BAR_STEPS] = True
             known = (told, facts)
-        stacked = [np.stack([getattr(p, field) for p in parts], 1) for field in ("tokens", "velocities", "offsets")]
-        return Grid(*(v.reshape(-1, *v.shape[2:]) for v in stacked))
+        # Rows come window by window; a clip's windows belong behind one another.
+        order = np.arange(len(parts) * rows).reshape(len(parts), rows).T.reshape(-1)
+        return Grid.stack(parts)[order]
 
     def _roll(self, model: LatentModel, rng: np.random.Generator, rows: int) -> Dice:
         return Dice.roll(rng, rows, steps=WINDOW_STEPS, voices=model.family.kind.voices)
@@ -413,9 +420,9 @@ def _called(clip: Clip) -> str:
     return f"“{clip.name}”" if clip.name else "the clip"
 
 
-def _padded(values: NDArray[np.generic], spare: int) -> NDArray[np.generic]:
+def _padded(values: NDArray[Any], spare: int) -> NDArray[Any]:
     return np.concatenate([values, np.repeat(values[-1:], spare, 0)]) if spare else values
 
 
 def _padded_grid(grid: Grid, spare: int) -> Grid:
-    return Grid(*(_padded(v, spare) for v in (grid.tokens, grid.velocities, grid.offsets))) if spare else grid
+    return grid.map(lambda values: _padded(values, spare))

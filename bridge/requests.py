@@ -17,17 +17,21 @@ class Request(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    model: str = Field("auto", description="name of a model, or auto: by kind, MIDI channel 10, or the notes themselves")
-    kind: Literal["drums", "notes"] | None = Field(None, description="what the clips are, where auto should not guess")
-    seed: int | None = Field(None, ge=0, lt=2**31, description="the same seed gives the same clips; a new one where none is given")
-    variety: Unit = Field(0.5, description="0 plays safe, 1 is adventurous")
+    model: str = Field(
+        default="auto", description="name of a model, or auto: by kind, MIDI channel 10, or the notes themselves"
+    )
+    kind: Literal["drums", "notes"] | None = Field(default=None, description="what the clips are, where auto should not guess")
+    seed: int | None = Field(
+        default=None, ge=0, lt=2**31, description="the same seed gives the same clips; a new one where none is given"
+    )
+    variety: Unit = Field(default=0.5, description="0 plays safe, 1 is adventurous")
 
 
 class Sample(Request):
     """Make clips from nothing."""
 
-    count: int = Field(8, ge=1, le=64, description="how many clips")
-    bars: int = Field(2, ge=1, le=64, description="length of each clip, in bars of 4/4")
+    count: int = Field(default=8, ge=1, le=64, description="how many clips")
+    bars: int = Field(default=2, ge=1, le=64, description="length of each clip, in bars of 4/4")
 
 
 class ClipsRequest(Request):
@@ -39,23 +43,27 @@ class ClipsRequest(Request):
 class Vary(ClipsRequest):
     """Make variations of a clip."""
 
-    amount: Unit = Field(0.3, description="how far from the clip: the share of its notes that change; 0 returns it untouched")
-    count: int = Field(8, ge=1, le=64, description="how many variations of each clip")
+    amount: Unit = Field(
+        default=0.3, description="how far from the clip: the share of its notes that change; 0 returns it untouched"
+    )
+    count: int = Field(default=8, ge=1, le=64, description="how many variations of each clip")
 
 
 class Interpolate(ClipsRequest):
     """Walk from one clip to another."""
 
     clips: Clips = Field(min_length=2, max_length=2, description="the two clips")
-    steps: int = Field(7, ge=2, le=64, description="how many clips, both ends included")
+    steps: int = Field(default=7, ge=2, le=64, description="how many clips, both ends included")
 
 
 class Blend(ClipsRequest):
     """Blend two to four clips: a grid of blends, or the one at a position of the puck."""
 
     clips: Clips = Field(min_length=2, max_length=4, description="the corners A, B, C and D")
-    at: tuple[Unit, Unit] | None = Field(None, description="x to the right, y down: A is 0,0, B 1,0, C 0,1, D 1,1")
-    grid: int = Field(7, ge=0, le=16, description="clips a side of a grid over the palette, corners included; 0 only prepares")
+    at: tuple[Unit, Unit] | None = Field(default=None, description="x to the right, y down: A is 0,0, B 1,0, C 0,1, D 1,1")
+    grid: int = Field(
+        default=7, ge=0, le=16, description="clips a side of a grid over the palette, corners included; 0 only prepares"
+    )
 
     @model_validator(mode="after")
     def _one_is_no_grid(self) -> Self:

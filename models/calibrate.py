@@ -30,9 +30,7 @@ def calibrate(model: LatentModel, valid: Grid, *, seed: int = 0, limit: int = 19
         dice = Dice.roll(rng, len(own), steps=own.tokens.shape[1], voices=own.velocities.shape[2])
         decoded = model.decode(blur(mu, level, noise(rng, *mu.shape)), level, dice=dice)
         varied = on_grid(carry_over(own, back, decoded, model.family.kind))
-        apart = [
-            distance(a, as_clip(model.family, varied[i : i + 1]), voice=voice) for i, a in enumerate(sources)
-        ]
+        apart = [distance(a, as_clip(model.family, varied[i : i + 1]), voice=voice) for i, a in enumerate(sources)]
         table.append((s, max(median(apart), table[-1][1] if table else 0.0)))
     shuffled = rng.permutation(len(sources))
     unrelated = [distance(a, sources[j], voice=voice) for a, j in zip(sources, shuffled, strict=True) if a is not sources[j]]
@@ -48,4 +46,3 @@ def as_clip(family: Family, grid: Grid) -> Clip:
 def on_grid(grid: Grid) -> Grid:
     """Take the micro-timing away: unrelated strokes of one step would else count as different notes."""
     return Grid(grid.tokens, grid.velocities, np.zeros_like(grid.offsets))
-

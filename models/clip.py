@@ -71,7 +71,9 @@ class Clip:
             raise ValueError(f"clip start {self.start} must be a finite beat")
         numerator, denominator = self.meter
         if not 1 <= numerator <= 255 or denominator not in (1, 2, 4, 8, 16, 32, 64):
-            raise ValueError(f"meter {numerator}/{denominator}: the numerator is 1..255, the denominator a power of two up to 64")
+            raise ValueError(
+                f"meter {numerator}/{denominator}: the numerator is 1..255, the denominator a power of two up to 64"
+            )
         if not (math.isfinite(self.tempo) and self.tempo > 0):
             raise ValueError(f"tempo {self.tempo} must be more than 0 beats per minute")
         if not 1 <= self.ticks_per_beat <= 32767:

@@ -9,6 +9,7 @@ import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,7 @@ KNOWN = {
 
 @dataclass(frozen=True)
 class Windows:
-    """Two-bar windows with where they come from. `piece` numbers pieces; `feel` [B, 2] says whether velocity and timing count."""
+    """Two-bar windows with where they come from. `piece` numbers pieces; `feel` [B, 2]: whether velocity and timing count."""
 
     grid: Grid
     piece: NDArray[np.int64]
@@ -76,6 +77,11 @@ class Source:
     piece: str
     content: bytes
     beats: str = ""  # a beat annotation that is more reliable than the file's own meter (POP909)
+
+
+def has_splits(folder: Path) -> bool:
+    """Tell whether a splits.csv says which files are for training."""
+    return bool(_read_splits(folder))
 
 
 def find_sources(folder: Path, split: str | None = None, sets: Sequence[str] = ()) -> Iterator[Source]:
@@ -138,22 +144,23 @@ def _windows(song: Song, source: Source, kind: GridKind, hop: int) -> Iterator[G
             continue
         if kind is MELODY and not rules.tracks and (32 <= (part.program or 0) < 40 or _mean_pitch(part.clip) < 52):
             continue
-        stretches = _follow_beats(part.clip, song.tempos, source.beats) if source.beats else _common_time(part.clip, song.meters)
+        stretches = (
+            _follow_beats(part.clip, song.tempos, source.beats) if source.beats else _common_time(part.clip, song.meters)
+        )
         for clip in stretches:
             yield from _cut(clip, kind, hop)
 
 
 def _cut(clip: Clip, kind: GridKind, hop: int) -> Iterator[Grid]:
     heard = hear_drums(clip) if kind is DRUMS else hear_melody(clip)
-    bars = Grid(*(_bars(v) for v in (heard.grid.tokens, heard.grid.velocities, heard.grid.offsets)))
+    bars = heard.grid.map(_bars)
     apart = np.zeros(len(bars.tokens), int)
     for i in heard.apart:
         bar = int((clip.notes[i].start - clip.start) // 4)
         if 0 <= bar < len(apart):
             apart[bar] += 1
     for first in range(0, len(bars.tokens) - 1, hop):
-        two = [np.concatenate([v[first], v[first + 1]])[None] for v in (bars.tokens, bars.velocities, bars.offsets)]
-        grid = Grid(*two)
+        grid = bars[first : first + 2].map(lambda v: v.reshape(1, -1, *v.shape[2:]))
         if kind is MELODY:
             grid = Grid(leading_rests(grid.tokens), grid.velocities, grid.offsets)
             struck = grid.tokens[grid.tokens < HOLD]
@@ -165,7 +172,7 @@ def _cut(clip: Clip, kind: GridKind, hop: int) -> Iterator[Grid]:
             yield grid
 
 
-def _bars(values: NDArray[np.generic]) -> NDArray[np.generic]:
+def _bars(values: NDArray[Any]) -> NDArray[Any]:
     return values.reshape(-1, BAR_STEPS, *values.shape[2:])
 
 

@@ -41,17 +41,17 @@ class Card(BaseModel):
     family: str
     about: str
     licence: str = Field(description="licence of the weights")
-    network: dict[str, float | int] = Field(description="sizes that differ from models.network.Shape")
+    network: dict[str, bool | float | int] = Field(description="sizes that differ from models.network.Shape")
     latent: int = Field(description="size of the latent")
     steps_per_beat: int = 4
-    bars: int = Field(2, description="bars of a window")
+    bars: int = Field(default=2, description="bars of a window")
     timing: bool = Field(description="whether micro-timing was learned; if not, new notes lie on the grid")
     reach: float = Field(description="median distance of unrelated clips; amounts above it are mapped to it")
     amounts: tuple[tuple[float, float], ...] = Field(description="(noise level, median distance it gives), rising")
     data: dict[str, object] = Field(description="sets, windows and the hash of what was learned from")
     config: dict[str, object] = Field(description="the config of the training, whole")
-    commit: str = Field("", description="the commit of the code that trained it")
-    metrics: dict[str, float] = Field({}, description="the last validation of the training")
+    commit: str = Field(default="", description="the commit of the code that trained it")
+    metrics: dict[str, float] = Field(default={}, description="the last validation of the training")
     weights_sha256: str
     golden_sha256: str = ""
 

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +65,11 @@ class Grid:
 
     def __getitem__(self, index: slice | NDArray[np.int64] | NDArray[np.bool_]) -> Grid:
         """Some of the windows."""
-        return Grid(self.tokens[index], self.velocities[index], self.offsets[index])
+        return self.map(lambda values: values[index])
+
+    def map(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Grid:
+        """Change tokens, velocities and offsets alike."""
+        return Grid(change(self.tokens), change(self.velocities), change(self.offsets))
 
     @staticmethod
     def stack(grids: Iterable[Grid]) -> Grid:

@@ -45,7 +45,7 @@ def noise(rng: np.random.Generator, rows: int, size: int) -> Latents:
 def blur(mu: Latents, level: NDArray[np.float32], e: Latents) -> Latents:
     """Forget part of latents: [B, Z] at levels [B] of noise. Level 0 forgets nothing, level 1 all; the power stays."""
     s = np.asarray(level, np.float32)[:, None]
-    return np.sqrt(1 - s**2) * mu + s * e
+    return np.asarray(np.sqrt(1 - s**2) * mu + s * e, np.float32)
 
 
 def slerp(a: Latents, b: Latents, at: float) -> Latents:
@@ -54,14 +54,14 @@ def slerp(a: Latents, b: Latents, at: float) -> Latents:
     flat = np.sin(angle) < 1e-4
     wide = np.where(flat, 1.0, np.sin(angle))
     mixed = (np.sin((1 - at) * angle) * a + np.sin(at * angle) * b) / wide
-    return np.where(flat, (1 - at) * a + at * b, mixed).astype(np.float32)
+    return np.asarray(np.where(flat, (1 - at) * a + at * b, mixed), np.float32)
 
 
 def mean(points: Sequence[Latents], weights: Sequence[float]) -> Latents:
     """Weigh points on the sphere: the direction of their weighted sum, at their norm."""
-    total = sum(w * p for w, p in zip(weights, points, strict=True))
+    total = np.sum([w * p for w, p in zip(weights, points, strict=True)], axis=0)
     norm = np.linalg.norm(total, axis=-1, keepdims=True)
-    return (np.asarray(total) / np.maximum(norm, 1e-9) * np.sqrt(points[0].shape[-1])).astype(np.float32)
+    return np.asarray(total / np.maximum(norm, 1e-9) * np.sqrt(points[0].shape[-1]), np.float32)
 
 
 def distrust(z: Latents, points: Sequence[Latents], *, least: float) -> NDArray[np.float32]:
@@ -71,7 +71,7 @@ def distrust(z: Latents, points: Sequence[Latents], *, least: float) -> NDArray[
     told how much of it there is, and composes what that leaves open instead of averaging.
     """
     closest = np.max([np.cos(_angle(z, p)) for p in points], axis=0)
-    return np.clip(np.sqrt(np.maximum(0, 1 - closest**2)), least, 1).astype(np.float32)
+    return np.asarray(np.clip(np.sqrt(np.maximum(0, 1 - closest**2)), least, 1), np.float32)
 
 
 def corner_weights(corners: int, x: float, y: float) -> list[float]:
@@ -85,4 +85,4 @@ def corner_weights(corners: int, x: float, y: float) -> list[float]:
 
 def _angle(a: Latents, b: Latents) -> NDArray[np.float32]:
     cosine = (a * b).sum(-1) / np.maximum(np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1), 1e-9)
-    return np.arccos(np.clip(cosine, -1, 1)).astype(np.float32)
+    return np.asarray(np.arccos(np.clip(cosine, -1, 1)), np.float32)

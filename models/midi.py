@@ -491,7 +491,7 @@ def _sounds(clip: Clip, shift: float) -> tuple[list[_Sound], list[Note]]:
     """Round notes to ticks, and list them in the order of their note_ons."""
     zero = round(shift * clip.ticks_per_beat)
     pairs = []
-    for note in clip.notes:
+    for note in clip.in_order().notes:
         if note.start < -shift - _EARLY:
             raise MidiError(f"a note at beat {note.start:g} is before the beginning of the file")
         on, off = _ticks(note, clip.ticks_per_beat)

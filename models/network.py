@@ -40,9 +40,10 @@ class Shape:
     trunk_layers: int = 3
     embedding: int = 48
     hidden: int = 256
-    bins: int = 24
+    bins: int = 32
     dropout: float = 0.1
     least_noise: float = 0.05
+    plain: bool = False  # a VAE as in the textbook, N(mu, sigma) against N(0, I): the baseline that `evaluate` prints
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,8 @@ class Network(nn.Module):
         self.read_place = nn.Parameter(torch.randn(beats, width) * 0.02)
         self.encoder = _transformer(shape, shape.encoder_layers)
         self.to_latent = nn.Linear(width, shape.latent // beats)
+        if shape.plain:
+            self.to_spread = nn.Linear(width, shape.latent // beats)
         self.from_latent = nn.Linear(shape.latent, beats * 32)
         self.from_beat = nn.Linear(32 + shape.latent // beats, width)
         self.known = nn.Linear(shape.beat * (features.shape[1] + facets), width)
@@ -112,12 +115,15 @@ class Network(nn.Module):
         self.lag = nn.Linear(len(LAGS) * emb, 3 * hidden, bias=False)
         self.past_feel = nn.Linear(feel, 3 * hidden, bias=False)
         self.echo = nn.Linear(len(ECHOES) * (shape.voices + 1), 3 * hidden, bias=False)
+        self.so_far = nn.Linear(features.shape[1], 3 * hidden, bias=False)
         self.recur = nn.Linear(hidden, 3 * hidden)
         self.mix = nn.Linear(hidden + 96, hidden)
         self.predict = nn.Linear(hidden, kinds)
         self.predict_features = nn.Linear(hidden, features.shape[1])
         self.feel = nn.Sequential(
-            nn.Linear(hidden + shape.voices, 128), nn.SiLU(), nn.Linear(128, shape.voices * 2 * shape.bins)
+            nn.Linear(hidden + shape.voices * (1 + 3 * len(ECHOES)), 128),
+            nn.SiLU(),
+            nn.Linear(128, shape.voices * 2 * shape.bins),
         )
         nn.init.normal_(self.token.weight, std=0.3)
         nn.init.zeros_(self.predict.weight)
@@ -125,11 +131,21 @@ class Network(nn.Module):
     # --- the latent -------------------------------------------------------------------------------------------------
 
     def encode(self, tokens: Tensor, feel: Feel) -> Tensor:
-        """Place windows on the sphere: tokens [B, T] -> [B, Z] of norm sqrt(Z)."""
+        """Place windows on the sphere: tokens [B, T] -> [B, Z] of norm sqrt(Z); for a plain VAE, anywhere."""
+        z = self.to_latent(self.hear(tokens, feel)).flatten(1)
+        return z if self.shape.plain else project(z)
+
+    def posterior(self, tokens: Tensor, feel: Feel) -> tuple[Tensor, Tensor]:
+        """Find a plain VAE's posterior: mean and log-variance, each [B, Z]."""
+        heard = self.hear(tokens, feel)
+        return self.to_latent(heard).flatten(1), self.to_spread(heard).flatten(1)
+
+    def hear(self, tokens: Tensor, feel: Feel) -> Tensor:
+        """Read windows beat by beat: [B, beats, W]."""
         x = torch.cat([self.embed(tokens), feel.velocities, feel.offsets * 2], -1)
-        x = self.read(x.flatten(1).unflatten(1, (self.shape.steps // self.shape.beat, -1)))
-        z = self.to_latent(self.encoder(x + self.read_place)).flatten(1)
-        return project(z)
+        x = self.read(x.view(len(x), self.shape.steps // self.shape.beat, -1))
+        heard: Tensor = self.encoder(x + self.read_place)
+        return heard
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Look tokens up, UNKNOWN included: [...] -> [..., E]."""
@@ -138,36 +154,42 @@ class Network(nn.Module):
     def token_table(self) -> Tensor:
         """All token embeddings: a part by what tokens have in common and a part of their own, [K + 1, E]."""
         shared = F.pad(self.token_features(self.features), (0, 0, 0, 1))
-        return self.token.weight + shared
+        own: Tensor = self.token.weight
+        return own + shared
 
     # --- trunk and head ---------------------------------------------------------------------------------------------
 
     def contexts(self, z: Tensor, level: Tensor, known: Known | None = None) -> Tensor:
         """Read latents [B, Z] at noise levels [B], and what is known, into a context for each step [B, T, C]."""
         beats = self.shape.steps // self.shape.beat
-        whole = self.from_latent(z).unflatten(1, (beats, -1))
-        x = self.from_beat(torch.cat([whole, z.unflatten(1, (beats, -1))], -1))
+        whole = self.from_latent(z).view(len(z), beats, -1)
+        x = self.from_beat(torch.cat([whole, z.view(len(z), beats, -1)], -1))
         if known is not None:
             told = torch.cat([self.features[known.tokens] * known.facets[..., self.facets], known.facets], -1)
-            x = x + self.known(told.flatten(1).unflatten(1, (beats, -1)))
+            x = x + self.known(told.view(len(z), beats, -1))
         else:
             x = x + self.known.bias
         signal = torch.sqrt(1 - level**2)
         precision = self.level(torch.stack([level, signal, torch.log(level), level**2], -1))
         x = self.trunk(x + precision[:, None] + self.place)
-        return self.to_steps(x).unflatten(2, (self.shape.beat, 96)).flatten(1, 2)
+        steps: Tensor = self.to_steps(x)
+        return steps.view(len(z), self.shape.steps, 96)
 
     def teach(self, contexts: Tensor, tokens: Tensor, feel: Feel, seen: Tensor) -> tuple[Tensor, Tensor]:
-        """Run the head over given music: logits [B, T, K] and feel logits [B, T, V, 2, bins]. `seen` is what it may look back on."""
+        """Run the head over given music: token scores [B, T, K] and feel scores [B, T, V, 2, bins]; it sees `seen`."""
         past = [F.pad(seen, (lag, 0), value=UNKNOWN)[:, : seen.shape[1]] for lag in LAGS]
         gates = self.context(contexts) + self.lag(self.embed(torch.stack(past, -1)).flatten(2))
         felt = torch.cat([feel.velocities, feel.offsets * 2], -1)
         gates = gates + self.past_feel(F.pad(felt, (0, 0, 1, 0))[:, :-1])
         gates = gates + self.echo(torch.stack([self.echoes(seen, t) for t in range(seen.shape[1])], 1))
+        used = (self.features[seen] * (seen != UNKNOWN)[..., None]).cummax(1).values
+        gates = gates + self.so_far(F.pad(used, (0, 0, 1, 0))[:, :-1])
         hidden = self._run_gru(gates)
         out = self.mix_in(hidden, contexts)
         bits = self.onsets[tokens]
-        return self.logits(out), self.feel_logits(out, bits)
+        felt = torch.cat([felt, bits], -1)
+        before = [F.pad(felt, (0, 0, lag, 0))[:, :-lag] for lag in ECHOES]
+        return self.logits(out), self.feel_logits(torch.cat([out, bits, *before], -1))
 
     @torch.no_grad()
     def generate(
@@ -186,7 +208,7 @@ class Network(nn.Module):
         batch = contexts.shape[0]
         # All that does not depend on what was written is multiplied once, outside the loop.
         gates = self.context(contexts)
-        lag_weights = self.lag.weight.unflatten(1, (len(LAGS), -1))
+        lag_weights = self.lag.weight.view(3 * size, len(LAGS), -1)
         lag_tables = [self.token_table() @ lag_weights[:, i].T for i in range(len(LAGS))]
         mixed = F.linear(contexts, self.mix.weight[:, size:], self.mix.bias)
         mix_hidden = self.mix.weight[:, :size].T.contiguous()
@@ -195,15 +217,19 @@ class Network(nn.Module):
         barred = self._barred(known) if known is not None else None
 
         tokens = contexts.new_full((batch, shape.steps), UNKNOWN, dtype=torch.long)
-        felt = contexts.new_zeros(batch, shape.steps, 2, shape.voices)
+        # Velocities, twice the offsets, and what was struck: what the head and its feel look back on.
+        felt = contexts.new_zeros(batch, shape.steps, 3 * shape.voices)
+        nothing = contexts.new_zeros(batch, 3 * shape.voices)
+        used = contexts.new_zeros(batch, self.features.shape[1])
         hidden = contexts.new_zeros(batch, size)
         for t in range(shape.steps):
             gate = gates[:, t]
             for lag, table in zip(LAGS, lag_tables, strict=True):
                 gate = gate + (table[tokens[:, t - lag]] if t >= lag else table[UNKNOWN])
             if t:
-                past = torch.cat([felt[:, t - 1, 0], felt[:, t - 1, 1] * 2], -1)
-                gate = gate + past @ self.past_feel.weight.T
+                gate = gate + felt[:, t - 1, : 2 * shape.voices] @ self.past_feel.weight.T
+                used = torch.maximum(used, self.features[tokens[:, t - 1]])
+                gate = gate + used @ self.so_far.weight.T
             if t > ECHOES[0]:
                 gate = gate + self.echoes(tokens, t) @ self.echo.weight.T
             hidden = self.gru(gate, hidden)
@@ -217,9 +243,12 @@ class Network(nn.Module):
                 scores.masked_fill_(barred[:, t], -torch.inf)
             tokens[:, t] = _choose(scores, dice[0][:, t] if dice else None, temperature)
             bits = self.onsets[tokens[:, t]]
-            bins = self.feel_logits(out, bits).softmax(-1)
-            felt[:, t] = (_spread(bins, dice[1][:, t] if dice else None) * bits[..., None]).transpose(1, 2)
-        return tokens, Feel(felt[:, :, 0], felt[:, :, 1])
+            before = [felt[:, t - lag] if t >= lag else nothing for lag in ECHOES]
+            bins = self.feel_logits(torch.cat([out, bits, *before], -1)).softmax(-1)
+            velocities, offsets = _spread(bins, dice[1][:, t] if dice else None)
+            felt[:, t] = torch.cat([velocities * bits, 2 * offsets * bits, bits], -1)
+        velocities, offsets, _ = felt.chunk(3, -1)
+        return tokens, Feel(velocities, offsets / 2)
 
     def _barred(self, known: Known) -> Tensor:
         """Find the tokens that contradict what is known: [B, T, K]."""
@@ -230,7 +259,7 @@ class Network(nn.Module):
         return differs > 0.5
 
     def echoes(self, tokens: Tensor, t: int) -> Tensor:
-        """Tell, before step t, which voices of the last step, and whether all of it, repeated earlier ones: [B, E * (V + 1)]."""
+        """Tell, before step t, which voices of the last step, and whether all of it, repeated: [B, E * (V + 1)]."""
         size = self.shape.voices + 1
         told = self.onsets.new_zeros(tokens.shape[0], len(ECHOES) * size)
         for i, lag in enumerate(ECHOES):
@@ -247,12 +276,13 @@ class Network(nn.Module):
 
     def logits(self, out: Tensor) -> Tensor:
         """Score every token: [..., H] -> [..., K]."""
-        return self.predict(out) + self.predict_features(out) @ self.features.T
+        scores: Tensor = self.predict(out) + self.predict_features(out) @ self.features.T
+        return scores
 
-    def feel_logits(self, out: Tensor, bits: Tensor) -> Tensor:
-        """Score the bins of velocity and offset for the voices struck: [..., V, 2, bins]."""
-        scores: Tensor = self.feel(torch.cat([out, bits], -1))
-        return scores.unflatten(-1, (self.shape.voices, 2, self.shape.bins))
+    def feel_logits(self, state: Tensor) -> Tensor:
+        """Score the bins of velocity and offset from the head's state, what it strikes and what it felt: [..., V, 2, bins]."""
+        scores: Tensor = self.feel(state)
+        return scores.view(*scores.shape[:-1], self.shape.voices, 2, self.shape.bins)
 
     def gru(self, gates: Tensor, hidden: Tensor) -> Tensor:
         """Take one step of the recurrent head: input gates [B, 3H], state [B, H] -> state [B, H]."""
@@ -290,23 +320,26 @@ def _choose(scores: Tensor, dice: Tensor | None, temperature: float) -> Tensor:
     return torch.searchsorted(heaped, (dice * heaped[:, -1])[:, None], right=True)[:, 0].clamp_max(scores.shape[-1] - 1)
 
 
-def _spread(bins: Tensor, dice: Tensor | None) -> Tensor:
-    """Turn bins [B, V, 2, N] into a velocity in 0..1 and an offset in -0.5..0.5: drawn within a bin, or the mean."""
-    count = bins.shape[-1]
+def feel_bins(feel: Feel, bins: int) -> Tensor:
+    """Find the bins of velocities and offsets, [B, T, V, 2]. Full velocity has a bin of its own: drum pads pile up there."""
+    soft = (feel.velocities * (bins - 1)).long().clamp(0, bins - 2)
+    velocity = torch.where(feel.velocities > 0.999, bins - 1, soft)
+    return torch.stack([velocity, ((feel.offsets + 0.5) * bins).long().clamp(0, bins - 1)], -1)
+
+
+def _spread(chances: Tensor, dice: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Turn chances [B, V, 2, N] of bins into velocities and offsets [B, V]: drawn, evenly within a bin, or their mean."""
+    bins = chances.shape[-1]
     if dice is None:
-        place = (bins * torch.arange(0.5, count, device=bins.device)).sum(-1) / count
-    else:
-        heaped = bins.cumsum(-1)
-        goal = dice[..., None] * heaped[..., -1:]
-        index = torch.searchsorted(heaped, goal, right=True).clamp_max(count - 1)
-        inside = (heaped.gather(-1, index) - goal) / bins.gather(-1, index).clamp_min(1e-9)
-        place = ((index + 1 - inside.clamp(0, 1)) / count)[..., 0]
-    return place - place.new_tensor([0.0, 0.5])
-
-
-def bin_values(values: Tensor, *, low: float, high: float, bins: int) -> Tensor:
-    """Find the bin of each value."""
-    return ((values - low) / (high - low) * bins).long().clamp(0, bins - 1)
+        middles = torch.arange(0.5, bins, device=chances.device)
+        soft = (middles / (bins - 1)).clamp_max(1)
+        return chances[:, :, 0] @ soft, chances[:, :, 1] @ (middles / bins) - 0.5
+    heaped = chances.cumsum(-1)
+    goal = dice[..., None] * heaped[..., -1:]
+    index = torch.searchsorted(heaped, goal, right=True).clamp_max(bins - 1)
+    left = (heaped.gather(-1, index) - goal) / chances.gather(-1, index).clamp_min(1e-9)
+    place = (index + 1 - left.clamp(0, 1))[..., 0]
+    return (place[..., 0] / (bins - 1)).clamp_max(1), place[..., 1] / bins - 0.5
 
 
 def _transformer(shape: Shape, layers: int) -> nn.TransformerEncoder:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import yaml
@@ -15,6 +16,9 @@ from pydantic import ValidationError
 
 from models.family import Card, LatentModel, find_family
 from models.grid import Grid
+
+if TYPE_CHECKING:
+    from models.network import Network
 
 CARD, WEIGHTS, GOLDEN, HASHES = "model.yaml", "weights.safetensors", "golden.safetensors", "windows.safetensors"
 
@@ -77,6 +81,28 @@ def load_model(name: str, device: str = "cpu") -> LatentModel:
     network = build_network(family, Shape(tokens=family.kind.tokens, voices=family.kind.voices, **card.network))  # type: ignore[arg-type]
     network.load_state_dict({k: v.float() for k, v in load(content).items()})
     return TorchModel(card, family, network, device)
+
+
+def save_model(folder: Path, card: Card, network: Network, hashes: NDArray[np.uint64]) -> Card:
+    """Write a model folder, and finish its card with the hashes of what was written."""
+    from safetensors.numpy import save_file as save_arrays
+    from safetensors.torch import save
+
+    from models.torch_model import TorchModel
+
+    weights = save({k: v.detach().half().contiguous().cpu() for k, v in network.named_parameters()})
+    (folder / WEIGHTS).write_bytes(weights)
+    save_arrays(golden(TorchModel(card, find_family(card.family), network)), folder / GOLDEN)
+    save_arrays({"hashes": np.sort(hashes)}, folder / HASHES)
+    card = card.model_copy(
+        update={
+            "weights_sha256": hashlib.sha256(weights).hexdigest(),
+            "golden_sha256": hashlib.sha256((folder / GOLDEN).read_bytes()).hexdigest(),
+        }
+    )
+    text = yaml.safe_dump(card.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+    (folder / CARD).write_text(text, encoding="utf-8")
+    return card
 
 
 def load_hashes(folder: Path) -> NDArray[np.uint64]:

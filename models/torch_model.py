@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,14 +58,11 @@ class TorchModel:
         latents: Latents,
         levels: NDArray[np.float32],
         grid: Grid,
-        *,
-        known: tuple[Grid, NDArray[np.bool_]] | None = None,
     ) -> NDArray[np.float32]:
         """Log-probabilities of all tokens given the music before them, in nats, [B, T, K]."""
         tokens, feel = self._music(grid)
-        told = Known(self._tensor(known[0].tokens), self._tensor(known[1]).float()) if known else None
         level = self._tensor(levels).clamp(self.network.shape.least_noise, 1.0)
-        logits, _ = self.network.teach(self.network.contexts(self._tensor(latents), level, told), tokens, feel, tokens)
+        logits, _ = self.network.teach(self.network.contexts(self._tensor(latents), level), tokens, feel, tokens)
         return _array(F.log_softmax(logits, -1))
 
     def _music(self, grid: Grid) -> tuple[torch.Tensor, Feel]:
@@ -86,6 +84,6 @@ def build_network(family: Family, shape: Shape) -> Network:
     return Network(replace(shape, tokens=family.kind.tokens, voices=family.kind.voices), symbols)
 
 
-def _array(tensor: torch.Tensor) -> NDArray[np.float32]:
-    values: NDArray[np.float32] = tensor.cpu().numpy()
+def _array(tensor: torch.Tensor) -> NDArray[Any]:
+    values: NDArray[Any] = tensor.cpu().numpy()
     return values

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -18,11 +19,16 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.data import Windows
-from models.family import Family, find_family
-from models.grid import HOLD, MELODY
-from models.network import UNKNOWN, Feel, Known, Network, Shape, blur
-from models.torch_model import build_network
+from models.calibrate import calibrate
+from models.data import Windows, find_sources, has_splits, pack
+from models.evaluate import window_hashes
+from models.family import Card, Family, find_family
+from models.grid import HOLD, MELODY, leading_rests
+from models.network import UNKNOWN, Feel, Known, Network, Shape, blur, feel_bins
+from models.store import save_model
+from models.torch_model import TorchModel, build_network
+
+RUN = "run.safetensors"  # everything that a resumed run needs; not part of the model
 
 
 class TrainConfig(BaseModel):
@@ -31,25 +37,27 @@ class TrainConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     family: Literal["drums", "melody"] = Field(description="what the music is")
-    about: str = Field("", description="one line for `models list` and for the device")
-    licence: str = Field("Apache-2.0", description="licence of the weights; follows from the data")
-    sets: tuple[str, ...] = Field((), description="sets of the data folder to learn from; empty takes all")
-    codec_sets: tuple[str, ...] = Field((), description="sets to reconstruct only: never seen above `codec_noise`")
-    codec_noise: float = Field(0.5, gt=0, le=1, description="the most noise on latents of codec_sets")
-    network: dict[str, float | int] = Field({}, description="sizes that differ from models.network.Shape")
-    seed: int = Field(1, ge=0, description="fixes the initial weights, the batches and the noise")
+    about: str = Field(default="", description="one line for `models list` and for the device")
+    licence: str = Field(default="Apache-2.0", description="licence of the weights; follows from the data")
+    sets: tuple[str, ...] = Field(default=(), description="sets of the data folder to learn from; empty takes all")
+    codec_sets: tuple[str, ...] = Field(default=(), description="sets to reconstruct only: never seen above `codec_noise`")
+    codec_noise: float = Field(default=0.5, gt=0, le=1, description="the most noise on latents of codec_sets")
+    network: dict[str, bool | float | int] = Field(default={}, description="sizes that differ from models.network.Shape")
+    seed: int = Field(default=1, ge=0, description="fixes the initial weights, the batches and the noise")
     steps: int = Field(gt=0, description="optimizer steps")
-    batch: int = Field(128, gt=0, description="windows a step")
-    learning_rate: float = Field(1e-3, gt=0, description="at its height, after the warm-up; falls as a cosine")
-    warmup: int = Field(500, ge=0, description="steps over which the learning rate rises")
-    weight_decay: float = Field(0.02, ge=0)
-    feel_weight: float = Field(0.5, ge=0, description="weight of velocity and timing beside the tokens")
-    sample_share: float = Field(0.2, ge=0, le=1, description="share of windows seen with no latent at all (noise 1)")
-    exact_share: float = Field(0.15, ge=0, le=1, description="share of windows seen with the least noise")
-    known_share: float = Field(0.3, ge=0, le=1, description="share of windows of which the decoder is told a part")
-    forget: float = Field(0.5, ge=0, le=1, description="most of its own past that the head is denied, at noise 0")
-    average: float = Field(0.9995, ge=0, lt=1, description="decay of the average of the weights that ships")
-    report_every: int = Field(500, gt=0, description="steps between validations")
+    batch: int = Field(default=128, gt=0, description="windows a step")
+    learning_rate: float = Field(default=1e-3, gt=0, description="at its height, after the warm-up; falls as a cosine")
+    warmup: int = Field(default=500, ge=0, description="steps over which the learning rate rises")
+    weight_decay: float = Field(default=0.02, ge=0)
+    feel_weight: float = Field(default=0.5, ge=0, description="weight of velocity and timing beside the tokens")
+    sample_share: float = Field(default=0.2, ge=0, le=1, description="share of windows seen with no latent at all (noise 1)")
+    exact_share: float = Field(default=0.15, ge=0, le=1, description="share of windows seen with the least noise")
+    known_share: float = Field(default=0.3, ge=0, le=1, description="share of windows of which the decoder is told a part")
+    forget: float = Field(default=0.5, ge=0, le=1, description="most of its own past that the head is denied, at noise 0")
+    kl_weight: float = Field(default=0.2, ge=0, description="weight of the KL divergence of a plain VAE")
+    free_nats: float = Field(default=33.3, ge=0, description="KL that a plain VAE has for free (48 bits, as in GrooVAE)")
+    average: float = Field(default=0.9995, ge=0, lt=1, description="decay of the average of the weights that ships")
+    report_every: int = Field(default=500, gt=0, description="steps between validations")
 
     @staticmethod
     def read(path: Path) -> TrainConfig:
@@ -58,6 +66,48 @@ class TrainConfig(BaseModel):
 
 
 Report = Callable[[int, dict[str, float]], None]
+
+
+def train_model(
+    config: TrainConfig,
+    data: Path,
+    out: Path,
+    *,
+    resume: bool = False,
+    device: str = "cpu",
+    report: Report = lambda step, figures: None,
+) -> Path:
+    """Train a model on a folder of MIDI and write its folder, which loads at once: `--model OUT`."""
+    out.mkdir(parents=True, exist_ok=True)
+    record = out / "config.yaml"
+    if resume and not (out / RUN).exists():
+        raise ValueError(f"nothing to resume: {out} holds no {RUN}")
+    if resume and TrainConfig.read(record) != config:
+        raise ValueError(f"{record} is not the config that was given; a run resumes with the one it began with")
+    if not resume and (out / RUN).exists():
+        raise ValueError(f"{out} holds a run already; continue it with --resume or train into another folder")
+    train, valid = learn_from(data, config)
+    trainer = Trainer(config, train, valid, device)
+    if resume:
+        trainer.resume(out)
+    else:
+        record.write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
+    trainer.run(out, report)
+    return trainer.publish(out)
+
+
+def learn_from(data: Path, config: TrainConfig) -> tuple[Windows, Windows]:
+    """Read what to learn from and what to validate on; where no splits.csv says, every tenth piece validates."""
+    kind = find_family(config.family).kind
+    if has_splits(data):
+        train, valid = (pack(find_sources(data, split, config.sets), kind) for split in ("train", "valid"))
+    else:
+        everything = pack(find_sources(data, sets=config.sets), kind)
+        tenth = everything.piece % 10 == 9
+        train, valid = everything.take(~tenth), everything.take(tenth if tenth.any() else ~tenth)
+    if len(train) == 0:
+        raise ValueError(f"{data} holds no two bars of {config.family} in 4/4 to learn from")
+    return train, valid
 
 
 class Trainer:
@@ -76,7 +126,7 @@ class Trainer:
         self.step = 0
 
     def run(self, folder: Path, report: Report, *, until: int | None = None, save_every_s: float = 120) -> None:
-        """Train to the config's last step (or `until`), validating and saving on the way; stopping loses two minutes at most."""
+        """Train to the config's last step (or `until`), validating and saving on the way: a stop costs two minutes."""
         last = min(until or self.config.steps, self.config.steps)
         saved = time.monotonic()
         while self.step < last:
@@ -134,9 +184,16 @@ class Trainer:
 
         music = self._tensor(tokens)
         feel = Feel(self._tensor(train.grid.velocities[rows]), self._tensor(train.grid.offsets[rows]))
-        mu = self.network.encode(music, feel)
         s = self._tensor(level.astype(np.float32))
-        z = blur(mu.float(), s, self._tensor(noise))
+        divergence = torch.zeros((), device=self.device)
+        if self.network.shape.plain:
+            mu, spread = (v.float() for v in self.network.posterior(music, feel))
+            divergence = 0.5 * (mu**2 + spread.exp() - 1 - spread).sum(-1).mean()
+            s = torch.full_like(s, self.network.shape.least_noise)
+            z = mu + (spread / 2).exp() * self._tensor(noise)
+        else:
+            mu = self.network.encode(music, feel)
+            z = blur(mu.float(), s, self._tensor(noise))
         if known is not None:
             known = Known(known.tokens.to(self.device), known.facets.to(self.device))
         contexts = self.network.contexts(z, s, known)
@@ -144,7 +201,8 @@ class Trainer:
         logits, feel_logits = self.network.teach(contexts, music, feel, seen)
         token_loss = F.cross_entropy(logits.float().flatten(0, 1), music.flatten())
         felt = feel_loss(feel_logits.float(), feel, self.network.onsets[music], self._tensor(train.feel[rows]))
-        return token_loss + config.feel_weight * felt / self.network.shape.steps
+        held = config.kl_weight * (divergence - config.free_nats).clamp_min(0)
+        return token_loss + (config.feel_weight * felt + held) / self.network.shape.steps
 
     def _levels(self, chance: np.random.Generator, rows: np.ndarray) -> np.ndarray:
         config, least = self.config, self.network.shape.least_noise
@@ -158,13 +216,12 @@ class Trainer:
     def validate(self, limit: int = 512) -> dict[str, float]:
         """Measure the averaged weights on held-out windows of the sets that are sampled from."""
         network = self.averaged()
-        own = [i for i, s in enumerate(self.valid.sets) if s not in self.config.codec_sets]
-        rows = np.flatnonzero(np.isin(self.valid.set_of, own))
+        valid = self._own(self.valid)
         chance = np.random.default_rng(0)
-        rows = rows if len(rows) <= limit else np.sort(chance.choice(rows, limit, replace=False))
+        rows = np.sort(chance.permutation(len(valid))[:limit])
         if not len(rows):
             return {}
-        valid = self.valid.take(rows)
+        valid = valid.take(rows)
         tokens = self._tensor(valid.grid.tokens)
         feel = Feel(self._tensor(valid.grid.velocities), self._tensor(valid.grid.offsets))
         mu = network.encode(tokens, feel)
@@ -172,7 +229,8 @@ class Trainer:
         for s in (network.shape.least_noise, 0.4, 0.7, 1.0):
             level = torch.full((len(rows),), s, device=self.device)
             noise = self._tensor(chance.standard_normal(mu.shape).astype(np.float32))
-            logits, felt = network.teach(network.contexts(blur(mu, level, noise), level), tokens, feel, tokens)
+            z = mu if network.shape.plain else blur(mu, level, noise)
+            logits, felt = network.teach(network.contexts(z, level), tokens, feel, tokens)
             nll = F.cross_entropy(logits.flatten(0, 1), tokens.flatten()) * network.shape.steps
             figures[f"nll_{s:g}"] = float(nll)
             figures[f"feel_{s:g}"] = float(feel_loss(felt, feel, network.onsets[tokens], self._tensor(valid.feel)))
@@ -180,6 +238,42 @@ class Trainer:
         heard, _ = network.generate(network.contexts(mu, least), None)
         figures["step_accuracy"] = float((heard == tokens).float().mean())
         return figures
+
+    def publish(self, folder: Path) -> Path:
+        """Write the model folder: half-precision weights, golden values, hashes of the windows learned from, model.yaml."""
+        config, own = self.config, self._own(self.valid)
+        network = self.averaged()
+        network.load_state_dict({k: v.half().float() for k, v in self.average.items()})
+        card = Card(
+            name=folder.name,
+            family=config.family,
+            about=config.about or self.family.about,
+            licence=config.licence,
+            network=config.network,
+            latent=self.network.shape.latent,
+            timing=bool(self.train.feel[:, 1].any()),
+            reach=1.0,
+            amounts=((0.0, 0.0), (1.0, 1.0)),
+            data={
+                "windows": {s: int((self.train.set_of == i).sum()) for i, s in enumerate(self.train.sets)},
+                "pieces": len(np.unique(self.train.piece)),
+                "sha256": self.train.sha256(),
+            },
+            config=config.model_dump(mode="json"),
+            commit=_commit(),
+            metrics={k: round(v, 4) for k, v in self.validate().items()},
+            weights_sha256="",
+        )
+        judged = own if len(own) else self._own(self.train)
+        amounts, reach = calibrate(TorchModel(card, self.family, network, str(self.device)), judged.grid)
+        card = card.model_copy(update={"amounts": tuple(amounts), "reach": round(reach, 3)})
+        save_model(folder, card, network, window_hashes(leading_rests(self.train.grid.tokens)))
+        return folder
+
+    def _own(self, windows: Windows) -> Windows:
+        """Leave out the sets that are only reconstructed."""
+        own = [i for i, s in enumerate(windows.sets) if s not in self.config.codec_sets]
+        return windows.take(np.isin(windows.set_of, own))
 
     def averaged(self) -> Network:
         """Copy the network with the averaged weights, ready to use."""
@@ -197,13 +291,13 @@ class Trainer:
         for index, moments in self.optimizer.state_dict()["state"].items():
             for key, value in moments.items():
                 state[f"optimizer/{names[index]}/{key}"] = value
-        part = folder / "run.safetensors.part"
+        part = folder / f"{RUN}.part"
         save_file({k: v.contiguous().cpu() for k, v in state.items()}, part)
-        part.replace(folder / "run.safetensors")
+        part.replace(folder / RUN)
 
     def resume(self, folder: Path) -> None:
         """Continue from what `save` wrote."""
-        state = load_file(folder / "run.safetensors", device=str(self.device))
+        state = load_file(folder / RUN, device=str(self.device))
         names = [name for name, _ in self.network.named_parameters()]
         self.network.load_state_dict({n: state[f"weights/{n}"] for n in names})
         self.average = {n: state[f"average/{n}"] for n in names}
@@ -220,9 +314,7 @@ class Trainer:
 
 def feel_loss(logits: Tensor, feel: Feel, struck: Tensor, counts: Tensor) -> Tensor:
     """Score velocity and offset bins [B, T, V, 2, N] where a voice is struck: nats a window."""
-    bins = logits.shape[-1]
-    target = torch.stack([feel.velocities, feel.offsets + 0.5], -1)
-    target = (target * bins).long().clamp(0, bins - 1)
+    target = feel_bins(feel, logits.shape[-1])
     losses = F.cross_entropy(logits.flatten(0, -2), target.flatten(), reduction="none").view(target.shape)
     return (losses * struck[..., None] * counts[:, None, None]).sum() / logits.shape[0]
 
@@ -246,7 +338,7 @@ def _draw_known(tokens: np.ndarray, network: Network, share: float, chance: np.r
     batch, steps = tokens.shape
     facets = int(network.facets.max()) + 1
     beats = steps // network.shape.beat
-    told = chance.random(batch) < share
+    told = np.asarray(chance.random(batch) < share)
     which = chance.integers(4, size=batch)
     first = chance.integers(beats, size=batch)
     length = chance.integers(1, beats, size=batch)
@@ -258,12 +350,21 @@ def _draw_known(tokens: np.ndarray, network: Network, share: float, chance: np.r
     known |= (run & np.isin(which, (0, 3))[:, None])[..., None]
     known |= (lanes & np.isin(which, (1, 3))[:, None])[:, None, :]
     known |= (single & (which == 2)[:, None])[..., None]
-    known &= told[:, None, None]
+    known &= told.reshape(-1, 1, 1)
     return Known(torch.as_tensor(tokens), torch.as_tensor(known).float())
 
 
-def _sizes(family: Family, config: TrainConfig) -> dict[str, float | int]:
+def _sizes(family: Family, config: TrainConfig) -> dict[str, Any]:
     unknown = set(config.network) - set(asdict(Shape(1, 1)))
     if unknown:
         raise ValueError(f"network has no size {sorted(unknown)}; it has: {', '.join(asdict(Shape(1, 1)))}")
     return {"tokens": family.kind.tokens, "voices": family.kind.voices, **config.network}
+
+
+def _commit() -> str:
+    """Name the commit of this code, where it runs from a checkout."""
+    try:
+        git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short=12", "HEAD"]
+        return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""

@@ -1,0 +1,143 @@
+"""The record that lies beside clips: all that is needed to make them again. No engine, no options, no terminal."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import platform
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+
+
+class RecordError(ValueError):
+    """A record that cannot be read, or that cannot be followed here, in one sentence."""
+
+
+class SourceFile(BaseModel):
+    """A MIDI file that clips were made from, whole."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    sha256: str
+    midi: str = Field(description="the file in base64")
+
+    @staticmethod
+    def of(name: str, content: bytes) -> SourceFile:
+        """Keep a file."""
+        return SourceFile(name=name, sha256=sha256(content), midi=base64.b64encode(content).decode("ascii"))
+
+    @property
+    def content(self) -> bytes:
+        """The file's bytes."""
+        return base64.b64decode(self.midi)
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if sha256(self.content) != self.sha256:
+            raise ValueError(f"the copy of {self.name} in it is damaged")
+        return self
+
+
+class ModelUsed(BaseModel):
+    """A model by the name or path that found it, and the hash of its weights."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    weights_sha256: str
+
+
+class Output(BaseModel):
+    """A file that was made, by its name beside the record."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    sha256: str
+
+
+class Record(BaseModel):
+    """What was asked, of what, of whom, and what came of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    verb: str
+    request: dict[str, JsonValue] = Field(description="every setting, with the seed; all but the clips")
+    track: str | None
+    sources: tuple[SourceFile, ...]
+    models: tuple[ModelUsed, ...]
+    device: str
+    versions: dict[str, str]
+    info: tuple[str, ...]
+    outputs: tuple[Output, ...]
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Write a record as JSON that people can read."""
+    path.write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def read_record(path: Path) -> Record:
+    """Read what `write_record` wrote."""
+    try:
+        return Record.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        reason = first["msg"].removeprefix("Value error, ")
+        raise RecordError(f"{path} is not a record of clips: {where + ': ' if where else ''}{reason}") from error
+
+
+def versions() -> dict[str, str]:
+    """Name the versions that the bytes of a clip depend on."""
+    return {
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("latent-bridge", "torch", "numpy", "mido")},
+    }
+
+
+def version(package: str) -> str:
+    """Look up the version of an installed package without importing it."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def check_models(record: Record, weights: Mapping[str, str]) -> None:
+    """Refuse to follow a record with other weights than its own: `weights` are the hashes of the models here, by name."""
+    for model in record.models:
+        here = weights[model.name]
+        if here != model.weights_sha256:
+            raise RecordError(
+                f"the clips were made by other weights of {model.name} ({model.weights_sha256[:12]}) than are here ({here[:12]}),"
+                " so they cannot be made again"
+            )
+
+
+def differences(record: Record, device: str) -> list[str]:
+    """Say what is different here that may change the bytes."""
+    now = {**versions(), "device": device}
+    then = {**record.versions, "device": record.device}
+    return [
+        f"the clips were made with {name} {old}, here it is {now[name]}: they may differ"
+        for name, old in then.items()
+        if name in ("torch", "device") and old != now[name]
+    ]
+
+
+def sha256(content: bytes) -> str:
+    """Hash bytes."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def outputs(names: Sequence[str], contents: Sequence[bytes]) -> tuple[Output, ...]:
+    """Note files by name and hash."""
+    return tuple(Output(name=name, sha256=sha256(content)) for name, content in zip(names, contents, strict=True))
