@@ -1,4 +1,4 @@
-"""Files in, files out: which files to read, what to call what is made of them, and the runs between. No options, no terminal."""
+"""Files in, files out: which files to read, how to call what is made of them, the runs between. No options, no terminal."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from bridge.engine import Engine, Progress
-from bridge.provenance import ModelUsed, Record, SourceFile, outputs, versions, write_record
-from bridge.requests import Blend, Interpolate, Request, Vary, clip_counts
+from bridge.options import STAND_IN, clip_counts
+from bridge.provenance import ModelUsed, Record, RecordError, SourceFile, check_models, outputs, versions, write_record
+from bridge.requests import VERBS, Blend, ClipsRequest, Interpolate, Request, Vary
 from models.clip import Clip
 from models.family import KINDS, route
 from models.grid import top_line
@@ -78,7 +79,7 @@ class Failed:
 
 def plan(verb: str, request: Request, paths: Sequence[Path], out: Path) -> list[Job]:
     """Decide what is made of which files; refuses two jobs whose clips would have the same names."""
-    if clip_counts(type(request)) is None:
+    if not isinstance(request, ClipsRequest):
         return [Job(_model_name(request), ())]
     if is_together(request):
         folders = [path for path in paths if path.is_dir()]
@@ -91,7 +92,9 @@ def plan(verb: str, request: Request, paths: Sequence[Path], out: Path) -> list[
         # Most disks of musicians do not tell Beat from beat.
         other = jobs.setdefault(job.stem.casefold(), job)
         if other is not job:
-            raise BatchError(f"{other.files[0][1]} and {path} would both be written as {job.stem}_{verb}: take them one at a time")
+            raise BatchError(
+                f"{other.files[0][1]} and {path} would both be written as {job.stem}_{verb}: take them one at a time"
+            )
     return list(jobs.values())
 
 
@@ -114,8 +117,7 @@ def find_files(paths: Sequence[Path], out: Path) -> list[tuple[str, Path]]:
 
 def is_together(request: Request) -> bool:
     """Tell whether all the clips of a request make one thing, as the ends of a walk do."""
-    counts = clip_counts(type(request))
-    return counts is not None and counts[1] is not None
+    return isinstance(request, ClipsRequest) and clip_counts(type(request))[1] is not None
 
 
 def labels(request: Request) -> list[str]:
@@ -162,7 +164,7 @@ def run(
 
 def make(engine: Engine, request: Request, sources: Sequence[Opened], progress: Progress) -> list[Made]:
     """Run one request on files: one result for all of them where they belong together, else one for each."""
-    if clip_counts(type(request)) is None:
+    if not isinstance(request, ClipsRequest):
         answer = engine.run(request, progress)
         return [Made((), tuple(map(to_bytes, answer.clips)), answer.models, answer.info)]
     clips = [clip for source in sources for clip in source.clips]
@@ -229,9 +231,46 @@ def save(made: Made, paths: Sequence[Path], record: Path, *, engine: Engine, set
 def settings(verb: str, request: Request, *, track: str | None, device: str) -> Record:
     """Begin a record with what all the jobs of a command share."""
     asked = request.model_dump(mode="json", exclude={"clips"})
-    return Record(
-        verb=verb, request=asked, track=track, sources=(), models=(), device=device, versions=versions(), info=(), outputs=()
-    )
+    return Record(verb=verb, request=asked, track=track, device=device, versions=versions())
+
+
+def make_again(engine: Engine, record: Record, progress: Progress) -> list[bytes]:
+    """Make the clips of a record again; refuses where its models are not here."""
+    kind = VERBS.get(record.verb)
+    if kind is None:
+        raise RecordError(f"the record is of {record.verb}, which is not one of: {', '.join(VERBS)}")
+    check_models(record, models_used(engine, [used.name for used in record.models]))
+    asked = {**record.request, "clips": (STAND_IN,) * len(record.sources)} if record.sources else record.request
+    request = kind.model_validate(asked)
+    sources = [open_file(source.name, source.content, request, record.track) for source in record.sources]
+    return list(make(engine, request, sources, progress)[0].clips)
+
+
+def start_engine(device: str) -> tuple[Engine, str]:
+    """Make an engine, and name the device it runs on."""
+    import torch
+
+    torch.set_num_threads(1)  # a second thread beside a busy core, such as a DAW's, makes it many times slower
+    found = find_device(device)
+    return Engine(device=found, rows=ROWS), found
+
+
+def find_device(name: str) -> str:
+    """Choose a device: the one named, or for auto the first that is here."""
+    here = devices()
+    if name == "auto":
+        return here[0]
+    if name not in here:
+        raise BatchError(f"there is no device {name} here, only: {', '.join(here)}")
+    return name
+
+
+def devices() -> list[str]:
+    """List what torch can compute on, the fastest first."""
+    import torch
+
+    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    return [name for name, is_here in found.items() if is_here]
 
 
 def models_used(engine: Engine, names: Sequence[str]) -> tuple[ModelUsed, ...]:
@@ -239,7 +278,9 @@ def models_used(engine: Engine, names: Sequence[str]) -> tuple[ModelUsed, ...]:
     return tuple(ModelUsed(name=name, weights_sha256=engine.model(name).card.weights_sha256) for name in names)
 
 
-def _run_group(engine: Engine, request: Request, jobs: Sequence[Job], track: str | None, progress: Progress) -> list[Made | Failed]:
+def _run_group(
+    engine: Engine, request: Request, jobs: Sequence[Job], track: str | None, progress: Progress
+) -> list[Made | Failed]:
     opened: list[tuple[Opened, ...] | Failed] = []
     for job in jobs:
         try:

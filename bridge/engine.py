@@ -380,7 +380,7 @@ class _Run:
         return Grid.stack(parts)[order]
 
     def _roll(self, model: LatentModel, rng: np.random.Generator, rows: int) -> Dice:
-        return Dice.roll(rng, rows, steps=WINDOW_STEPS, voices=model.family.kind.voices)
+        return Dice.roll(rng, rows, steps=WINDOW_STEPS, voices=model.family.kind.voices, together=model.card.together)
 
     def _answer(self, clips: Sequence[Clip], sources: Sequence[int], names: Sequence[str]) -> Answer:
         self.progress(1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Self
@@ -69,12 +69,12 @@ class Record(BaseModel):
     verb: str
     request: dict[str, JsonValue] = Field(description="every setting, with the seed; all but the clips")
     track: str | None
-    sources: tuple[SourceFile, ...]
-    models: tuple[ModelUsed, ...]
+    sources: tuple[SourceFile, ...] = ()
+    models: tuple[ModelUsed, ...] = ()
     device: str
     versions: dict[str, str]
-    info: tuple[str, ...]
-    outputs: tuple[Output, ...]
+    info: tuple[str, ...] = ()
+    outputs: tuple[Output, ...] = ()
 
 
 def write_record(path: Path, record: Record) -> None:
@@ -111,15 +111,12 @@ def version(package: str) -> str:
         return "unknown"
 
 
-def check_models(record: Record, weights: Mapping[str, str]) -> None:
-    """Refuse to follow a record with other weights than its own: `weights` are the hashes of the models here, by name."""
-    for model in record.models:
-        here = weights[model.name]
-        if here != model.weights_sha256:
-            raise RecordError(
-                f"the clips were made by other weights of {model.name} ({model.weights_sha256[:12]}) than are here ({here[:12]}),"
-                " so they cannot be made again"
-            )
+def check_models(record: Record, here: Sequence[ModelUsed]) -> None:
+    """Refuse to follow a record with other weights than those that its models had."""
+    for then, now in zip(record.models, here, strict=True):
+        if now != then:
+            hashes = f"{then.weights_sha256[:12]}, here they are {now.weights_sha256[:12]}"
+            raise RecordError(f"{then.name} had other weights when it made these clips: {hashes}; they cannot be made again")
 
 
 def differences(record: Record, device: str) -> list[str]:
@@ -131,6 +128,12 @@ def differences(record: Record, device: str) -> list[str]:
         for name, old in then.items()
         if name in ("torch", "device") and old != now[name]
     ]
+
+
+def compare(record: Record, contents: Sequence[bytes]) -> list[str]:
+    """Name the files of a record that are not among what was made again, in their order."""
+    made = [sha256(content) for content in contents]
+    return [output.name for k, output in enumerate(record.outputs) if k >= len(made) or output.sha256 != made[k]]
 
 
 def sha256(content: bytes) -> str:

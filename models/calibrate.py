@@ -5,6 +5,7 @@ from __future__ import annotations
 from statistics import median
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.clip import Clip
 from models.distance import distance
@@ -35,6 +36,21 @@ def calibrate(model: LatentModel, valid: Grid, *, seed: int = 0, limit: int = 19
     shuffled = rng.permutation(len(sources))
     unrelated = [distance(a, sources[j], voice=voice) for a, j in zip(sources, shuffled, strict=True) if a is not sources[j]]
     return table, float(median(unrelated))
+
+
+def measure_together(ranks: NDArray[np.float32], struck: NDArray[np.bool_]) -> tuple[float, float]:
+    """Correlate the ranks [B, T, V, 2] of strokes of one step: how far a drummer's hands and feet agree beyond the model."""
+    from scipy.special import ndtri
+
+    scores = ndtri(np.clip(ranks, 0.001, 0.999)) * struck[..., None]
+    count = struck.sum(-1)
+    pairs = (count * (count - 1)).sum()
+    if pairs == 0:
+        return 0.0, 0.0
+    products = (scores.sum(2) ** 2 - (scores**2).sum(2)).sum((0, 1)) / pairs
+    spread = (scores**2).sum((0, 1, 2)) / struck.sum()
+    velocity, timing = (float(np.clip(p / s, 0, 0.95)) for p, s in zip(products, spread, strict=True))
+    return round(velocity, 3), round(timing, 3)
 
 
 def as_clip(family: Family, grid: Grid) -> Clip:

@@ -48,6 +48,9 @@ class Card(BaseModel):
     timing: bool = Field(description="whether micro-timing was learned; if not, new notes lie on the grid")
     reach: float = Field(description="median distance of unrelated clips; amounts above it are mapped to it")
     amounts: tuple[tuple[float, float], ...] = Field(description="(noise level, median distance it gives), rising")
+    together: tuple[float, float] = Field(
+        default=(0.0, 0.0), description="correlation of the velocities, and of the timing, of strokes of one step"
+    )
     data: dict[str, object] = Field(description="sets, windows and the hash of what was learned from")
     config: dict[str, object] = Field(description="the config of the training, whole")
     commit: str = Field(default="", description="the commit of the code that trained it")

@@ -21,8 +21,10 @@ from torch.nn import functional as F
 from models.grid import BAR_STEPS, DRUMS, HOLD, REST, STEPS_PER_BEAT, VOICES, Grid, GridKind
 
 FOLDS = 5
-EPOCHS = 12
+EPOCHS, BATCH, RATE = 14, 32, 4e-3  # of the net
+LAGS = (1, 4, 8, 16)  # steps: how far back the net compares
 DRAWS = 400  # of the bootstrap
+MAJOR = (0, 2, 4, 5, 7, 9, 11)
 
 Floats = NDArray[np.float64]
 
@@ -115,64 +117,88 @@ def _scores(grid: Grid, label: NDArray[np.int64], piece: NDArray[np.int64], sigh
 
 
 class _Net(nn.Module):
-    """Convolutions over one bar of steps, both bars stacked as channels so that they can be compared: 15-25 k weights."""
+    """Convolutions over steps, pooled at every depth: 10-15 k weights."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, steps: int) -> None:
         super().__init__()
-        self.first = nn.Conv1d(channels, 32, 5, padding=2)
-        self.place = nn.Parameter(torch.zeros(32, BAR_STEPS))
-        self.second = nn.Conv1d(32, 32, 5, stride=2, padding=2)
-        self.third = nn.Conv1d(32, 32, 3, stride=2, padding=1)
-        self.last = nn.Linear(64, 1)
+        self.first = nn.Conv1d(channels, 32, 1)
+        self.place = nn.Parameter(torch.zeros(32, steps))
+        self.second = nn.Conv1d(32, 32, 5, padding=2)
+        self.third = nn.Conv1d(32, 32, 5, stride=2, padding=2)
+        self.last = nn.Linear(4 * 32, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = F.gelu(self.first(x) + self.place)
-        x = F.gelu(self.second(F.dropout(x, 0.1, self.training)))
-        x = F.gelu(self.third(F.dropout(x, 0.1, self.training)))
-        x = torch.cat([x.mean(-1), x.amax(-1)], -1)
-        score: torch.Tensor = self.last(F.dropout(x, 0.2, self.training))[:, 0]
+        a = F.gelu(self.first(F.dropout1d(x, 0.1, self.training)) + self.place)
+        b = F.gelu(self.second(F.dropout(a, 0.3, self.training)))
+        c = F.gelu(self.third(F.dropout(b, 0.3, self.training)))
+        pooled = torch.cat([a.mean(-1), b.mean(-1), c.mean(-1), c.amax(-1)], -1)
+        score: torch.Tensor = self.last(F.dropout(pooled, 0.3, self.training))[:, 0]
         return score
 
 
 def _net_scores(seen: NDArray[np.float32], label: NDArray[np.int64], unseen: NDArray[np.float32], seed: int) -> Floats:
-    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        net = _Net(seen.shape[1])
+        net = _Net(*seen.shape[1:])
         x, y = torch.from_numpy(seen), torch.from_numpy(label).float()
-        batch = 64
-        steps = EPOCHS * -(-len(y) // batch)
-        optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=0.05)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
+        optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=0.05)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=EPOCHS * -(-len(y) // BATCH))
         for _ in range(EPOCHS):
-            for rows in torch.randperm(len(y)).split(batch):
+            for rows in torch.randperm(len(y)).split(BATCH):
                 optimizer.zero_grad(set_to_none=True)
                 F.binary_cross_entropy_with_logits(net(x[rows]), y[rows]).backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 schedule.step()
         net.eval()
         with torch.no_grad():
-            return net(torch.from_numpy(unseen)).double().numpy()  # type: ignore[no-any-return]
+            scores: Floats = net(torch.from_numpy(unseen)).double().numpy()
+        return scores
 
 
 def _picture(grid: Grid, sight: Sight) -> NDArray[np.float32]:
-    """Show windows to the net: [B, C, steps of a bar], the channels of both bars behind one another."""
-    tokens = grid.tokens
-    struck = sight.kind.onsets[tokens]
+    """Show windows to the net, [B, C, T]: what each step is, and how it differs from the steps some way before it.
+
+    The differences matter: with a few hundred windows a net does not find out by itself that music repeats.
+    """
+    struck = sight.kind.onsets[grid.tokens]
     parts: list[NDArray[np.generic]] = [struck]
     if sight.kind is not DRUMS:
-        pitch = sounding(tokens)
-        sounds = pitch >= 0
-        octave = pitch // 12
-        parts += [tokens[..., None] == HOLD, tokens[..., None] == REST]
-        parts += [(pitch[..., None] % 12 == np.arange(12)) & sounds[..., None]]
-        parts += [(octave[..., None] == np.arange(3, 9)) & sounds[..., None], np.where(sounds, pitch / 64 - 1, 0)[..., None]]
+        parts += _line(grid.tokens)
     if sight.velocity:
-        parts.append(np.round(grid.velocities * 127) / 127 * struck)
+        loud = np.round(grid.velocities * 127) * struck
+        parts += [loud / 127, (loud >= 127).any(2, keepdims=True)]
     if sight.timing:
-        parts.append(grid.offsets * 2 * struck)
-    flat = np.concatenate(parts, -1).astype(np.float32)
-    bars = flat.reshape(len(flat), -1, BAR_STEPS, flat.shape[-1])
-    return np.ascontiguousarray(bars.transpose(0, 1, 3, 2).reshape(len(flat), -1, BAR_STEPS))
+        parts.append(grid.offsets * struck)
+    now = np.concatenate(parts, -1).astype(np.float32)
+    seen = np.concatenate([now, *(np.abs(now - np.roll(now, lag, axis=1)) for lag in LAGS)], -1)
+    seen = (seen - seen.mean((0, 1))) / (seen.std((0, 1)) + 0.05)
+    return np.ascontiguousarray(seen.transpose(0, 2, 1))
+
+
+def _line(tokens: NDArray[np.int64]) -> list[NDArray[np.generic]]:
+    """Show a melody in the key it is most likely in: hold, rest, degree, height and interval, each [B, T, C]."""
+    pitch = sounding(tokens)
+    sounds = pitch >= 0
+    height = pitch - (np.where(sounds, pitch, 0).sum(1) / np.maximum(sounds.sum(1), 1))[:, None]
+    degree = (pitch - _key(pitch)[:, None]) % 12
+    before = np.concatenate([pitch[:, :1], pitch[:, :-1]], 1)
+    interval = np.where(sounds & (before >= 0), np.abs(pitch - before), 0)
+    return [
+        tokens[..., None] == HOLD,
+        tokens[..., None] == REST,
+        (degree[..., None] == np.arange(12)) & sounds[..., None],
+        np.where(sounds, height / 12, 0)[..., None],
+        interval[..., None] / 6,
+    ]
+
+
+def _key(pitch: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Guess the key of sounding pitches [B, T], -1 for silence: the major scale that holds most of them, its triad above all."""
+    weight = np.stack([((pitch % 12 == k) & (pitch >= 0)).sum(1) for k in range(12)], 1)
+    degree = (np.arange(12)[None] - np.arange(12)[:, None]) % 12
+    fit = np.isin(degree, MAJOR) + 0.3 * np.isin(degree, [0, 4, 7])
+    best: NDArray[np.int64] = (weight @ fit.T).argmax(1)
+    return best
 
 
 def sounding(tokens: NDArray[np.int64]) -> NDArray[np.int64]:

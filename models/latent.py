@@ -19,9 +19,18 @@ class Dice:
     feel: NDArray[np.float32]
 
     @staticmethod
-    def roll(rng: np.random.Generator, rows: int, *, steps: int, voices: int) -> Dice:
-        """Roll for some rows."""
-        return Dice(rng.random((rows, steps), np.float32), rng.random((rows, steps, voices, 2), np.float32))
+    def roll(
+        rng: np.random.Generator, rows: int, *, steps: int, voices: int, together: tuple[float, float] = (0.0, 0.0)
+    ) -> Dice:
+        """Roll for some rows. `together` correlates velocity and timing of strokes of one step, as one drummer's are."""
+        tokens = rng.random((rows, steps), np.float32)
+        if not any(together):
+            return Dice(tokens, rng.random((rows, steps, voices, 2), np.float32))
+        # A Gaussian copula: each stroke's number is even on its own, whatever the correlation.
+        share = np.asarray(together, np.float32)
+        common = rng.standard_normal((rows, steps, 1, 2), np.float32)
+        own = rng.standard_normal((rows, steps, voices, 2), np.float32)
+        return Dice(tokens, _normal_cdf((np.sqrt(share) * common + np.sqrt(1 - share) * own).astype(np.float32)))
 
     def repeat(self, times: int) -> Dice:
         """Use the same dice for several rows in turn: the rows of `times` decodes behind one another."""
@@ -86,3 +95,9 @@ def corner_weights(corners: int, x: float, y: float) -> list[float]:
 def _angle(a: Latents, b: Latents) -> NDArray[np.float32]:
     cosine = (a * b).sum(-1) / np.maximum(np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1), 1e-9)
     return np.asarray(np.arccos(np.clip(cosine, -1, 1)), np.float32)
+
+
+def _normal_cdf(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    from scipy.special import ndtr  # a tenth of a second to import: not before it is needed
+
+    return np.asarray(np.minimum(ndtr(x), 1 - 2**-24), np.float32)

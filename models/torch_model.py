@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from models.family import Card, Family
 from models.grid import Grid, leading_rests
 from models.latent import Dice, Latents
-from models.network import Feel, Known, Network, Shape, Symbols
+from models.network import Feel, Known, Network, Shape, Symbols, feel_bins
 
 
 class TorchModel:
@@ -64,6 +64,17 @@ class TorchModel:
         level = self._tensor(levels).clamp(self.network.shape.least_noise, 1.0)
         logits, _ = self.network.teach(self.network.contexts(self._tensor(latents), level), tokens, feel, tokens)
         return _array(F.log_softmax(logits, -1))
+
+    @torch.inference_mode()
+    def feel_ranks(self, latents: Latents, levels: NDArray[np.float32], grid: Grid) -> NDArray[np.float32]:
+        """Find where the velocities and offsets of a grid lie among those the model expects, 0..1, [B, T, V, 2]."""
+        tokens, feel = self._music(grid)
+        level = self._tensor(levels).clamp(self.network.shape.least_noise, 1.0)
+        _, logits = self.network.teach(self.network.contexts(self._tensor(latents), level), tokens, feel, tokens)
+        chances = logits.softmax(-1)
+        index = feel_bins(feel, chances.shape[-1])[..., None]
+        below = (chances.cumsum(-1) - chances / 2).gather(-1, index)
+        return _array(below[..., 0])
 
     def _music(self, grid: Grid) -> tuple[torch.Tensor, Feel]:
         tokens = self._tensor(leading_rests(grid.tokens))

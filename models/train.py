@@ -19,11 +19,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.calibrate import calibrate
+from models.calibrate import calibrate, measure_together
+from models.copies import window_hashes
 from models.data import Windows, find_sources, has_splits, pack
-from models.evaluate import window_hashes
 from models.family import Card, Family, find_family
 from models.grid import HOLD, MELODY, leading_rests
+from models.latent import noise
 from models.network import UNKNOWN, Feel, Known, Network, Shape, blur, feel_bins
 from models.store import save_model
 from models.torch_model import TorchModel, build_network
@@ -265,10 +266,21 @@ class Trainer:
             weights_sha256="",
         )
         judged = own if len(own) else self._own(self.train)
-        amounts, reach = calibrate(TorchModel(card, self.family, network, str(self.device)), judged.grid)
-        card = card.model_copy(update={"amounts": tuple(amounts), "reach": round(reach, 3)})
+        model = TorchModel(card, self.family, network, str(self.device))
+        amounts, reach = calibrate(model, judged.grid)
+        card = card.model_copy(
+            update={"amounts": tuple(amounts), "reach": round(reach, 3), "together": self._together(model, judged)}
+        )
         save_model(folder, card, network, window_hashes(leading_rests(self.train.grid.tokens)))
         return folder
+
+    def _together(self, model: TorchModel, judged: Windows) -> tuple[float, float]:
+        played = judged.take(np.flatnonzero(judged.feel.all(1))).grid[:512]
+        if len(played) == 0 or self.network.shape.plain:
+            return 0.0, 0.0
+        e = noise(np.random.default_rng(0), len(played), model.card.latent)
+        ranks = model.feel_ranks(e, np.ones(len(played), np.float32), played)
+        return measure_together(ranks, self.family.kind.onsets[played.tokens])
 
     def _own(self, windows: Windows) -> Windows:
         """Leave out the sets that are only reconstructed."""

@@ -236,7 +236,7 @@ TUNES: dict[str, Tune] = {
         tempo=120.0,
         pickup=1.0,
     ),
-    "one_note": Tune("C4:4 |", {"tempo": 120.0}),
+    "one_note": Tune("C4:4 |", tempo=120.0),
 }
 
 
@@ -291,17 +291,16 @@ def melody(name: str, tune: Tune) -> Clip:
 
 
 def _pitch(name: str) -> int:
-    return "C C# D D# E F F# G G# A A# B".split().index(name[:-1]) + 12 * (int(name[-1]) + 1)
+    return ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B").index(name[:-1]) + 12 * (int(name[-1]) + 1)
 
 
 def odd_clips() -> list[Clip]:
     """Make clips that are fine and yet trip programs."""
-    third = 160 / TICKS
     chords = [(60, 64, 67), (57, 60, 64, 69), (53, 57, 60, 65), (55, 59, 62, 65, 67)]
     walk = [(72 + step * 5 % 13 - step * 3 % 7, step * 0.25) for step in range(1000)]
     return [
         Clip((), beats=8.0, tempo=120.0, name="empty", channel=1),
-        _clip("triplets", [(60 + step % 12, step * third, third, 70 + step % 3 * 12) for step in range(24)]),
+        _clip("triplets", [(60 + step % 12, step * 160 / TICKS, 160 / TICKS, 106 - step % 3 * 14) for step in range(24)]),
         _clip(
             "overlaps", [(60, 0.0, 2.0, 100), (60, 1.0, 2.0, 80), (64, 0.5, 3.0, 90), (64, 1.5, 2.0, 70), (60, 3.0, 0.5, 60)]
         ),

@@ -1,0 +1,64 @@
+"""What several tests need: clips of our own, and small models that take no time to make and to run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def clips() -> Path:
+    """The folder of our own MIDI files."""
+    return Path(__file__).parent / "clips"
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of two small untrained models, drums and melody, as a user's own: what they make is noise, but well-formed."""
+    home = tmp_path_factory.mktemp("data")
+    for name in ("drums", "melody"):
+        make_model(home / "latent-bridge" / "models" / name)
+    return home / "latent-bridge" / "models"
+
+
+@pytest.fixture
+def own_models(tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The small models in the place of a user's, where their names are found before those of the shipped ones."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tiny_models.parents[1]))
+    return tiny_models
+
+
+def make_model(folder: Path, *, family: str = "", seed: int = 1) -> None:
+    """Write a model folder with random weights; its family is its name unless said."""
+    import torch
+
+    from models.family import Card, find_family
+    from models.network import Shape
+    from models.store import save_model
+    from models.torch_model import build_network
+
+    sizes = {"latent": 16, "width": 16, "heads": 2, "encoder_layers": 1, "trunk_layers": 1, "embedding": 8, "hidden": 16}
+    kind = find_family(family or folder.name).kind
+    torch.manual_seed(seed)
+    network = build_network(
+        find_family(family or folder.name), replace(Shape(tokens=kind.tokens, voices=kind.voices), **sizes)
+    ).eval()
+    card = Card(
+        name=folder.name,
+        family=family or folder.name,
+        about="noise, for tests",
+        licence="Apache-2.0",
+        network=sizes,
+        latent=sizes["latent"],
+        timing=True,
+        reach=0.9,
+        amounts=((0.0, 0.0), (1.0, 0.9)),
+        data={},
+        config={},
+        weights_sha256="",
+    )
+    folder.mkdir(parents=True)
+    save_model(folder, card, network, np.zeros(0, np.uint64))
