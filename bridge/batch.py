@@ -184,9 +184,11 @@ def make(engine: Engine, request: Request, sources: Sequence[Opened], progress: 
         mine = range(first, first + len(source.parts))
         first = mine.stop
         files = _versions(source, [variations[i] for i in mine])
+        fewer = [clips[i].name for i in mine if len(variations[i]) < len(files)]
         others = {clip.name for i, clip in enumerate(clips) if i not in mine}
         # What names a clip of another file is not about this one.
         about = [line for line in answer.info if not any(f"“{name}”" in line for name in others)]
+        about += [f"“{name}” has fewer variations than the other parts, so they come round again" for name in fewer]
         models = dict.fromkeys(answer.models[i] for i in mine)
         made.append(Made((source,), tuple(files), tuple(models), (*source.info, *about)))
     return made
@@ -206,8 +208,8 @@ def open_file(name: str, content: bytes, request: Request, track: str | None) ->
         raise BatchError(f"{name} has no part that a model covers: {', '.join(called)}; choose one with --track")
     chosen = covered[:1] if is_together(request) else covered
     copied = [label for i, label in enumerate(called) if i not in chosen]
-    said = f"of {name} {', '.join(called[i] for i in chosen)} is used"
-    said += f"; {', '.join(copied)} is copied through" if copied else ""
+    said = f"{name}: used {', '.join(called[i] for i in chosen)}"
+    said += f"; copied through {', '.join(copied)}" if copied else ""
     return Opened(name, content, song, tuple(chosen), (said,))
 
 

@@ -195,9 +195,9 @@ def recall(
         report.clips.append(str(path))
     different = provenance.compare(told, contents)
     if different:
-        report.fail(f"{len(different)} of {len(paths)} clips are not the same as in {record}: {', '.join(different)}")
+        report.fail(f"{len(different)} of {len(paths)} clips are not what {record} tells: {', '.join(different)}")
     else:
-        report.say(f"all {len(paths)} clips are the same, byte for byte")
+        report.say(f"{len(paths)} of {len(paths)} clips are the same, byte for byte")
     report.close(as_json=as_json, verb="recall", of=told.verb, same=not different, device=device)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,8 +32,14 @@ def own_models(tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tiny_models
 
 
-def make_model(folder: Path, *, family: str = "", seed: int = 1) -> None:
-    """Write a model folder with random weights; its family is its name unless said."""
+@pytest.fixture(scope="session")
+def other_model() -> Callable[[Path], None]:
+    """What makes a model folder with other weights than the small models have."""
+    return lambda folder: make_model(folder, seed=2)
+
+
+def make_model(folder: Path, seed: int = 1) -> None:
+    """Write a model folder with random weights; its name is that of its family."""
     import torch
 
     from models.family import Card, find_family
@@ -41,14 +48,12 @@ def make_model(folder: Path, *, family: str = "", seed: int = 1) -> None:
     from models.torch_model import build_network
 
     sizes = {"latent": 16, "width": 16, "heads": 2, "encoder_layers": 1, "trunk_layers": 1, "embedding": 8, "hidden": 16}
-    kind = find_family(family or folder.name).kind
+    family = find_family(folder.name)
     torch.manual_seed(seed)
-    network = build_network(
-        find_family(family or folder.name), replace(Shape(tokens=kind.tokens, voices=kind.voices), **sizes)
-    ).eval()
+    network = build_network(family, replace(Shape(family.kind.tokens, family.kind.voices), **sizes)).eval()
     card = Card(
         name=folder.name,
-        family=family or folder.name,
+        family=folder.name,
         about="noise, for tests",
         licence="Apache-2.0",
         network=sizes,

@@ -1,0 +1,45 @@
+# Two commands: `make demo` varies a beat and a tune with the shipped models, `make test` runs the checks. Both set up what they need.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check lint bench evaluate pictures cards clean
+
+demo: .venv/installed
+	@echo "Eight variations of a funk beat, and of the Ode to Joy:"
+	@$(BIN)/latent-bridge vary tests/clips/funk.mid --amount 0.3 --seed 1 --out out/demo --force
+	@$(BIN)/latent-bridge vary tests/clips/ode_to_joy.mid --amount 0.3 --seed 1 --out out/demo --force
+	@echo "Four steps from one beat to another:"
+	@$(BIN)/latent-bridge interpolate tests/clips/rock.mid tests/clips/bossa.mid --steps 6 --seed 1 --out out/demo --force
+	@echo "They are MIDI files in out/demo: drag them into any DAW."
+
+test: .venv/tested lint
+	$(BIN)/python -m pytest
+
+lint: .venv/tested
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/installed
+	$(BIN)/python bench/speed.py
+
+evaluate: .venv/installed
+	$(BIN)/latent-bridge evaluate drums ../shared/data --json out/drums.json
+	$(BIN)/latent-bridge evaluate melody ../shared/data --json out/melody.json
+
+pictures: .venv/tested
+	$(BIN)/python docs/pictures.py
+
+# The CPU build of torch is pinned: a plain `torch` pulls gigabytes of CUDA. To use a GPU, see the README.
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("Latent Bridge needs Python 3.11 or newer: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+.venv/tested: .venv/installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+clean:
+	rm -rf .venv out build dist

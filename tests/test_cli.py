@@ -1,0 +1,433 @@
+"""The command line, as people meet it: on real files, with small models."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import typer
+from pydantic import ValidationError
+
+from bridge.cli import app, main
+from bridge.doctor import examine
+from bridge.requests import VERBS, Request
+from models import midi
+
+pytestmark = pytest.mark.usefixtures("own_models")
+ROOT = Path(__file__).parents[1]
+PROGRAM = [sys.executable, "-c", "from bridge.cli import main; main()"]
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def names(self) -> list[str]:
+        return [Path(line).name for line in self.out.splitlines()]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]):  # noqa: ANN201 - a function of texts and paths
+    def call(*arguments: object) -> Result:
+        with pytest.raises(SystemExit) as left:
+            main([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err
+        return Result(int(left.value.code or 0), said.out, said.err)
+
+    return call
+
+
+# The commands and their options
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_field_of_a_request_is_an_option_or_an_argument(verb: str) -> None:
+    command = typer.main.get_command(app).commands[verb]  # type: ignore[attr-defined]
+    options = {option: parameter for parameter in command.params for option in parameter.opts}
+    for name, field in VERBS[verb].model_fields.items():
+        if name == "clips":
+            assert [p for p in command.params if p.param_type_name == "argument"]
+            continue
+        option = options[f"--{name.replace('_', '-')}"]
+        assert option.help == field.description
+        assert option.default == (None if field.default is None else str(field.default))
+
+
+def test_a_verb_is_described_by_its_request(run) -> None:
+    shown = run("--help").out
+    for verb, kind in VERBS.items():
+        assert f"{verb} " in shown
+        assert (kind.__doc__ or "")[:20] in shown
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        (["vary", "--amount", "1.5"], ["--amount", "1.5", "0..1"]),
+        (["vary", "--count", "0"], ["--count", "0", "1..64"]),
+        (["vary", "--count", "many"], ["--count", "many", "1..64"]),
+        (["vary", "--kind", "bass"], ["--kind", "bass", "drums|notes"]),
+        (["vary", "--seed", "-1"], ["--seed", "-1", "0..2147483647"]),
+        (["vary", "--device", "abacus"], ["--device", "cpu"]),
+        (["vary", "--loudness", "3"], ["--loudness"]),
+    ],
+)
+def test_a_wrong_value_is_told_with_its_option_and_what_is_allowed(run, tmp_path: Path, typed, told) -> None:
+    result = run(*typed, "x.mid", "--out", tmp_path)
+    assert result.code == 2
+    for text in told:
+        assert text in result.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("at", ["0.5", "0.5,2", "0.5,0.5,0.5", "left,top"])
+def test_a_puck_position_is_two_numbers_from_0_to_1(run, tmp_path: Path, at: str) -> None:
+    result = run("blend", "a.mid", "b.mid", "--at", at, "--out", tmp_path)
+    assert result.code == 2
+    assert "'--at'" in result.err
+    assert "X,Y" in result.err
+
+
+def test_usage_errors_leave_with_2(run, tmp_path: Path) -> None:
+    assert run("vary", "x.mid").code == 2
+    assert run("vary", "--out", tmp_path).code == 2
+    assert run("interpolate", "a.mid", "--out", tmp_path).code == 2
+    assert run("interpolate", "a.mid", "b.mid", "c.mid", "--out", tmp_path).code == 2
+    assert run("blend", *"abcde", "--out", tmp_path).code == 2
+    assert run("blend", "a.mid", "b.mid", "--grid", "0", "--out", tmp_path).code == 2
+    assert run("blend", "a.mid", "b.mid", "--grid", "1", "--out", tmp_path).code == 2
+    assert run("sing").code == 2
+
+
+def test_the_version_is_printed(run) -> None:
+    result = run("--version")
+    assert (result.code, result.out.split()[0]) == (0, "latent-bridge")
+
+
+# What is made, and how it is called
+
+
+def test_sample_names_clips_after_the_model(run, tmp_path: Path) -> None:
+    assert run("sample", "--count", 3, "--out", tmp_path).names == [f"drums_sample_0{k}.mid" for k in (1, 2, 3)]
+    result = run("sample", "--model", "melody", "--count", 1, "--bars", 3, "--out", tmp_path)
+    assert result.names == ["melody_sample_01.mid"]
+    assert midi.read_clip(tmp_path / "melody_sample_01.mid").beats == 12
+
+
+def test_a_folder_keeps_its_inner_paths(run, clips: Path, tmp_path: Path) -> None:
+    (tmp_path / "in/deep/er").mkdir(parents=True)
+    shutil.copy(clips / "rock.mid", tmp_path / "in/rock.mid")
+    shutil.copy(clips / "twinkle.mid", tmp_path / "in/deep/er/twinkle.MID")
+    (tmp_path / "in/._rock.mid").write_bytes(b"what macOS leaves on other disks")
+    (tmp_path / "in/notes.txt").write_text("not music")
+    result = run("vary", tmp_path / "in", "--count", 2, "--seed", 1, "--out", tmp_path / "out")
+    assert (result.code, result.err) == (0, "")
+    made = sorted(p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*.*"))
+    assert made == [
+        "deep/er/twinkle_vary.json",
+        "deep/er/twinkle_vary_01.mid",
+        "deep/er/twinkle_vary_02.mid",
+        "rock_vary.json",
+        "rock_vary_01.mid",
+        "rock_vary_02.mid",
+    ]
+
+
+def test_clips_made_inside_a_folder_are_not_varied_with_it(run, clips: Path, tmp_path: Path) -> None:
+    shutil.copy(clips / "rock.mid", tmp_path / "rock.mid")
+    first = run("vary", tmp_path, "--count", 1, "--out", tmp_path / "out")
+    again = run("vary", tmp_path, "--count", 1, "--out", tmp_path / "out", "--force")
+    assert first.names == again.names == ["rock_vary_01.mid"]
+
+
+def test_amount_0_gives_the_very_file(run, clips: Path, tmp_path: Path) -> None:
+    result = run("vary", clips / "band.mid", clips / "from_live.mid", "--amount", 0, "--out", tmp_path)
+    assert result.names == ["band_vary_01.mid", "from_live_vary_01.mid"]
+    for name in ("band", "from_live"):
+        assert (tmp_path / f"{name}_vary_01.mid").read_bytes() == (clips / f"{name}.mid").read_bytes()
+
+
+def test_the_ends_of_an_interpolation_are_the_files_given(run, clips: Path, tmp_path: Path) -> None:
+    result = run("interpolate", clips / "rock.mid", clips / "waltz_3_4.mid", "--steps", 3, "--out", tmp_path)
+    assert result.names == [f"rock--waltz_3_4_interpolate_0{k}.mid" for k in (1, 2, 3)]
+    first, middle, last = (tmp_path / name for name in result.names)
+    assert first.read_bytes() == (clips / "rock.mid").read_bytes()
+    assert last.read_bytes() == (clips / "waltz_3_4.mid").read_bytes()
+    assert midi.read_clip(middle).meter == (4, 4)
+    assert "the meter is 4/4" in result.err
+
+
+def test_the_corners_of_a_blend_are_the_files_given(run, clips: Path, tmp_path: Path) -> None:
+    names = ("rock", "funk", "band", "house")
+    result = run("blend", *(clips / f"{name}.mid" for name in names), "--grid", 3, "--out", tmp_path)
+    stem = "rock--funk--band--house_blend"
+    assert result.names == [f"{stem}_r{row:02}c{column:02}.mid" for row in (1, 2, 3) for column in (1, 2, 3)]
+    for name, corner in zip(names, ("r01c01", "r01c03", "r03c01", "r03c03"), strict=True):
+        assert (tmp_path / f"{stem}_{corner}.mid").read_bytes() == (clips / f"{name}.mid").read_bytes()
+
+
+def test_one_position_of_the_puck_is_one_clip(run, clips: Path, tmp_path: Path) -> None:
+    result = run("blend", clips / "rock.mid", clips / "funk.mid", "--at", ".5,0", "--out", tmp_path)
+    assert result.names == ["rock--funk_blend_01.mid"]
+
+
+def test_reconstruct_gives_one_clip_of_each_file(run, clips: Path, tmp_path: Path) -> None:
+    result = run("reconstruct", clips / "rock.mid", clips / "twinkle.mid", "--out", tmp_path)
+    assert result.names == ["rock_reconstruct_01.mid", "twinkle_reconstruct_01.mid"]
+
+
+# Files of several parts
+
+
+def test_of_several_parts_all_that_a_model_covers_are_varied(run, clips: Path, tmp_path: Path) -> None:
+    result = run("vary", clips / "band.mid", "--count", 2, "--out", tmp_path)
+    before, after = midi.read(clips / "band.mid"), midi.read(tmp_path / "band_vary_01.mid")
+    for old, new in zip(before.parts, after.parts, strict=True):
+        assert old.clip.notes != new.clip.notes
+        assert f"{old.name} (channel {old.channel})" in result.err
+    assert not_notes(before) == not_notes(after)
+
+
+def test_one_track_is_varied_and_the_others_are_copied_through(run, clips: Path, tmp_path: Path) -> None:
+    for track in (2, "bass"):
+        result = run("vary", clips / "band.mid", "--track", track, "--count", 1, "--out", tmp_path, "--force", "--seed", 5)
+        before, after = midi.read(clips / "band.mid"), midi.read(tmp_path / "band_vary_01.mid")
+        changed = [old.name for old, new in zip(before.parts, after.parts, strict=True) if old.clip != new.clip]
+        assert (result.code, changed) == (0, ["Bass"])
+        assert not_notes(before) == not_notes(after)
+
+
+def test_an_unknown_track_is_told_with_those_there_are(run, clips: Path, tmp_path: Path) -> None:
+    result = run("vary", clips / "band.mid", "--track", 9, "--out", tmp_path)
+    assert result.code == 1
+    assert "band.mid has no track 9, only 1 Drums (channel 10), 2 Bass (channel 2)" in result.err
+
+
+def test_a_part_of_chords_among_others_is_copied_through_and_named(run, clips: Path, tmp_path: Path) -> None:
+    both = tmp_path / "both.mid"
+    add_part(midi.read(clips / "rock.mid"), midi.read(clips / "chords.mid"), both)
+    result = run("vary", both, "--count", 1, "--out", tmp_path)
+    before, after = midi.read(both), midi.read(tmp_path / "both_vary_01.mid")
+    changed = [old.channel for old, new in zip(before.parts, after.parts, strict=True) if old.clip != new.clip]
+    assert changed == [10]
+    assert "copied through 2" in result.err
+    assert "both.mid has no part" in run("vary", both, "--model", "melody", "--out", tmp_path / "none").err
+
+
+def not_notes(song: midi.Song) -> list[list[tuple[int, str]]]:
+    """List all events but notes and the ends of tracks."""
+    dropped = ("note_on", "note_off", "end_of_track")
+    return [[(tick, str(m)) for tick, m in track if m.type not in dropped and not is_ours(m)] for track in song.tracks]
+
+
+def is_ours(message) -> bool:  # noqa: ANN001 - mido has no types
+    return message.type == "sequencer_specific" and b"LatentBridge" in bytes(message.data)
+
+
+def add_part(song: midi.Song, other: midi.Song, path: Path) -> None:
+    """Write a file that holds the tracks of two."""
+    whole = midi.Song(1, song.ticks_per_beat, (*song.tracks, *other.tracks), (), (), ())
+    assert song.ticks_per_beat == other.ticks_per_beat
+    midi.write(path, whole)
+
+
+# Errors
+
+
+def test_existing_files_are_refused_before_anything_is_done(run, clips: Path, tmp_path: Path) -> None:
+    (tmp_path / "rock_vary_03.mid").write_bytes(b"mine")
+    result = run("vary", clips / "rock.mid", "--out", tmp_path)
+    assert result.code == 1
+    assert "rock_vary_03.mid" in result.err
+    assert "--force" in result.err
+    assert [p.name for p in tmp_path.iterdir()] == ["rock_vary_03.mid"]
+    assert run("vary", clips / "rock.mid", "--out", tmp_path, "--force").code == 0
+    assert (tmp_path / "rock_vary_03.mid").read_bytes() != b"mine"
+
+
+def test_bad_files_are_named_and_the_rest_is_done(run, clips: Path, tmp_path: Path) -> None:
+    names = ("rock", "corrupt", "missing", "zero_bytes", "truncated", "twinkle")
+    result = run("vary", *(clips / f"{name}.mid" for name in names), "--count", 1, "--out", tmp_path)
+    assert result.code == 1
+    assert result.names == ["rock_vary_01.mid", "twinkle_vary_01.mid"]
+    lines = [line for line in result.err.splitlines() if "seed" not in line]
+    assert [name for name in names for line in lines if f"{name}.mid" in line] == ["corrupt", "missing", "zero_bytes", "truncated"]
+    assert all(line.startswith("latent-bridge: ") for line in lines)
+
+
+def test_two_files_of_one_name_are_refused(run, clips: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    shutil.copy(clips / "funk.mid", tmp_path / "other" / "Rock.mid")
+    result = run("vary", clips / "rock.mid", tmp_path / "other", "--out", tmp_path / "out")
+    assert result.code == 1
+    assert "would both be written as" in result.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_file_given_twice_is_varied_once(run, clips: Path, tmp_path: Path) -> None:
+    assert run("vary", clips / "rock.mid", clips / "rock.mid", "--count", 1, "--out", tmp_path).names == ["rock_vary_01.mid"]
+
+
+@pytest.mark.parametrize("verb", ["sample", "vary"])
+def test_an_unknown_model_is_told_with_those_there_are(run, clips: Path, tmp_path: Path, verb: str) -> None:
+    files = [] if verb == "sample" else [clips / "rock.mid", clips / "band.mid"]
+    result = run(verb, *files, "--model", "tuba", "--seed", 1, "--out", tmp_path)
+    assert result.code == 1
+    assert len(result.err.splitlines()) == 1
+    assert "tuba" in result.err
+    assert "drums, melody" in result.err
+
+
+def test_what_cannot_be_is_one_sentence(run, clips: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("")
+    for arguments, told in (
+        (("vary", tmp_path / "empty", "--out", tmp_path), "holds no MIDI files"),
+        (("interpolate", tmp_path / "empty", clips / "rock.mid", "--out", tmp_path), "is a folder"),
+        (("interpolate", clips / "rock.mid", clips / "corrupt.mid", "--out", tmp_path), "corrupt.mid is corrupt"),
+        (("interpolate", clips / "rock.mid", clips / "twinkle.mid", "--out", tmp_path), "need different models"),
+        (("vary", clips / "rock.mid", "--out", tmp_path / "file" / "x"), "file"),
+        (("vary", clips / "rock.mid", "--device", "mps", "--out", tmp_path), "there is no device mps here"),
+        (("recall", tmp_path / "file", "--out", tmp_path), "is not a record"),
+        (("models", "show", "tuba"), "there is no model 'tuba'"),
+        (("train", tmp_path / "none.yaml", "--data", clips, "--out", tmp_path / "m"), "none.yaml"),
+    ):
+        result = run(*arguments, *(("--seed", 1) if arguments[0] in VERBS else ()))
+        assert result.code == 1
+        assert told in result.err
+        assert len(result.err.splitlines()) == 1, result.err
+
+
+# What is told
+
+
+def test_json_is_one_object_and_tells_the_seed(run, clips: Path, tmp_path: Path) -> None:
+    result = run("vary", clips / "rock.mid", clips / "corrupt.mid", "--count", 2, "--json", "--out", tmp_path)
+    told = json.loads(result.out)
+    assert result.code == 1
+    assert told["clips"] == [str(tmp_path / f"rock_vary_0{k}.mid") for k in (1, 2)]
+    assert told["records"] == [str(tmp_path / "rock_vary.json")]
+    assert told["models"] == ["drums"]
+    assert [error for error in told["errors"] if "corrupt.mid" in error]
+    assert f"--seed {told['seed']} makes the same again" in result.err
+    again = run("vary", clips / "rock.mid", "--count", 2, "--seed", told["seed"], "--out", tmp_path / "again")
+    assert again.err == ""
+    for name in again.names:
+        assert (tmp_path / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+
+
+def test_models_are_listed_and_shown(run, own_models: Path) -> None:
+    listed = run("models", "list").out
+    assert "drums" in listed
+    assert "melody" in listed
+    assert {row["name"] for row in json.loads(run("models", "list", "--json").out)} >= {"drums", "melody"}
+    assert "noise, for tests" in run("models", "show", "drums").out
+    assert json.loads(run("models", "show", own_models / "melody", "--json").out)["family"] == "melody"
+
+
+def test_no_bar_and_no_warnings_in_a_pipe(clips: Path, tmp_path: Path) -> None:
+    command = [*PROGRAM, "vary", str(clips / "rock.mid"), "--count", "1", "--seed", "1", "--out", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
+    assert (done.stdout.splitlines(), done.stderr) == ([str(tmp_path / "rock_vary_01.mid")], "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no pseudo-terminals")
+def test_a_bar_on_a_terminal(clips: Path, tmp_path: Path) -> None:
+    import pty
+
+    ours, theirs = pty.openpty()
+    command = [*PROGRAM, "vary", str(clips / "rock.mid"), "--count", "1", "--seed", "1", "--out", str(tmp_path)]
+    environment = {**os.environ, "TERM": "xterm"}
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs, text=True, env=environment) as process:
+        os.close(theirs)
+        shown = b""
+        while piece := read_terminal(ours):
+            shown += piece
+        assert process.stdout is not None
+        assert process.stdout.read().splitlines() == [str(tmp_path / "rock_vary_01.mid")]
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"vary" in shown
+    assert b"\x1b[" in shown
+
+
+def read_terminal(handle: int) -> bytes:
+    """Read what is there; nothing once the other end is closed."""
+    try:
+        return os.read(handle, 4096)
+    except OSError:
+        return b""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="stops programs in another way")
+def test_ctrl_c_says_what_is_there_and_leaves_with_130(clips: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(40):
+        shutil.copy(clips / "chords.mid", tmp_path / "in" / f"chords_{number:02}.mid")
+    command = [*PROGRAM, "vary", str(tmp_path / "in"), "--count", "32", "--seed", "1", "--out", str(tmp_path / "out")]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        first = process.stderr.readline()  # comes with the first clips
+        process.send_signal(signal.SIGINT)
+        _, rest = process.communicate(timeout=120)
+    assert "polyphonic" in first
+    assert process.returncode == 130
+    assert rest.splitlines()[-1].startswith("latent-bridge: stopped; ")
+    assert "Traceback" not in rest
+
+
+# Training and the doctor
+
+
+def test_a_trained_folder_is_a_model_at_once(run, clips: Path, tmp_path: Path) -> None:
+    config = tmp_path / "short.yaml"
+    sizes = "{width: 16, heads: 2, encoder_layers: 1, trunk_layers: 1, hidden: 16, latent: 16, embedding: 8}"
+    config.write_text(f"family: drums\nsteps: 2\nbatch: 4\nwarmup: 1\nreport_every: 1\nnetwork: {sizes}\n")
+    result = run("train", config, "--data", clips, "--out", tmp_path / "mine", "--seed", 3, "--device", "cpu")
+    assert (result.code, result.out.strip()) == (0, str(tmp_path / "mine"))
+    assert "step 2 of 2: loss" in result.err
+    made = run("vary", clips / "rock.mid", "--model", tmp_path / "mine", "--count", 1, "--out", tmp_path / "out")
+    assert made.names == ["rock_vary_01.mid"]
+
+
+def test_an_unknown_key_of_a_config_is_told(run, clips: Path, tmp_path: Path) -> None:
+    config = tmp_path / "wrong.yaml"
+    config.write_text("family: drums\nsteps: 2\nspeed: 9\n")
+    result = run("train", config, "--data", clips, "--out", tmp_path / "mine")
+    assert (result.code, result.err) == (1, "latent-bridge: speed: there is no such setting\n")
+
+
+def test_the_doctor_looks_at_models_and_port(own_models: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        findings = list(examine(server.getsockname()[1]))
+    assert [f for f in findings if f.is_well and "model drums gives here what it should" in f.text]
+    assert [f for f in findings if f.is_well and "is taken" in f.text]
+
+
+def test_the_doctor_finds_a_damaged_model(run, own_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = tmp_path / "latent-bridge" / "models"
+    shutil.copytree(own_models, copy)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    (copy / "drums" / "weights.safetensors").write_bytes((copy / "melody" / "weights.safetensors").read_bytes())
+    result = run("doctor")
+    assert result.code == 1
+    wrong = [line for line in result.out.splitlines() if line.startswith("wrong")]
+    assert [line for line in wrong if "model drums" in line]
+    assert not [line for line in wrong if "model melody" in line]
+
+
+def test_a_request_says_the_same_of_a_wrong_value_as_the_command_line() -> None:
+    with pytest.raises(ValidationError):
+        Request(variety=2)

@@ -1,0 +1,79 @@
+"""Who may import whom: the arrows of the design, kept in fresh interpreters."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+HEAVY = {"torch", "numpy", "note_seq", "mido", "scipy", "sklearn", "rich"}
+
+
+def fresh(code: str) -> str:
+    """Run code in an interpreter of its own, from the root of the repository."""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
+    return done.stdout
+
+
+def loaded_by(code: str) -> set[str]:
+    """Name the packages that code loads."""
+    told = fresh(f"{code}\nimport sys\nprint('LOADED', *sorted({{name.partition('.')[0] for name in sys.modules}}))")
+    return set(told.rpartition("LOADED ")[2].split())
+
+
+@pytest.mark.parametrize("module", ["bridge", "bridge.requests", "bridge.options", "bridge.provenance", "bridge.cli"])
+def test_the_light_modules_load_nothing_heavy(module: str) -> None:
+    assert not loaded_by(f"import {module}") & HEAVY
+
+
+def test_help_loads_nothing_heavy() -> None:
+    help_ = "from bridge.cli import main\ntry:\n    main(['vary', '--help'])\nexcept SystemExit:\n    pass"
+    assert not loaded_by(help_) & HEAVY
+
+
+def test_help_is_there_at_once() -> None:
+    times = []
+    for _ in range(3):
+        begin = time.perf_counter()
+        fresh("from bridge.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass")
+        times.append(time.perf_counter() - begin)
+    # 0.3 s on a machine with nothing else to do, which bench/speed.py prints; here others may be at work.
+    assert min(times) < 1.0
+
+
+def test_clips_need_the_standard_library_only() -> None:
+    assert not loaded_by("import models.clip") - set(sys.stdlib_module_names) - {"models", "__main__", "sitecustomize"} - site()
+
+
+def site() -> set[str]:
+    """What this interpreter loads by itself."""
+    return loaded_by("")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "models").rglob("*.py")), ids=lambda path: path.stem)
+def test_models_know_nothing_of_the_bridge(path: Path) -> None:
+    assert not [name for name in imports_of(path) if name.partition(".")[0] == "bridge"]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "bridge").rglob("*.py")), ids=lambda path: path.stem)
+def test_only_command_line_and_batch_know_the_engine_and_no_one_the_command_line(path: Path) -> None:
+    known = imports_of(path)
+    assert "bridge.cli" not in known
+    if "bridge.engine" in known:
+        assert path.stem in ("cli", "server", "batch")
+
+
+def imports_of(path: Path) -> list[str]:
+    """List the modules that a file imports anywhere, lazily too."""
+    names = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return names

@@ -1,0 +1,116 @@
+"""Records: the same clips again, byte for byte, whatever was made beside them the first time."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bridge.cli import main
+
+pytestmark = pytest.mark.usefixtures("own_models")
+
+
+def run(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as left:
+        main([str(argument) for argument in arguments])
+    return int(left.value.code or 0)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*.mid"))}
+
+
+def test_a_file_varied_among_others_comes_out_as_alone(clips: Path, tmp_path: Path) -> None:
+    names = ("rock", "ode_to_joy", "band", "drums_7_8", "empty", "chords", "pickup", "house", "triplets")
+    assert run("vary", *(clips / f"{name}.mid" for name in names), "--count", 5, "--seed", 11, "--out", tmp_path / "all") == 0
+    for name in names:
+        record = tmp_path / "all" / f"{name}_vary.json"
+        assert run("recall", record, "--out", tmp_path / "recalled") == 0
+        assert run("vary", clips / f"{name}.mid", "--count", 5, "--seed", 11, "--out", tmp_path / "alone") == 0
+    assert contents(tmp_path / "all") == contents(tmp_path / "recalled") == contents(tmp_path / "alone")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "record"),
+    [
+        (["sample", "--count", 3, "--bars", 5], "drums_sample"),
+        (["sample", "--kind", "notes", "--variety", 0.9], "melody_sample"),
+        (["vary", "band.mid", "--track", "bass", "--amount", 0.6], "band_vary"),
+        (["vary", "format_0_band.mid", "--kind", "notes"], "format_0_band_vary"),
+        (["interpolate", "twinkle.mid", "menuet_in_g.mid", "--steps", 4], "twinkle--menuet_in_g_interpolate"),
+        (["blend", "rock.mid", "band.mid", "drums_6_8.mid", "--grid", 3], "rock--band--drums_6_8_blend"),
+        (["blend", "rock.mid", "funk.mid", "--at", "0.3,0"], "rock--funk_blend"),
+        (["reconstruct", "from_live.mid"], "from_live_reconstruct"),
+    ],
+)
+def test_recall_gives_the_same_bytes(clips: Path, tmp_path: Path, arguments: list[object], record: str) -> None:
+    copies = tmp_path / "in"
+    shutil.copytree(clips, copies)
+    typed = [copies / str(argument) if str(argument).endswith(".mid") else argument for argument in arguments]
+    assert run(*typed, "--out", tmp_path / "first") == 0
+    shutil.rmtree(copies)  # a record needs nothing else
+    assert run("recall", tmp_path / "first" / f"{record}.json", "--out", tmp_path / "again") == 0
+    first = contents(tmp_path / "first")
+    assert first
+    assert contents(tmp_path / "again") == first
+
+
+def test_a_record_tells_what_was_asked_and_made(clips: Path, tmp_path: Path) -> None:
+    assert run("vary", clips / "rock.mid", "--count", 2, "--seed", 4, "--out", tmp_path) == 0
+    record = json.loads((tmp_path / "rock_vary.json").read_text(encoding="utf-8"))
+    assert (record["verb"], record["request"]["seed"], record["request"]["amount"]) == ("vary", 4, 0.3)
+    assert [source["name"] for source in record["sources"]] == ["rock.mid"]
+    assert [len(model["weights_sha256"]) for model in record["models"]] == [64]
+    assert set(record["versions"]) >= {"latent-bridge", "python", "torch", "numpy"}
+    assert [output["name"] for output in record["outputs"]] == ["rock_vary_01.mid", "rock_vary_02.mid"]
+    assert str(tmp_path) not in json.dumps(record)
+
+
+def test_recall_refuses_other_weights(
+    clips: Path,
+    tmp_path: Path,
+    other_model: Callable[[Path], None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run("vary", clips / "rock.mid", "--count", 1, "--out", tmp_path / "first") == 0
+    other_model(tmp_path / "home" / "latent-bridge" / "models" / "drums")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    assert run("recall", tmp_path / "first" / "rock_vary.json", "--out", tmp_path / "again") == 1
+    assert "drums had other weights" in capsys.readouterr().err
+    assert not (tmp_path / "again").exists()
+
+
+def test_recall_says_which_clips_are_not_the_same(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("vary", clips / "rock.mid", "--count", 2, "--out", tmp_path) == 0
+    path = tmp_path / "rock_vary.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    record["outputs"][1]["sha256"] = "0" * 64
+    record["versions"]["torch"] = "1.0"
+    path.write_text(json.dumps(record), encoding="utf-8")
+    assert run("recall", path, "--out", tmp_path / "again") == 1
+    told = capsys.readouterr().err
+    assert "1 of 2 clips are not what" in told
+    assert "rock_vary_02.mid" in told
+    assert "made with torch 1.0" in told
+
+
+def test_a_damaged_record_is_refused(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("vary", clips / "rock.mid", "--count", 1, "--out", tmp_path) == 0
+    path = tmp_path / "rock_vary.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    record["sources"][0]["midi"] = record["sources"][0]["midi"][:-8]
+    path.write_text(json.dumps(record), encoding="utf-8")
+    assert run("recall", path, "--out", tmp_path / "again") == 1
+    assert "the copy of rock.mid in it is damaged" in capsys.readouterr().err
+
+
+def test_recall_does_not_write_over_files(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("vary", clips / "rock.mid", "--count", 1, "--out", tmp_path) == 0
+    assert run("recall", tmp_path / "rock_vary.json", "--out", tmp_path) == 1
+    assert "--force" in capsys.readouterr().err
+    assert run("recall", tmp_path / "rock_vary.json", "--out", tmp_path, "--force") == 0
