@@ -280,7 +280,7 @@ class _Run:
         mu = self.engine.encode(model, grid)
         back = self.engine.decode(model, mu, np.full(len(mu), model.least_noise, np.float32))
         cuts = np.cumsum([0, *(len(h.grid) for h in heards)])
-        return [Source(h, mu[a:b], back[a:b]) for h, a, b in zip(heards, cuts, cuts[1:], strict=True)]
+        return [Source(h, mu[a:b], back[a:b]) for h, a, b in zip(heards, cuts[:-1], cuts[1:], strict=True)]
 
     def _tell_apart(self, heard: Heard) -> None:
         """Say which notes a model has no place for."""

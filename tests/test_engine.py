@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from bridge.engine import Answer, Engine
 from bridge.requests import Blend, Interpolate, Reconstruct, Request, Sample, Vary
@@ -37,7 +37,7 @@ def test_amount_0_returns_the_clip_field_for_field(engine: Engine, clips: Path, 
 
 
 @given(clip=any_clips)
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=25)
 def test_any_clip_can_be_varied_and_what_is_called_untouched_is(engine: Engine, clip: Clip) -> None:
     answer = engine.run(Vary(clips=(clip,), amount=0.5, count=3, seed=1))
     assert answer.clips
