@@ -250,9 +250,6 @@ def make_again(engine: Engine, record: Record, progress: Progress) -> list[bytes
 
 def start_engine(device: str) -> tuple[Engine, str]:
     """Make an engine, and name the device it runs on."""
-    import torch
-
-    torch.set_num_threads(1)  # a second thread beside a busy core, such as a DAW's, makes it many times slower
     found = find_device(device)
     return Engine(device=found, rows=ROWS), found
 

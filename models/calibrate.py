@@ -35,7 +35,7 @@ def calibrate(model: LatentModel, valid: Grid, *, seed: int = 0, limit: int = 19
         table.append((s, max(median(apart), table[-1][1] if table else 0.0)))
     shuffled = rng.permutation(len(sources))
     unrelated = [distance(a, sources[j], voice=voice) for a, j in zip(sources, shuffled, strict=True) if a is not sources[j]]
-    return table, float(median(unrelated))
+    return table, float(median(unrelated or [1.0]))
 
 
 def measure_together(ranks: NDArray[np.float32], struck: NDArray[np.bool_]) -> tuple[float, float]:

@@ -341,10 +341,12 @@ def _spans(tokens: NDArray[np.int64], open_steps: NDArray[np.bool_]) -> dict[tup
 def _new_note(heard: Heard, grid: Grid, cell: tuple[int, int, int], pitch: int, duration: float) -> Note:
     b, t, _ = cell
     start = float(heard.beats[b, t]) + float(grid.offsets[cell]) / STEPS_PER_BEAT
-    # No new note may start before the clip does: a loop would never play it.
-    start = min(max(start, heard.clip.start), heard.clip.end - 1 / 64)
+    # No new note may start before the clip does: a loop would never play it. New notes lie on ticks, which files can hold.
+    ticks = heard.clip.ticks_per_beat
+    start = round(min(max(start, heard.clip.start), heard.clip.end - 1 / 64) * ticks) / ticks
+    duration = round(max(min(duration, heard.clip.end - start), 1 / 64) * ticks) / ticks
     velocity = min(max(round(float(grid.velocities[cell]) * 127), 1), 127)
-    return Note(pitch, start, max(min(duration, heard.clip.end - start), 1 / 64), float(velocity))
+    return Note(pitch, start, duration, float(velocity))
 
 
 def _values(heard: Heard, value: Callable[[Note], float]) -> dict[int, list[float]]:

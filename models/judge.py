@@ -108,7 +108,8 @@ def _hear_both(
 
 def _scores(grid: Grid, label: NDArray[np.int64], piece: NDArray[np.int64], sight: Sight, seed: int) -> dict[str, Floats]:
     """Score every window by judges that have not met its piece; as ranks within a fold, since folds differ in calibration."""
-    table = np.stack(list(features(grid, sight).values()), 1)
+    # A number that makes no sense is one below all others: the trees' own missing values fail where a whole column is missing.
+    table = np.nan_to_num(np.stack(list(features(grid, sight).values()), 1), nan=-1000.0)
     picture = _picture(grid, sight)
     scores = {"net": np.zeros(len(label)), "trees": np.zeros(len(label))}
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)

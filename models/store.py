@@ -72,8 +72,9 @@ def load_model(name: str, device: str = "cpu") -> LatentModel:
     from safetensors.torch import load
 
     from models.network import Shape
-    from models.torch_model import TorchModel, build_network
+    from models.torch_model import TorchModel, build_network, use_one_thread
 
+    use_one_thread()
     content = (folder / WEIGHTS).read_bytes()
     if hashlib.sha256(content).hexdigest() != card.weights_sha256:
         raise ModelError(f"{folder / WEIGHTS} is not the file that {CARD} describes; install the model again")

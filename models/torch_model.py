@@ -84,6 +84,11 @@ class TorchModel:
         return torch.from_numpy(np.ascontiguousarray(values)).to(self.device)
 
 
+def use_one_thread() -> None:
+    """Keep torch to one core: beside a busy one, as in a DAW, two OpenMP threads are twenty times slower than one."""
+    torch.set_num_threads(1)
+
+
 def build_network(family: Family, shape: Shape) -> Network:
     """Make the network of a family, with fresh weights."""
     symbols = Symbols(

@@ -27,7 +27,7 @@ from models.grid import HOLD, MELODY, leading_rests
 from models.latent import noise
 from models.network import UNKNOWN, Feel, Known, Network, Shape, blur, feel_bins
 from models.store import save_model
-from models.torch_model import TorchModel, build_network
+from models.torch_model import TorchModel, build_network, use_one_thread
 
 RUN = "run.safetensors"  # everything that a resumed run needs; not part of the model
 
@@ -79,6 +79,7 @@ def train_model(
     report: Report = lambda step, figures: None,
 ) -> Path:
     """Train a model on a folder of MIDI and write its folder, which loads at once: `--model OUT`."""
+    use_one_thread()
     out.mkdir(parents=True, exist_ok=True)
     record = out / "config.yaml"
     if resume and not (out / RUN).exists():

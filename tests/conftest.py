@@ -5,9 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    from models.family import Card
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Run torch on one thread, as the program does: two are far slower beside a busy core."""
+    from models.torch_model import use_one_thread
+
+    use_one_thread()
 
 
 @pytest.fixture(scope="session")
@@ -42,22 +54,40 @@ def make_model(folder: Path, seed: int = 1) -> None:
     """Write a model folder with random weights; its name is that of its family."""
     import torch
 
-    from models.family import Card, find_family
+    from models.family import find_family
     from models.network import Shape
     from models.store import save_model
     from models.torch_model import build_network
 
-    sizes = {"latent": 16, "width": 16, "heads": 2, "encoder_layers": 1, "trunk_layers": 1, "embedding": 8, "hidden": 16}
+    sizes: dict[str, Any] = {
+        "latent": 16,
+        "width": 16,
+        "heads": 2,
+        "encoder_layers": 1,
+        "trunk_layers": 1,
+        "embedding": 8,
+        "hidden": 16,
+    }
     family = find_family(folder.name)
     torch.manual_seed(seed)
     network = build_network(family, replace(Shape(family.kind.tokens, family.kind.voices), **sizes)).eval()
-    card = Card(
-        name=folder.name,
-        family=folder.name,
+    card = tiny_card(folder.name, network=sizes)
+    folder.mkdir(parents=True)
+    save_model(folder, card, network, np.zeros(0, np.uint64))
+
+
+def tiny_card(name: str, *, family: str = "", network: dict[str, bool | float | int] | None = None) -> Card:
+    """Make the card of a model that was not trained."""
+    from models.family import Card
+
+    sizes = network or {}
+    return Card(
+        name=name,
+        family=family or name,
         about="noise, for tests",
         licence="Apache-2.0",
         network=sizes,
-        latent=sizes["latent"],
+        latent=int(sizes.get("latent", 16)),
         timing=True,
         reach=0.9,
         amounts=((0.0, 0.0), (1.0, 0.9)),
@@ -65,5 +95,3 @@ def make_model(folder: Path, seed: int = 1) -> None:
         config={},
         weights_sha256="",
     )
-    folder.mkdir(parents=True)
-    save_model(folder, card, network, np.zeros(0, np.uint64))

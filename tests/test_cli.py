@@ -9,16 +9,17 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import mido
 import pytest
 import typer
-from pydantic import ValidationError
 
 from bridge.cli import app, main
 from bridge.doctor import examine
-from bridge.requests import VERBS, Request
+from bridge.requests import VERBS
 from models import midi
 
 pytestmark = pytest.mark.usefixtures("own_models")
@@ -37,8 +38,11 @@ class Result:
         return [Path(line).name for line in self.out.splitlines()]
 
 
+Run = Callable[..., Result]
+
+
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]):  # noqa: ANN201 - a function of texts and paths
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
     def call(*arguments: object) -> Result:
         with pytest.raises(SystemExit) as left:
             main([str(argument) for argument in arguments])
@@ -65,7 +69,7 @@ def test_every_field_of_a_request_is_an_option_or_an_argument(verb: str) -> None
         assert option.default == (None if field.default is None else str(field.default))
 
 
-def test_a_verb_is_described_by_its_request(run) -> None:
+def test_a_verb_is_described_by_its_request(run: Run) -> None:
     shown = run("--help").out
     for verb, kind in VERBS.items():
         assert f"{verb} " in shown
@@ -84,7 +88,9 @@ def test_a_verb_is_described_by_its_request(run) -> None:
         (["vary", "--loudness", "3"], ["--loudness"]),
     ],
 )
-def test_a_wrong_value_is_told_with_its_option_and_what_is_allowed(run, tmp_path: Path, typed, told) -> None:
+def test_a_wrong_value_is_told_with_its_option_and_what_is_allowed(
+    run: Run, tmp_path: Path, typed: list[str], told: list[str]
+) -> None:
     result = run(*typed, "x.mid", "--out", tmp_path)
     assert result.code == 2
     for text in told:
@@ -92,14 +98,14 @@ def test_a_wrong_value_is_told_with_its_option_and_what_is_allowed(run, tmp_path
 
 
 @pytest.mark.parametrize("at", ["0.5", "0.5,2", "0.5,0.5,0.5", "left,top"])
-def test_a_puck_position_is_two_numbers_from_0_to_1(run, tmp_path: Path, at: str) -> None:
+def test_a_puck_position_is_two_numbers_from_0_to_1(run: Run, tmp_path: Path, at: str) -> None:
     result = run("blend", "a.mid", "b.mid", "--at", at, "--out", tmp_path)
     assert result.code == 2
     assert "'--at'" in result.err
     assert "X,Y" in result.err
 
 
-def test_usage_errors_leave_with_2(run, tmp_path: Path) -> None:
+def test_usage_errors_leave_with_2(run: Run, tmp_path: Path) -> None:
     assert run("vary", "x.mid").code == 2
     assert run("vary", "--out", tmp_path).code == 2
     assert run("interpolate", "a.mid", "--out", tmp_path).code == 2
@@ -110,7 +116,7 @@ def test_usage_errors_leave_with_2(run, tmp_path: Path) -> None:
     assert run("sing").code == 2
 
 
-def test_the_version_is_printed(run) -> None:
+def test_the_version_is_printed(run: Run) -> None:
     result = run("--version")
     assert (result.code, result.out.split()[0]) == (0, "latent-bridge")
 
@@ -118,14 +124,14 @@ def test_the_version_is_printed(run) -> None:
 # What is made, and how it is called
 
 
-def test_sample_names_clips_after_the_model(run, tmp_path: Path) -> None:
+def test_sample_names_clips_after_the_model(run: Run, tmp_path: Path) -> None:
     assert run("sample", "--count", 3, "--out", tmp_path).names == [f"drums_sample_0{k}.mid" for k in (1, 2, 3)]
     result = run("sample", "--model", "melody", "--count", 1, "--bars", 3, "--out", tmp_path)
     assert result.names == ["melody_sample_01.mid"]
     assert midi.read_clip(tmp_path / "melody_sample_01.mid").beats == 12
 
 
-def test_a_folder_keeps_its_inner_paths(run, clips: Path, tmp_path: Path) -> None:
+def test_a_folder_keeps_its_inner_paths(run: Run, clips: Path, tmp_path: Path) -> None:
     (tmp_path / "in/deep/er").mkdir(parents=True)
     shutil.copy(clips / "rock.mid", tmp_path / "in/rock.mid")
     shutil.copy(clips / "twinkle.mid", tmp_path / "in/deep/er/twinkle.MID")
@@ -144,21 +150,21 @@ def test_a_folder_keeps_its_inner_paths(run, clips: Path, tmp_path: Path) -> Non
     ]
 
 
-def test_clips_made_inside_a_folder_are_not_varied_with_it(run, clips: Path, tmp_path: Path) -> None:
+def test_clips_made_inside_a_folder_are_not_varied_with_it(run: Run, clips: Path, tmp_path: Path) -> None:
     shutil.copy(clips / "rock.mid", tmp_path / "rock.mid")
     first = run("vary", tmp_path, "--count", 1, "--out", tmp_path / "out")
     again = run("vary", tmp_path, "--count", 1, "--out", tmp_path / "out", "--force")
     assert first.names == again.names == ["rock_vary_01.mid"]
 
 
-def test_amount_0_gives_the_very_file(run, clips: Path, tmp_path: Path) -> None:
+def test_amount_0_gives_the_very_file(run: Run, clips: Path, tmp_path: Path) -> None:
     result = run("vary", clips / "band.mid", clips / "from_live.mid", "--amount", 0, "--out", tmp_path)
     assert result.names == ["band_vary_01.mid", "from_live_vary_01.mid"]
     for name in ("band", "from_live"):
         assert (tmp_path / f"{name}_vary_01.mid").read_bytes() == (clips / f"{name}.mid").read_bytes()
 
 
-def test_the_ends_of_an_interpolation_are_the_files_given(run, clips: Path, tmp_path: Path) -> None:
+def test_the_ends_of_an_interpolation_are_the_files_given(run: Run, clips: Path, tmp_path: Path) -> None:
     result = run("interpolate", clips / "rock.mid", clips / "waltz_3_4.mid", "--steps", 3, "--out", tmp_path)
     assert result.names == [f"rock--waltz_3_4_interpolate_0{k}.mid" for k in (1, 2, 3)]
     first, middle, last = (tmp_path / name for name in result.names)
@@ -168,7 +174,7 @@ def test_the_ends_of_an_interpolation_are_the_files_given(run, clips: Path, tmp_
     assert "the meter is 4/4" in result.err
 
 
-def test_the_corners_of_a_blend_are_the_files_given(run, clips: Path, tmp_path: Path) -> None:
+def test_the_corners_of_a_blend_are_the_files_given(run: Run, clips: Path, tmp_path: Path) -> None:
     names = ("rock", "funk", "band", "house")
     result = run("blend", *(clips / f"{name}.mid" for name in names), "--grid", 3, "--out", tmp_path)
     stem = "rock--funk--band--house_blend"
@@ -177,12 +183,12 @@ def test_the_corners_of_a_blend_are_the_files_given(run, clips: Path, tmp_path: 
         assert (tmp_path / f"{stem}_{corner}.mid").read_bytes() == (clips / f"{name}.mid").read_bytes()
 
 
-def test_one_position_of_the_puck_is_one_clip(run, clips: Path, tmp_path: Path) -> None:
+def test_one_position_of_the_puck_is_one_clip(run: Run, clips: Path, tmp_path: Path) -> None:
     result = run("blend", clips / "rock.mid", clips / "funk.mid", "--at", ".5,0", "--out", tmp_path)
     assert result.names == ["rock--funk_blend_01.mid"]
 
 
-def test_reconstruct_gives_one_clip_of_each_file(run, clips: Path, tmp_path: Path) -> None:
+def test_reconstruct_gives_one_clip_of_each_file(run: Run, clips: Path, tmp_path: Path) -> None:
     result = run("reconstruct", clips / "rock.mid", clips / "twinkle.mid", "--out", tmp_path)
     assert result.names == ["rock_reconstruct_01.mid", "twinkle_reconstruct_01.mid"]
 
@@ -190,7 +196,7 @@ def test_reconstruct_gives_one_clip_of_each_file(run, clips: Path, tmp_path: Pat
 # Files of several parts
 
 
-def test_of_several_parts_all_that_a_model_covers_are_varied(run, clips: Path, tmp_path: Path) -> None:
+def test_of_several_parts_all_that_a_model_covers_are_varied(run: Run, clips: Path, tmp_path: Path) -> None:
     result = run("vary", clips / "band.mid", "--count", 2, "--out", tmp_path)
     before, after = midi.read(clips / "band.mid"), midi.read(tmp_path / "band_vary_01.mid")
     for old, new in zip(before.parts, after.parts, strict=True):
@@ -199,7 +205,7 @@ def test_of_several_parts_all_that_a_model_covers_are_varied(run, clips: Path, t
     assert not_notes(before) == not_notes(after)
 
 
-def test_one_track_is_varied_and_the_others_are_copied_through(run, clips: Path, tmp_path: Path) -> None:
+def test_one_track_is_varied_and_the_others_are_copied_through(run: Run, clips: Path, tmp_path: Path) -> None:
     for track in (2, "bass"):
         result = run("vary", clips / "band.mid", "--track", track, "--count", 1, "--out", tmp_path, "--force", "--seed", 5)
         before, after = midi.read(clips / "band.mid"), midi.read(tmp_path / "band_vary_01.mid")
@@ -208,13 +214,13 @@ def test_one_track_is_varied_and_the_others_are_copied_through(run, clips: Path,
         assert not_notes(before) == not_notes(after)
 
 
-def test_an_unknown_track_is_told_with_those_there_are(run, clips: Path, tmp_path: Path) -> None:
+def test_an_unknown_track_is_told_with_those_there_are(run: Run, clips: Path, tmp_path: Path) -> None:
     result = run("vary", clips / "band.mid", "--track", 9, "--out", tmp_path)
     assert result.code == 1
     assert "band.mid has no track 9, only 1 Drums (channel 10), 2 Bass (channel 2)" in result.err
 
 
-def test_a_part_of_chords_among_others_is_copied_through_and_named(run, clips: Path, tmp_path: Path) -> None:
+def test_a_part_of_chords_among_others_is_copied_through_and_named(run: Run, clips: Path, tmp_path: Path) -> None:
     both = tmp_path / "both.mid"
     add_part(midi.read(clips / "rock.mid"), midi.read(clips / "chords.mid"), both)
     result = run("vary", both, "--count", 1, "--out", tmp_path)
@@ -228,11 +234,13 @@ def test_a_part_of_chords_among_others_is_copied_through_and_named(run, clips: P
 def not_notes(song: midi.Song) -> list[list[tuple[int, str]]]:
     """List all events but notes and the ends of tracks."""
     dropped = ("note_on", "note_off", "end_of_track")
-    return [[(tick, str(m.copy(time=0))) for tick, m in track if m.type not in dropped and not is_ours(m)] for track in song.tracks]
+    return [
+        [(tick, str(m.copy(time=0))) for tick, m in track if m.type not in dropped and not is_ours(m)] for track in song.tracks
+    ]
 
 
-def is_ours(message) -> bool:  # noqa: ANN001 - mido has no types
-    return message.type == "sequencer_specific" and b"LatentBridge" in bytes(message.data)
+def is_ours(message: mido.Message) -> bool:
+    return bool(message.type == "sequencer_specific" and b"LatentBridge" in bytes(message.data))
 
 
 def add_part(song: midi.Song, other: midi.Song, path: Path) -> None:
@@ -245,7 +253,7 @@ def add_part(song: midi.Song, other: midi.Song, path: Path) -> None:
 # Errors
 
 
-def test_existing_files_are_refused_before_anything_is_done(run, clips: Path, tmp_path: Path) -> None:
+def test_existing_files_are_refused_before_anything_is_done(run: Run, clips: Path, tmp_path: Path) -> None:
     (tmp_path / "rock_vary_03.mid").write_bytes(b"mine")
     result = run("vary", clips / "rock.mid", "--out", tmp_path)
     assert result.code == 1
@@ -256,17 +264,22 @@ def test_existing_files_are_refused_before_anything_is_done(run, clips: Path, tm
     assert (tmp_path / "rock_vary_03.mid").read_bytes() != b"mine"
 
 
-def test_bad_files_are_named_and_the_rest_is_done(run, clips: Path, tmp_path: Path) -> None:
+def test_bad_files_are_named_and_the_rest_is_done(run: Run, clips: Path, tmp_path: Path) -> None:
     names = ("rock", "corrupt", "missing", "zero_bytes", "truncated", "twinkle")
     result = run("vary", *(clips / f"{name}.mid" for name in names), "--count", 1, "--out", tmp_path)
     assert result.code == 1
     assert result.names == ["rock_vary_01.mid", "twinkle_vary_01.mid"]
     lines = [line for line in result.err.splitlines() if "seed" not in line]
-    assert [name for name in names for line in lines if f"{name}.mid" in line] == ["corrupt", "missing", "zero_bytes", "truncated"]
+    assert [name for name in names for line in lines if f"{name}.mid" in line] == [
+        "corrupt",
+        "missing",
+        "zero_bytes",
+        "truncated",
+    ]
     assert all(line.startswith("latent-bridge: ") for line in lines)
 
 
-def test_two_files_of_one_name_are_refused(run, clips: Path, tmp_path: Path) -> None:
+def test_two_files_of_one_name_are_refused(run: Run, clips: Path, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     shutil.copy(clips / "funk.mid", tmp_path / "other" / "Rock.mid")
     result = run("vary", clips / "rock.mid", tmp_path / "other", "--out", tmp_path / "out")
@@ -275,12 +288,12 @@ def test_two_files_of_one_name_are_refused(run, clips: Path, tmp_path: Path) -> 
     assert not (tmp_path / "out").exists()
 
 
-def test_one_file_given_twice_is_varied_once(run, clips: Path, tmp_path: Path) -> None:
+def test_one_file_given_twice_is_varied_once(run: Run, clips: Path, tmp_path: Path) -> None:
     assert run("vary", clips / "rock.mid", clips / "rock.mid", "--count", 1, "--out", tmp_path).names == ["rock_vary_01.mid"]
 
 
 @pytest.mark.parametrize("verb", ["sample", "vary"])
-def test_an_unknown_model_is_told_with_those_there_are(run, clips: Path, tmp_path: Path, verb: str) -> None:
+def test_an_unknown_model_is_told_with_those_there_are(run: Run, clips: Path, tmp_path: Path, verb: str) -> None:
     files = [] if verb == "sample" else [clips / "rock.mid", clips / "band.mid"]
     result = run(verb, *files, "--model", "tuba", "--seed", 1, "--out", tmp_path)
     assert result.code == 1
@@ -289,7 +302,7 @@ def test_an_unknown_model_is_told_with_those_there_are(run, clips: Path, tmp_pat
     assert "drums, melody" in result.err
 
 
-def test_what_cannot_be_is_one_sentence(run, clips: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_is_one_sentence(run: Run, clips: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("")
     for arguments, told in (
@@ -312,7 +325,7 @@ def test_what_cannot_be_is_one_sentence(run, clips: Path, tmp_path: Path) -> Non
 # What is told
 
 
-def test_json_is_one_object_and_tells_the_seed(run, clips: Path, tmp_path: Path) -> None:
+def test_json_is_one_object_and_tells_the_seed(run: Run, clips: Path, tmp_path: Path) -> None:
     result = run("vary", clips / "rock.mid", clips / "corrupt.mid", "--count", 2, "--json", "--out", tmp_path)
     told = json.loads(result.out)
     assert result.code == 1
@@ -327,7 +340,7 @@ def test_json_is_one_object_and_tells_the_seed(run, clips: Path, tmp_path: Path)
         assert (tmp_path / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
 
-def test_models_are_listed_and_shown(run, own_models: Path) -> None:
+def test_models_are_listed_and_shown(run: Run, own_models: Path) -> None:
     listed = run("models", "list").out
     assert "drums" in listed
     assert "melody" in listed
@@ -390,18 +403,22 @@ def test_ctrl_c_says_what_is_there_and_leaves_with_130(clips: Path, tmp_path: Pa
 # Training and the doctor
 
 
-def test_a_trained_folder_is_a_model_at_once(run, clips: Path, tmp_path: Path) -> None:
+def test_a_trained_folder_is_a_model_at_once(run: Run, clips: Path, tmp_path: Path) -> None:
     config = tmp_path / "short.yaml"
     sizes = "{width: 16, heads: 2, encoder_layers: 1, trunk_layers: 1, hidden: 16, latent: 16, embedding: 8}"
     config.write_text(f"family: drums\nsteps: 2\nbatch: 4\nwarmup: 1\nreport_every: 1\nnetwork: {sizes}\n")
-    result = run("train", config, "--data", clips, "--out", tmp_path / "mine", "--seed", 3, "--device", "cpu")
+    data = tmp_path / "data"
+    data.mkdir()
+    for number in range(10):
+        shutil.copy(clips / "breakbeat.mid", data / f"{number}.mid")
+    result = run("train", config, "--data", data, "--out", tmp_path / "mine", "--seed", 3, "--device", "cpu")
     assert (result.code, result.out.strip()) == (0, str(tmp_path / "mine"))
     assert "step 2 of 2: loss" in result.err
     made = run("vary", clips / "rock.mid", "--model", tmp_path / "mine", "--count", 1, "--out", tmp_path / "out")
     assert made.names == ["rock_vary_01.mid"]
 
 
-def test_an_unknown_key_of_a_config_is_told(run, clips: Path, tmp_path: Path) -> None:
+def test_an_unknown_key_of_a_config_is_told(run: Run, clips: Path, tmp_path: Path) -> None:
     config = tmp_path / "wrong.yaml"
     config.write_text("family: drums\nsteps: 2\nspeed: 9\n")
     result = run("train", config, "--data", clips, "--out", tmp_path / "mine")
@@ -416,7 +433,7 @@ def test_the_doctor_looks_at_models_and_port(own_models: Path) -> None:
     assert [f for f in findings if f.is_well and "is taken" in f.text]
 
 
-def test_the_doctor_finds_a_damaged_model(run, own_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_doctor_finds_a_damaged_model(run: Run, own_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copy = tmp_path / "latent-bridge" / "models"
     shutil.copytree(own_models, copy)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
@@ -426,8 +443,3 @@ def test_the_doctor_finds_a_damaged_model(run, own_models: Path, tmp_path: Path,
     wrong = [line for line in result.out.splitlines() if line.startswith("wrong")]
     assert [line for line in wrong if "model drums" in line]
     assert not [line for line in wrong if "model melody" in line]
-
-
-def test_a_request_says_the_same_of_a_wrong_value_as_the_command_line() -> None:
-    with pytest.raises(ValidationError):
-        Request(variety=2)
