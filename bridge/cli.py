@@ -299,10 +299,11 @@ def evaluate(
         if kind in beside:
             name, _, figure = rest.partition(".")
             beside[kind].setdefault(figure, []).append(f"{name} {_as_text(value)}")
-    plain = [key for key in figures if key.partition(".")[0] not in beside]
+    own = {key: _as_text(value) for key, value in figures.items() if key.partition(".")[0] not in beside}
+    keys = dict.fromkeys([*own, *beside["floor"], *beside["baseline"]])
     _print_table(
         ("", "model", "floors", "baselines"),
-        [(key, _as_text(figures[key]), *(", ".join(by.get(key, [])) for by in beside.values())) for key in plain],
+        [(key, own.get(key, ""), *(", ".join(by.get(key, [])) for by in beside.values())) for key in keys],
     )
 
 

@@ -292,7 +292,7 @@ class _Run:
         if inside and heard.kind is DRUMS:
             pads = sorted({n.pitch for n in notes if n.pitch not in VOICE_OF})
             self.info.append(
-                f"{inside} notes on pads the model does not know ({', '.join(map(str, pads))}) are kept as they are"
+                f"{inside} notes of {_called(heard.clip)} are on pads the model does not know ({', '.join(map(str, pads))}) and are kept"
             )
         elif inside:
             self.info.append(

@@ -52,8 +52,8 @@ def find_model(name: str) -> Path:
     for folder in (Path(name), user_models() / name, shipped() / name):
         if (folder / CARD).is_file():
             return folder
-    known = ", ".join(card.name for card, _ in list_models())
-    raise ModelError(f"there is no model {name!r}; there are: {known}, or the path of a model folder")
+    known = ", ".join(card.name for card, _ in list_models()) or "none yet"
+    raise ModelError(f"there is no model {name!r}; there are: {known}; or give the path of a model folder")
 
 
 def read_card(folder: Path) -> Card:

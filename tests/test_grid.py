@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -20,6 +22,7 @@ from models.grid import (
     VOICE_OF,
     VOICES,
     Grid,
+    Heard,
     hear_drums,
     hear_melody,
     leading_rests,
@@ -56,7 +59,9 @@ clips = st.builds(
 @pytest.mark.parametrize(("hear", "write"), [(hear_drums, write_drums), (hear_melody, write_melody)])
 @given(clip=clips)
 @settings(deadline=None, max_examples=150)
-def test_a_clip_laid_on_the_grid_and_written_unchanged_is_the_same_clip(hear, write, clip):  # type: ignore[no-untyped-def]
+def test_a_clip_laid_on_the_grid_and_written_unchanged_is_the_same_clip(
+    hear: Callable[[Clip], Heard], write: Callable[[Heard, Grid], Clip], clip: Clip
+) -> None:
     heard = hear(clip)
     assert same_notes(write(heard, heard.grid), clip)
 

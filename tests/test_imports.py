@@ -16,7 +16,7 @@ HEAVY = {"torch", "numpy", "note_seq", "mido", "scipy", "sklearn", "rich"}
 
 def fresh(code: str) -> str:
     """Run code in an interpreter of its own, from the root of the repository."""
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=300)
     return done.stdout
 
 
