@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import platform
-import re
 import socket
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
+
+from packaging.requirements import Requirement
 
 from bridge.provenance import version
 from models.store import ModelError, check_golden, list_models, load_model, user_models
@@ -41,15 +42,14 @@ def _packages() -> Iterator[Finding]:
         return
     yield Finding(True, f"latent-bridge {version('latent-bridge')}")
     missing = []
-    for requirement in needed:
-        name = re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
-        if "extra ==" in requirement:
-            continue
-        found = version(name)
+    for requirement in map(Requirement, needed):
+        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+            continue  # not for this Python, or not for running
+        found = version(requirement.name)
         if found == "unknown":
-            missing.append(name)
+            missing.append(requirement.name)
         else:
-            yield Finding(True, f"{name} {found}")
+            yield Finding(True, f"{requirement.name} {found}")
     if missing:
         yield Finding(False, f"{', '.join(missing)} missing: run `pip install {' '.join(missing)}`")
 

@@ -63,7 +63,7 @@ def main() -> None:
 def measure(
     sitting: Sitting, model: LatentModel, level: float, *, told: float | None = None, spread: float | None = None
 ) -> tuple[float, float]:
-    """Blur held-out clips and decode them: (share of onsets that come back, AUC). A plain VAE goes from its mean to its prior."""
+    """Blur held-out clips and decode them: (share of onsets that come back, AUC); a plain VAE from its mean or its prior."""
     own = sitting.sources.grid
     rng = np.random.default_rng(0)
     mu = model.encode(own)

@@ -22,6 +22,8 @@ from torch.nn import functional as F
 
 LAGS = (1, 4, 8, 16)  # in steps: how far back the head looks
 ECHOES = (4, 8, 16)  # in steps: the distances at which it is told whether the last step repeated an earlier one
+CONTEXT = 96  # numbers a step that the trunk hands to the head
+DIGEST = 32  # numbers a beat that the whole latent is boiled down to, beside the part that belongs to the beat
 UNKNOWN = -1  # a step that the decoder is not told
 
 
@@ -104,20 +106,20 @@ class Network(nn.Module):
         self.to_latent = nn.Linear(width, shape.latent // beats)
         if shape.plain:
             self.to_spread = nn.Linear(width, shape.latent // beats)
-        self.from_latent = nn.Linear(shape.latent, beats * 32)
-        self.from_beat = nn.Linear(32 + shape.latent // beats, width)
+        self.from_latent = nn.Linear(shape.latent, beats * DIGEST)
+        self.from_beat = nn.Linear(DIGEST + shape.latent // beats, width)
         self.known = nn.Linear(shape.beat * (features.shape[1] + facets), width)
         self.level = nn.Sequential(nn.Linear(4, 64), nn.SiLU(), nn.Linear(64, width))
         self.place = nn.Parameter(torch.randn(beats, width) * 0.02)
         self.trunk = _transformer(shape, shape.trunk_layers)
-        self.to_steps = nn.Linear(width, shape.beat * 96)
-        self.context = nn.Linear(96, 3 * hidden)
+        self.to_steps = nn.Linear(width, shape.beat * CONTEXT)
+        self.context = nn.Linear(CONTEXT, 3 * hidden)
         self.lag = nn.Linear(len(LAGS) * emb, 3 * hidden, bias=False)
         self.past_feel = nn.Linear(feel, 3 * hidden, bias=False)
         self.echo = nn.Linear(len(ECHOES) * (shape.voices + 1), 3 * hidden, bias=False)
         self.so_far = nn.Linear(features.shape[1], 3 * hidden, bias=False)
         self.recur = nn.Linear(hidden, 3 * hidden)
-        self.mix = nn.Linear(hidden + 96, hidden)
+        self.mix = nn.Linear(hidden + CONTEXT, hidden)
         self.predict = nn.Linear(hidden, kinds)
         self.predict_features = nn.Linear(hidden, features.shape[1])
         self.feel = nn.Sequential(
@@ -173,7 +175,7 @@ class Network(nn.Module):
         precision = self.level(torch.stack([level, signal, torch.log(level), level**2], -1))
         x = self.trunk(x + precision[:, None] + self.place)
         steps: Tensor = self.to_steps(x)
-        return steps.view(len(z), self.shape.steps, 96)
+        return steps.view(len(z), self.shape.steps, CONTEXT)
 
     def teach(self, contexts: Tensor, tokens: Tensor, feel: Feel, seen: Tensor) -> tuple[Tensor, Tensor]:
         """Run the head over given music: token scores [B, T, K] and feel scores [B, T, V, 2, bins]; it sees `seen`."""
