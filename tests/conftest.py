@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from models.family import Card
 
 
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Name in the very last line what was not tested because something outside is missing: .ci/run looks for it."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    reasons = [report.longrepr[2] for report in reporter.stats.get("skipped", [])] if reporter else []
+    missing = sorted({reason.removeprefix("Skipped: ").removeprefix("peer: ") for reason in reasons})
+    if missing:
+        reporter.write_line(f"not tested, since missing: {', '.join(missing)}")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
     """Run torch on one thread, as the program does: two are far slower beside a busy core."""

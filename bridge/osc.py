@@ -1,0 +1,135 @@
+"""OSC messages <-> bytes: what we send as python-osc would write it, only faster. No addresses of ours, no sockets."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+Value = int | float | str | bytes | None
+
+LONGEST = 65_507  # bytes that fit in one UDP datagram
+DEEPEST = 8  # bundles within bundles: no peer nests them at all, and garbage must not exhaust the stack
+REMEMBERED_TAGS = 1024  # longer lists are compiled anew each time: a stranger's lists must not fill the memory
+
+TAGS: dict[type, str] = {int: "i", float: "f", str: "s"}
+CONSTANTS: dict[str, Value] = {"T": True, "F": False, "N": None, "I": True}  # I, the bang, is a yes
+FIXED = {"h": ">q", "d": ">d", "t": ">Q", "i": ">i", "f": ">f", "r": ">I", "c": ">I", "m": ">I"}
+
+
+class OscError(ValueError):
+    """What is not OSC, in one sentence; nothing else is raised here, whatever the bytes."""
+
+
+class Message(NamedTuple):
+    """An address and its values."""
+
+    address: str
+    values: tuple[Value, ...]
+
+
+def encode(address: str, values: Sequence[int | float | str]) -> bytes:
+    """Write a message of int32, float32 and strings."""
+    try:
+        tags = "".join([TAGS[type(value)] for value in values])
+        head = _string(address) + _string("," + tags)
+        if "s" not in tags:
+            return head + _numbers(tags).pack(*values)
+        return head + b"".join([_string(v) if isinstance(v, str) else _numbers(TAGS[type(v)]).pack(v) for v in values])
+    except KeyError as error:
+        raise OscError(f"{address} holds a {error.args[0].__name__}; only int, float and str are sent") from error
+    except (struct.error, OverflowError) as error:
+        raise OscError(f"{address} holds a number that is no int32 or float32: {error}") from error
+    except UnicodeEncodeError as error:
+        raise OscError(f"{address} holds a string that is not Unicode") from error
+
+
+def decode(datagram: bytes) -> list[Message]:
+    """Read a datagram: one message, or those of a bundle in order."""
+    found: list[Message] = []
+    _decode(datagram, found, 0)
+    return found
+
+
+def _decode(datagram: bytes, found: list[Message], depth: int) -> None:
+    if datagram.startswith(b"/"):
+        found.append(_message(datagram))
+        return
+    if not datagram.startswith(b"#bundle\0"):
+        raise OscError("this is no OSC message: those begin with / or #bundle")
+    if depth == DEEPEST:
+        raise OscError(f"bundles lie more than {DEEPEST} deep")
+    at = 16
+    while at < len(datagram):
+        size = int.from_bytes(datagram[at : at + 4], "big")
+        at += 4
+        if not 0 < size <= len(datagram) - at:
+            raise OscError(f"a bundle names {size} bytes where {max(0, len(datagram) - at)} are left")
+        _decode(datagram[at : at + size], found, depth + 1)
+        at += size
+
+
+def _message(datagram: bytes) -> Message:
+    address, at = _read_string(datagram, 0)
+    if at >= len(datagram):
+        return Message(address, ())  # before OSC 1.0, messages without values had no tags
+    tags, at = _read_string(datagram, at)
+    if not tags.startswith(","):
+        raise OscError(f"the values of {address[:40]} have no type tags")
+    tags = tags[1:]
+    try:
+        if not tags.strip("if"):
+            return Message(address, _numbers(tags).unpack_from(datagram, at))
+        return Message(address, _mixed(datagram, at, tags))
+    except struct.error as error:
+        raise OscError(f"{address[:40]} is cut off") from error
+
+
+def _mixed(datagram: bytes, at: int, tags: str) -> tuple[Value, ...]:
+    values: list[Value] = []
+    for tag in tags:
+        if tag in "sS":
+            text, at = _read_string(datagram, at)
+            values.append(text)
+        elif tag in FIXED:
+            values.append(struct.unpack_from(FIXED[tag], datagram, at)[0])
+            at += struct.calcsize(FIXED[tag])
+        elif tag in CONSTANTS:
+            values.append(CONSTANTS[tag])
+        elif tag == "b":
+            size = struct.unpack_from(">I", datagram, at)[0]
+            at += 4
+            if size > len(datagram) - at:
+                raise OscError(f"a blob names {size} bytes where {len(datagram) - at} are left")
+            values.append(datagram[at : at + size])
+            at += size + -size % 4
+        elif tag not in "[]":  # arrays are read as the values they hold
+            raise OscError(f"type tag {tag!r} is not one of: i f s b h d t T F N I S c r m [ ]")
+    return tuple(values)
+
+
+def _string(text: str) -> bytes:
+    data = text.encode()
+    if b"\0" in data:
+        raise OscError("a string holds a NUL, which would end it")
+    return data + b"\0" * (4 - len(data) % 4)
+
+
+def _read_string(datagram: bytes, at: int) -> tuple[str, int]:
+    end = datagram.find(b"\0", at)
+    if end < 0:
+        raise OscError("a string has no end")
+    try:
+        return datagram[at:end].decode(), end + 4 - (end - at) % 4
+    except UnicodeDecodeError as error:
+        raise OscError("a string is not UTF-8") from error
+
+
+def _numbers(tags: str) -> struct.Struct:
+    return _remembered(tags) if len(tags) <= REMEMBERED_TAGS else struct.Struct(">" + tags)
+
+
+@lru_cache(maxsize=256)
+def _remembered(tags: str) -> struct.Struct:
+    return struct.Struct(">" + tags)
