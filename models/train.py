@@ -23,7 +23,7 @@ from models.calibrate import calibrate, measure_together
 from models.copies import window_hashes
 from models.data import Windows, find_sources, has_splits, pack
 from models.family import Card, Family, find_family
-from models.grid import HOLD, MELODY, leading_rests
+from models.grid import HOLD, MELODY, Grid, leading_rests
 from models.latent import noise
 from models.network import UNKNOWN, Feel, Known, Network, Shape, blur, feel_bins
 from models.store import save_model
@@ -54,6 +54,13 @@ class TrainConfig(BaseModel):
     sample_share: float = Field(default=0.2, ge=0, le=1, description="share of windows seen with no latent at all (noise 1)")
     exact_share: float = Field(default=0.15, ge=0, le=1, description="share of windows seen with the least noise")
     known_share: float = Field(default=0.3, ge=0, le=1, description="share of windows of which the decoder is told a part")
+    splice_share: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of windows with little noise (up to codec_noise) in which some voices are another window's: "
+        "to hear any beat, not only those of the data",
+    )
     forget: float = Field(default=0.5, ge=0, le=1, description="most of its own past that the head is denied, at noise 0")
     kl_weight: float = Field(default=0.2, ge=0, description="weight of the KL divergence of a plain VAE")
     free_nats: float = Field(default=33.3, ge=0, description="KL that a plain VAE has for free (48 bits, as in GrooVAE)")
@@ -177,15 +184,18 @@ class Trainer:
         """Draw a batch, blur its latents, and score the music under the decoder: nats a window over 32 steps."""
         config, train = self.config, self.train
         rows = chance.integers(len(train), size=config.batch)
-        tokens = _transposed(train.grid.tokens[rows], self.family, chance)
         level = self._levels(chance, rows)
+        grid = train.grid[rows]
+        if config.splice_share:
+            grid = _spliced(grid, (level <= config.codec_noise) & (chance.random(len(rows)) < config.splice_share), chance)
+        tokens = _transposed(grid.tokens, self.family, chance)
         known = _draw_known(tokens, self.network, config.known_share, chance)
         forget = config.forget * (1 - level) * chance.random(len(rows))
         denied = chance.random(tokens.shape) < forget[:, None]
         noise = chance.standard_normal((len(rows), self.network.shape.latent), np.float32)
 
         music = self._tensor(tokens)
-        feel = Feel(self._tensor(train.grid.velocities[rows]), self._tensor(train.grid.offsets[rows]))
+        feel = Feel(self._tensor(grid.velocities), self._tensor(grid.offsets))
         s = self._tensor(level.astype(np.float32))
         divergence = torch.zeros((), device=self.device)
         if self.network.shape.plain:
@@ -342,6 +352,19 @@ def _transposed(tokens: np.ndarray, family: Family, chance: np.random.Generator)
     shift = chance.integers(-family.transpose, family.transpose + 1, len(tokens))
     shift = np.clip(shift, -low, 127 - high)
     return np.where(pitched, tokens + shift[:, None], tokens)
+
+
+def _spliced(grid: Grid, where: np.ndarray, chance: np.random.Generator) -> Grid:
+    """Take about half of the voices of some drum windows from the window before."""
+    voices = grid.velocities.shape[-1]
+    taken = (chance.random((len(grid), voices)) < 0.5) & where[:, None]
+    bits = (taken << np.arange(voices)).sum(1)[:, None]
+    other = grid.map(lambda values: np.roll(values, 1, axis=0))
+    return Grid(
+        (grid.tokens & ~bits) | (other.tokens & bits),
+        np.where(taken[:, None], other.velocities, grid.velocities),
+        np.where(taken[:, None], other.offsets, grid.offsets),
+    )
 
 
 def _draw_known(tokens: np.ndarray, network: Network, share: float, chance: np.random.Generator) -> Known | None:
