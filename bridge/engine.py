@@ -152,14 +152,16 @@ class Palette:
 
     def at(self, positions: Sequence[tuple[float, float]], progress: Progress = lambda fraction: None) -> list[Clip]:
         """Blend at puck positions; a corner is the clip that was given, not a reconstruction."""
-        weights = [corner_weights(len(self.corners), x, y) for x, y in positions]
+        even = self.model.card.even
+        weights = [corner_weights(len(self.corners), even(x), even(y)) for x, y in positions]
         points = [mean([c.mu for c in self.corners], w) for w in weights]
         return self.blend(weights, points, progress)
 
     def along(self, fractions: Sequence[float], progress: Progress = lambda fraction: None) -> list[Clip]:
         """Walk from A to B on the sphere."""
         a, b = self.corners
-        return self.blend([[1 - t, t] for t in fractions], [slerp(a.mu, b.mu, t) for t in fractions], progress)
+        way = [self.model.card.even(t) for t in fractions]
+        return self.blend([[1 - t, t] for t in way], [slerp(a.mu, b.mu, t) for t in way], progress)
 
     def blend(self, weights: Sequence[Sequence[float]], points: Sequence[Latents], progress: Progress) -> list[Clip]:
         """Decode points between the corners, each written onto the corner that weighs most."""

@@ -63,6 +63,18 @@ class Card(BaseModel):
         levels, distances = zip(*self.amounts, strict=True)
         return float(np.interp(amount, distances, levels))
 
+    def even(self, fraction: float) -> float:
+        """Find how far along a great circle between clips to go, 0..1, so that music changes evenly, by the same table.
+
+        Near a clip its latent is so clear that nothing changes; all the change is in the middle of the way.
+        """
+        if fraction > 0.5:
+            return 1 - self.even(1 - fraction)
+        levels, distances = zip(*self.amounts, strict=True)
+        middle = float(np.interp(np.sqrt(0.5), levels, distances))
+        level = min(self.level_for(2 * fraction * middle), float(np.sqrt(0.5))) if fraction else 0.0
+        return float(np.arcsin(level) / (np.pi / 2))
+
 
 class LatentModel(Protocol):
     """What the engine needs of a model, whatever it runs on (torch today; room for a second CPU runtime)."""

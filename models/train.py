@@ -263,7 +263,7 @@ class Trainer:
             licence=config.licence,
             network=config.network,
             latent=self.network.shape.latent,
-            timing=bool(self.train.feel[:, 1].any()),
+            timing=bool(self.train.feel[:, 1].mean() > 0.5),
             reach=1.0,
             amounts=((0.0, 0.0), (1.0, 1.0)),
             data={

@@ -1,0 +1,711 @@
+"""What the wire promises (design §5), rule by rule, without sockets, clocks or models."""
+
+from __future__ import annotations
+
+import math
+import random
+import struct
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge import wire as rules
+from bridge.osc import Message, decode, encode
+from bridge.requests import VERBS, Blend, Interpolate, Request, Sample, Vary
+from bridge.wire import NOTES_OUT, Drop, Effect, Job, Outcome, Report, Send, Start, Stop, Wire, keys
+from models.clip import Clip, Note
+
+A, B = ("127.0.0.1", 5001), ("127.0.0.1", 5002)
+SEED = 77
+BEAT = ((36, 0.0, 0.25, 100.0), (38, 1.0, 0.25, 90.5), (42, 1.1, 0.25, 1.0))
+
+
+def f32(value: float) -> float:
+    return float(struct.unpack(">f", struct.pack(">f", value))[0])
+
+
+class Talk:
+    """A wire, the time, and all that it wanted to be done."""
+
+    def __init__(self) -> None:
+        self.wire = Wire(lambda: SEED, version="1.2", device="cpu")
+        self.now = 100.0
+        self.jobs: list[Job] = []
+        self.stopped: list[int] = []
+        self.dropped: list[int] = []
+        self.lines: list[str] = []
+        self.ports: list[int] = []
+
+    def take(self, effects: list[Effect]) -> list[Message]:
+        sent: list[Message] = []
+        for effect in effects:
+            match effect:
+                case Send(to, datagrams):
+                    self.ports.append(to[1])
+                    for datagram in datagrams:
+                        assert len(datagram) <= 1400 or datagram.startswith(b"/bridge/echo")
+                        sent += decode(datagram)
+                case Start(_, job):
+                    self.jobs.append(job)
+                case Stop(ticket):
+                    self.stopped.append(ticket)
+                case Drop(palette):
+                    self.dropped.append(palette)
+                case Report(line):
+                    self.lines.append(line)
+        return sent
+
+    def say(self, name: str, *values: int | float | str, peer: tuple[str, int] = A) -> list[Message]:
+        """Send a message over the codec, as a client would."""
+        (message,) = decode(encode(f"/bridge/{name}", values))
+        return self.take(self.wire.hear(peer, message, self.now))
+
+    def clip(self, number: int, index: int, notes: tuple[tuple[float, ...], ...] = BEAT, beats: float = 4.0) -> None:
+        assert self.say("clip", number, index, beats, 4, 4, len(notes), "beat") == []
+        if notes:
+            assert self.say("notes", number, index, 0, len(notes[0]), *(v for note in notes for v in note)) == []
+
+    def vary(self, number: int, *pairs: int | float | str, notes: tuple[tuple[float, ...], ...] = BEAT) -> Job:
+        """Ask for variations of a whole clip; returns the job."""
+        self.clip(number, 0, notes)
+        assert self.say("vary", number, "clips", 1, *pairs) == []
+        return self.jobs[-1]
+
+    def palette(self, number: int, peer: tuple[str, int] = A) -> Job:
+        for index in (0, 1):
+            self.say("clip", number, index, 4.0, 4, 4, 0, peer=peer)
+        self.say("blend", number, "clips", 2, "grid", 0, peer=peer)
+        job = self.jobs[-1]
+        self.finish(job, Outcome([], SEED, ["drums"]))
+        return job
+
+    def wait(self, seconds: float) -> list[Message]:
+        self.now += seconds
+        return self.take(self.wire.tick(self.now))
+
+    def finish(self, job: Job, outcome: Outcome | None = None) -> list[Message]:
+        if outcome is None:
+            clips = job.request().clips if job.parts else (Clip((), 4.0),)  # type: ignore[attr-defined]
+            outcome = Outcome(clips, SEED, ["drums"])
+        return self.take(self.wire.finish(job.ticket, job.reply(outcome), self.now))
+
+
+@pytest.fixture
+def talk() -> Talk:
+    return Talk()
+
+
+def error(messages: list[Message]) -> tuple[int, str]:
+    """The id and code of the one error that came."""
+    (message,) = messages
+    assert message.address == "/bridge/error"
+    number, code, text = message.values
+    assert isinstance(text, str)
+    assert 0 < len(text.encode()) <= 200
+    return int(number), str(code)  # type: ignore[arg-type]
+
+
+def request(job: Job) -> Request:
+    return job.request()
+
+
+# Requests
+
+
+def test_a_clip_and_a_verb_become_a_request(talk: Talk) -> None:
+    job = talk.vary(7, "amount", 0.5, "count", 3, "seed", 9)
+    made = job.request()
+    assert isinstance(made, Vary)
+    assert (made.amount, made.count, made.seed) == (0.5, 3, 9)
+    assert made.clips[0] == Clip(tuple(Note(int(p), s, d, v) for p, s, d, v in [(*n[:1], *map(f32, n[1:])) for n in BEAT]), 4.0,
+                                 name="beat")  # fmt: skip
+
+
+def test_without_a_seed_one_is_drawn(talk: Talk) -> None:
+    talk.say("sample", 1, "count", 2)
+    assert talk.jobs[0].request() == Sample(count=2, seed=SEED)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_field_of_a_request_is_a_key(verb: str) -> None:
+    fields = set(VERBS[verb].model_fields) - {"clips"}
+    assert set(keys(verb)) == fields | {"clips", "reply_port", "stream"}
+    assert all(keys(verb).values())
+
+
+def test_floats_stand_for_integers_and_integers_for_floats(talk: Talk) -> None:
+    talk.say("clip", 1.0, 0.0, 4, 4.0, 4.0, 1.0)
+    talk.say("notes", 1.0, 0.0, 0.0, 4.0, 36.0, 0, 1, 100)
+    talk.say("vary", 1.0, "clips", 1.0, "count", 2.0, "amount", 1)
+    made = talk.jobs[0].request()
+    assert isinstance(made, Vary)
+    assert made.clips[0].notes == (Note(36, 0.0, 1.0, 100.0),)
+    assert talk.jobs[0].id == 1
+
+
+@pytest.mark.parametrize("width", range(4, 9))
+def test_notes_have_four_to_eight_numbers(talk: Talk, width: int) -> None:
+    given_ = (60.0, 0.5, 0.25, 99.0, 1.0, 0.5, -3.0, 20.0)[:width]
+    job = talk.vary(1, notes=(given_,))
+    (note,) = job.request().clips[0].notes  # type: ignore[attr-defined]
+    whole = (*given_, *(0.0, 1.0, 0.0, 64.0)[width - 4 :])
+    assert rules._fields(note) == whole
+
+
+def test_a_position_is_two_numbers_in_a_string(talk: Talk) -> None:
+    for index in (0, 1):
+        talk.clip(1, index)
+    talk.say("blend", 1, "clips", 2, "at", "0.25,1")
+    made = talk.jobs[0].request()
+    assert isinstance(made, Blend)
+    assert made.at == (0.25, 1.0)
+
+
+def test_without_clips_as_many_belong_as_came_before(talk: Talk) -> None:
+    talk.clip(1, 0)
+    talk.clip(1, 1)
+    talk.say("interpolate", 1)
+    made = talk.jobs[0].request()
+    assert isinstance(made, Interpolate)
+    assert len(made.clips) == 2
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("verb", "pairs", "code"),
+    [
+        ("sample", ("count", 0), "out_of_range"),
+        ("sample", ("count", -3), "out_of_range"),
+        ("sample", ("count", 65), "out_of_range"),
+        ("sample", ("count", 2.5), "bad_request"),
+        ("sample", ("count", "many"), "bad_request"),
+        ("sample", ("count", math.nan), "out_of_range"),
+        ("sample", ("count", math.inf), "out_of_range"),
+        ("sample", ("variety", math.inf), "out_of_range"),
+        ("sample", ("variety", math.nan), "out_of_range"),
+        ("sample", ("kind", "brass"), "out_of_range"),
+        ("sample", ("cuont", 4), "unknown_key"),
+        ("sample", ("path", "/etc/passwd"), "unknown_key"),
+        ("sample", ("count",), "bad_request"),
+        ("sample", ("count", 4, "count", 5), "bad_request"),
+        ("sample", (4, "count"), "bad_request"),
+        ("sample", ("clips", 1), "out_of_range"),
+        ("sample", ("model", "x" * 201), "too_large"),
+        ("sample", ("reply_port", 70000), "out_of_range"),
+        ("sample", ("seed", -1), "out_of_range"),
+        ("sample", tuple(x for i in range(40) for x in (f"k{i}", i)), "too_large"),
+        ("vary", ("clips", 0), "out_of_range"),
+        ("vary", ("clips", -1), "out_of_range"),
+        ("vary", ("clips", 65), "out_of_range"),
+        ("vary", ("amount", 1.5), "out_of_range"),
+        ("interpolate", ("clips", 3), "out_of_range"),
+        ("blend", ("grid", 1), "out_of_range"),
+        ("blend", ("clips", 2, "at", "2,0"), "out_of_range"),
+        ("blend", ("clips", 2, "at", "left"), "bad_request"),
+        ("vray", (), "unknown_verb"),
+        ("at", (1, 0.5, 0.5), "no_palette"),
+        ("at", (1, 1.5, 0.5), "out_of_range"),
+        ("at", (1, 0.5), "bad_request"),
+        ("at", (1, math.nan, 0.5), "out_of_range"),
+    ],
+)
+def test_a_bad_verb_is_refused_once_for_all(talk: Talk, verb: str, pairs: tuple[int | float | str, ...], code: str) -> None:
+    first = talk.say(verb, 5, *pairs)
+    assert error(first) == (5, code if not (verb == "blend" and code == "bad_request") else error(first)[1])
+    assert not talk.jobs
+    assert [m.values[:2] for m in talk.say(verb, 5, *pairs)] == [first[0].values[:2]]
+    assert error(talk.say("sample", 5, "count", 4)) == (5, "id_reused")
+
+
+def test_an_unknown_key_lists_those_there_are(talk: Talk) -> None:
+    (message,) = talk.say("vary", 1, "cuont", 4)
+    for key in keys("vary"):
+        assert key in str(message.values[2])
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "code"),
+    [
+        ("clip", (0, 4.0, 4, 4), "bad_request"),
+        ("clip", (0, 0.0, 4, 4, 0), "out_of_range"),
+        ("clip", (0, math.nan, 4, 4, 0), "out_of_range"),
+        ("clip", (0, 1e9, 4, 4, 0), "out_of_range"),
+        ("clip", (0, 4.0, 0, 4, 0), "out_of_range"),
+        ("clip", (0, 4.0, 4, 3, 0), "out_of_range"),
+        ("clip", (0, 4.0, 4, 4, -1), "out_of_range"),
+        ("clip", (0, 4.0, 4, 4, 10**9), "out_of_range"),
+        ("clip", (-1, 4.0, 4, 4, 0), "out_of_range"),
+        ("clip", (64, 4.0, 4, 4, 0), "out_of_range"),
+        ("clip", (0, "long", 4, 4, 0), "bad_request"),
+        ("clip", (0, 4.0, 4, 4, 0, "n" * 201), "too_large"),
+        ("notes", (0, 0), "bad_request"),
+        ("notes", (0, 0, 3, 60, 0.0, 1.0), "out_of_range"),
+        ("notes", (0, 0, 9, *[0.0] * 9), "out_of_range"),
+        ("notes", (0, 0, 4, 60, 0.0, 1.0), "bad_request"),
+        ("notes", (0, 0, 4, 60, 0.0, 1.0, "loud"), "bad_request"),
+        ("notes", (0, -1, 4, 60, 0.0, 1.0, 100.0), "out_of_range"),
+        ("notes", (0, 32768, 4, 60, 0.0, 1.0, 100.0), "too_large"),
+    ],
+)
+def test_a_bad_chunk_ends_its_id(talk: Talk, name: str, values: tuple[int | float | str, ...], code: str) -> None:
+    assert error(talk.say(name, 3, *values)) == (3, code)
+    assert error(talk.say("vary", 3, "clips", 1)) == (3, code)
+    assert talk.wait(10) == []
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        (128, 0.0, 1.0, 100.0),
+        (60.5, 0.0, 1.0, 100.0),
+        (60, math.nan, 1.0, 100.0),
+        (60, math.inf, 1.0, 100.0),
+        (60, 1e30, 1.0, 100.0),
+        (60, 0.0, -1.0, 100.0),
+        (60, 0.0, 1.0, 128.0),
+        (60, 0.0, 1.0, 100.0, 2.0),
+        (60, 0.0, 1.0, 100.0, 0.0, 1.5),
+        (math.nan, 0.0, 1.0, 100.0),
+    ],
+)
+def test_what_is_no_note_is_refused_by_its_number(talk: Talk, note: tuple[float, ...]) -> None:
+    job = talk.vary(1, notes=(note,))
+    with pytest.raises(rules.WireError, match="clip 0, note 0") as refused:
+        job.request()
+    assert refused.value.code == "out_of_range"
+
+
+def test_more_notes_than_the_header_says_are_refused(talk: Talk) -> None:
+    talk.say("clip", 1, 0, 4.0, 4, 4, 1)
+    assert error(talk.say("notes", 1, 0, 1, 4, 60, 0.0, 1.0, 100.0)) == (1, "out_of_range")
+    talk.say("notes", 2, 0, 1, 4, 60, 0.0, 1.0, 100.0)
+    assert error(talk.say("clip", 2, 0, 4.0, 4, 4, 1)) == (2, "out_of_range")
+
+
+def test_a_request_that_would_take_minutes_is_too_large(talk: Talk) -> None:
+    talk.say("clip", 1, 0, 4096.0, 4, 4, 0)
+    assert error(talk.say("vary", 1, "clips", 1, "count", 64)) == (1, "too_large")
+
+
+def test_what_has_no_id_is_answered_a_few_times_a_second(talk: Talk) -> None:
+    answers = [talk.say("vary", "x") for _ in range(100)]
+    assert [error(a) for a in answers if a] == [(-1, "bad_request")] * rules.MUTTERS
+    talk.now += 1.01
+    assert error(talk.take(talk.wire.garbled(A, "no OSC", talk.now))) == (-1, "bad_request")
+    assert error(talk.say("vary")) == (-1, "bad_request")
+    assert error(talk.say("vary", 2**31 * 1.0)) == (-1, "out_of_range")
+    assert error(talk.take(talk.wire.hear(B, Message("/other/vary", (1,)), talk.now))) == (-1, "unknown_verb")
+
+
+# Half received
+
+
+def test_chunks_come_in_any_order_twice_and_after_the_verb(talk: Talk) -> None:
+    notes = tuple((float(i % 128), f32(i * 0.1), 0.25, 100.0) for i in range(100))
+    chunks: list[tuple[str, tuple[int | float | str, ...]]] = [
+        ("notes", (1, 0, first, 4, *(v for n in notes[first : first + 7] for v in n))) for first in range(0, 100, 7)
+    ]
+    chunks += [("clip", (1, 0, 8.0, 4, 4, 100, "x")), ("vary", (1, "clips", 1, "seed", 2))]
+    for seed in range(20):
+        talk = Talk()
+        doubled = chunks * 2
+        random.Random(seed).shuffle(doubled)
+        for name, values in doubled:
+            talk.say(name, *values)
+        (job,) = talk.jobs
+        got = job.request().clips[0].notes  # type: ignore[attr-defined]
+        assert [rules._fields(n)[:4] for n in got] == list(notes)
+
+
+def test_what_is_missing_is_asked_for_three_times_doubling_then_it_is_incomplete(talk: Talk) -> None:
+    talk.say("clip", 1, 0, 4.0, 4, 4, 10)
+    talk.say("notes", 1, 0, 3, 4, *BEAT[0], *BEAT[1])
+    assert talk.say("vary", 1, "clips", 2) == []
+    lost = [Message("/bridge/missing", values) for values in ((1, 0, 0, 3), (1, 0, 5, 5), (1, 1, 0, -1))]
+    assert talk.wait(0.049) == []
+    assert talk.wait(0.002) == lost
+    assert talk.wait(0.098) == []
+    assert talk.wait(0.003) == lost
+    assert talk.wait(0.198) == []
+    assert talk.wait(0.003) == lost
+    assert talk.wait(0.398) == []
+    assert error(talk.wait(0.003)) == (1, "incomplete")
+    assert talk.wait(50) == []
+    assert error(talk.say("vary", 1, "clips", 2)) == (1, "incomplete")
+
+
+def test_whatever_comes_gives_the_rest_time(talk: Talk) -> None:
+    talk.say("clip", 1, 0, 4.0, 4, 4, 12)
+    talk.say("vary", 1, "clips", 1)
+    for i in range(11):
+        assert talk.wait(0.051)
+        assert talk.say("notes", 1, 0, i, 4, 36, float(i), 0.25, 100.0) == []
+    talk.say("notes", 1, 0, 11, 4, 36, 0.0, 0.25, 100.0)
+    assert len(talk.jobs) == 1
+    assert talk.wait(1) == []
+
+
+def test_a_client_that_dribbles_is_given_up(talk: Talk) -> None:
+    talk.say("clip", 1, 0, 4.0, 4, 4, 30_000)
+    talk.say("vary", 1, "clips", 1)
+    said: list[Message] = []
+    for i in range(1000):
+        said += talk.wait(0.06)
+        talk.say("notes", 1, 0, i, 4, 36, float(i), 0.25, 100.0)
+    assert said[-1].values[:2] == (1, "incomplete")
+
+
+def test_an_empty_clip_needs_no_notes(talk: Talk) -> None:
+    assert talk.vary(1, notes=()).request().clips[0].notes == ()  # type: ignore[attr-defined]
+
+
+def test_what_comes_without_a_verb_is_thrown_away_after_a_minute(talk: Talk) -> None:
+    talk.clip(1, 0)
+    assert talk.wire.held > 0
+    talk.wait(rules.KEPT_S + rules.SWEEP_S + 1)
+    assert talk.wire.held == 0
+
+
+# Replies
+
+
+def test_a_note_that_is_untouched_says_where_it_is_from(talk: Talk) -> None:
+    job = talk.vary(1, notes=((36, -0.0, 0.1, 100.0), (38, 1.0, 0.25, 90.0), (42, 1.1, 0.25, 1.0)))
+    clip = job.request().clips[0]  # type: ignore[attr-defined]
+    first, _, third = (Note(*rules._fields(n)[:4], from_clip=0, from_note=i) for i, n in enumerate(clip.notes))  # type: ignore[arg-type]
+    moved = Note(38, 1.0 + 1e-12, 0.25, 90.0, from_clip=0, from_note=1)
+    positive = Note(36, 0.0, first.duration, 100.0, from_clip=0, from_note=0)
+    wrong = Note(42, third.start, 0.25, 1.0, from_clip=0, from_note=99)
+    out = talk.finish(job, Outcome([clip.with_notes([first, moved, positive, third, wrong])], 1, ["drums"]))
+    (notes,) = (m for m in out if m.address == "/bridge/notes")
+    rows = [notes.values[4 + i : 14 + i] for i in range(0, 50, 10)]
+    assert [row[8:] for row in rows] == [(0, 0), (-1, -1), (-1, -1), (0, 2), (-1, -1)]
+    assert notes.values[:4] == (1, 0, 0, 10)
+    assert rows[3][:8] == (42, f32(1.1), 0.25, 1.0, 0, 1.0, 0.0, 64.0)
+    assert [type(v) for v in rows[0]] == [int, float, float, float, int, float, float, float, int, int]
+
+
+def test_a_reply_is_header_notes_info_and_done(talk: Talk) -> None:
+    job = talk.vary(9)
+    notes = tuple(Note(i % 128, i / 7, 0.1) for i in range(2 * NOTES_OUT + 1))
+    clips = [Clip(notes, 8.0, meter=(7, 8), name="ä" * 150), Clip((), 4.0)]
+    out = talk.finish(job, Outcome(clips, 5, ["drums", "melody", "drums"], ["tiled", "x" * 500]))
+    assert [m.address.rpartition("/")[2] for m in out] == ["info", "info", "clip", "notes", "notes", "notes", "clip", "done"]
+    assert all(len(m.values) + 1 <= 250 for m in out)
+    assert out[-1].values == (9, 2, 5, "drums,melody")
+    assert out[2].values == (9, 0, 8.0, 7, 8, 49, "ä" * 100)
+    assert out[1].values == (9, "x" * 200)
+    assert [m.values[2] for m in out if m.address == "/bridge/notes"] == [0, 24, 48]
+
+
+def test_lost_reply_notes_come_again(talk: Talk) -> None:
+    job = talk.vary(9)
+    clip = Clip(tuple(Note(i % 128, i / 7, 0.1) for i in range(100)), 8.0)
+    out = talk.finish(job, Outcome([clip, clip], 5, ["drums"]))
+    second = [m for m in out if m.address in ("/bridge/clip", "/bridge/notes") and m.values[1] == 1]
+    assert talk.say("resend", 9, 1, 0, -1) == second
+    assert talk.say("resend", 9, 1, 30, 1) == [second[2]]
+    assert talk.say("resend", 9, 1, 23, 2) == second[1:3]
+    assert talk.say("resend", 9, 1, 0, 2**31 - 1) == second[1:]
+    assert talk.say("resend", 9, 1, 1000, 5) == []
+    assert error(talk.say("resend", 9, 2, 0, 1)) == (9, "out_of_range")
+    assert error(talk.say("resend", 9, 1, 0, -2)) == (9, "out_of_range")
+    assert error(talk.say("resend", 9, 1)) == (9, "bad_request")
+    assert error(talk.say("resend", 10, 0, 0, -1)) == (10, "bad_request")
+
+
+def test_progress_is_told_ten_times_a_second(talk: Talk) -> None:
+    job = talk.vary(9)
+    told = []
+    for step in range(100):
+        told += talk.take(talk.wire.progress(job.ticket, step / 100, talk.now + step * 0.01))
+    assert 8 <= len(told) <= 10
+    assert told[0].address == "/bridge/progress"
+    assert [m.values[1] for m in told] == sorted(float(str(m.values[1])) for m in told)
+
+
+def test_a_failed_job_ends_in_its_error(talk: Talk) -> None:
+    job = talk.vary(9)
+    assert error(talk.take(talk.wire.fail(job.ticket, "no_model", "there is no model x", talk.now))) == (9, "no_model")
+    assert talk.take(talk.wire.fail(job.ticket, "internal", "again", talk.now)) == []
+    assert error(talk.say("vary", 9, "clips", 1)) == (9, "no_model")
+
+
+# Repeats
+
+
+def test_a_repeat_gets_the_same_answer_and_is_computed_once(talk: Talk) -> None:
+    job = talk.vary(1)
+    repeat = talk.say("vary", 1, "clips", 1)
+    assert [m.address for m in repeat] == ["/bridge/progress"]
+    answer = talk.finish(job)
+    talk.clip(1, 0)
+    assert talk.say("vary", 1, "clips", 1) == answer
+    assert len(talk.jobs) == 1
+
+
+def test_another_content_under_the_same_id_is_refused(talk: Talk) -> None:
+    job = talk.vary(1)
+    assert error(talk.say("vary", 1, "clips", 1, "amount", 0.5)) == (1, "id_reused")
+    answer = talk.finish(job)
+    assert error(talk.say("sample", 1)) == (1, "id_reused")
+    assert error(talk.say("clip", 1, 0, 8.0, 4, 4, 3)) == (1, "id_reused")
+    assert talk.say("notes", 1, 0, 0, 4, 37, 0.0, 0.25, 100.0) == []  # told just now
+    talk.now += rules.REUSE_S
+    assert error(talk.say("notes", 1, 0, 0, 4, 37, 0.0, 0.25, 100.0)) == (1, "id_reused")
+    assert talk.say("vary", 1, "clips", 1) == answer
+
+
+def test_another_note_while_notes_still_come_ends_the_id(talk: Talk) -> None:
+    talk.clip(1, 0)
+    assert error(talk.say("notes", 1, 0, 1, 4, 37, 0.0, 0.25, 100.0)) == (1, "id_reused")
+
+
+def test_answers_are_kept_a_minute(talk: Talk) -> None:
+    answer = talk.finish(talk.vary(1))
+    talk.wait(59)
+    assert talk.say("vary", 1, "clips", 1) == answer
+    talk.wait(60 + rules.SWEEP_S)
+    assert talk.wire.held == 0
+    talk.vary(1, "amount", 0.9)
+    assert len(talk.jobs) == 2
+
+
+def test_at_most_64_answers_are_kept_and_a_puck_pushes_out_only_its_own(talk: Talk) -> None:
+    answer = talk.finish(talk.vary(1))
+    talk.palette(2)
+    for number in range(1000, 1200):
+        talk.say("at", number, 2, 0.5, 0.5)
+        talk.finish(talk.jobs[-1], Outcome([Clip((), 4.0)], 1, ["drums"]))
+    assert talk.say("vary", 1, "clips", 1) == answer
+    for number in range(3000, 3064):
+        talk.say("sample", number)
+        talk.finish(talk.jobs[-1], Outcome([], 1, ["drums"]))
+    jobs = len(talk.jobs)
+    talk.say("vary", 1, "clips", 1)
+    assert len(talk.jobs) == jobs  # forgotten: its clip is needed again
+    assert talk.wait(0.06) == [Message("/bridge/missing", (1, 0, 0, -1))]
+
+
+def test_clients_do_not_share_ids(talk: Talk) -> None:
+    talk.say("sample", 1, "seed", 1)
+    talk.say("sample", 1, "seed", 2, peer=B)
+    assert [job.request().seed for job in talk.jobs] == [1, 2]
+
+
+# Hello, ports, small talk
+
+
+def test_hello_is_answered_warming_then_ready(talk: Talk) -> None:
+    assert talk.say("hello", 6000, 1, 5, "live") == [Message("/bridge/welcome", (1, "1.2", "cpu", "warming", 0))]
+    models = [("drums", "drums", 2, "beats"), ("melody", "melody", 2, "x" * 300)]
+    told = talk.take(talk.wire.ready("cuda", models))
+    assert told[0] == Message("/bridge/welcome", (1, "1.2", "cuda", "ready", 2))
+    assert told[1] == Message("/bridge/model", (0, "drums", "drums", 2, "beats"))
+    assert talk.say("hello", 6000, 1, 5, "live") == told
+    assert set(talk.ports) == {6000}
+
+
+def test_another_protocol_is_refused(talk: Talk) -> None:
+    assert error(talk.say("hello", 6000, 2, 5, "live")) == (-1, "version")
+
+
+def test_a_hello_with_a_new_session_forgets(talk: Talk) -> None:
+    talk.say("hello", 0, 1, 5, "x")
+    talk.palette(3)
+    job = talk.vary(1)
+    talk.say("hello", 0, 1, 5, "x")
+    assert talk.stopped == talk.dropped == []
+    talk.say("hello", 0, 1, 6, "x")
+    assert talk.stopped == [job.ticket]
+    assert len(talk.dropped) == 1
+    assert talk.finish(job) == []
+    talk.say("hello", 0, 1, 5, "x")  # an old hello that comes late
+    talk.vary(1, "amount", 0.9)
+    talk.say("hello", 0, 1, 5, "x")
+    assert len(talk.stopped) == 1
+    assert error(talk.say("at", 9, 3, 0, 0)) == (9, "no_palette")
+
+
+def test_replies_go_to_the_verbs_port_else_the_hellos_else_the_senders(talk: Talk) -> None:
+    talk.finish(talk.vary(1))
+    talk.say("hello", 6000, 1, 5, "x")
+    talk.finish(talk.vary(2))
+    talk.finish(talk.vary(3, "reply_port", 7000))
+    assert error(talk.say("sample", 4, "reply_port", 7000, "count", 0))[1] == "out_of_range"
+    assert talk.ports == [5001, 6000, 6000, 7000, 7000]
+
+
+def test_echo_and_report(talk: Talk) -> None:
+    assert talk.say("echo", 5, "x" * 3000) == [Message("/bridge/echo", (5, "x" * 3000))]
+    assert talk.say("echo", 5) == [Message("/bridge/echo", (5, ""))]
+    assert talk.say("report", 6, "all well") == [Message("/bridge/done", (6, 0, 0, ""))]
+    assert talk.say("report", 6, "all well") == [Message("/bridge/done", (6, 0, 0, ""))]
+    assert talk.lines == ["all well"]
+    assert error(talk.say("report", 7, "x" * 201)) == (7, "too_large")
+
+
+# Cancel, streams, palettes
+
+
+def test_cancel_ends_an_id_and_stops_its_job(talk: Talk) -> None:
+    job = talk.vary(1)
+    assert error(talk.say("cancel", 1)) == (1, "cancelled")
+    assert talk.stopped == [job.ticket]
+    assert talk.finish(job) == []
+    assert error(talk.say("vary", 1, "clips", 1)) == (1, "cancelled")
+    assert error(talk.say("cancel", 1)) == (1, "cancelled")
+
+
+def test_cancel_on_a_finished_id_repeats_the_answer(talk: Talk) -> None:
+    answer = talk.finish(talk.vary(1))
+    assert talk.say("cancel", 1) == answer
+
+
+def test_a_cancel_that_overtakes_its_verb_holds(talk: Talk) -> None:
+    assert error(talk.say("cancel", 1)) == (1, "cancelled")
+    talk.clip(1, 0)
+    assert error(talk.say("vary", 1, "clips", 1)) == (1, "cancelled")
+    assert not talk.jobs
+
+
+def test_cancel_ends_what_is_half_received(talk: Talk) -> None:
+    talk.say("vary", 1, "clips", 1)
+    assert error(talk.say("cancel", 1)) == (1, "cancelled")
+    assert talk.wait(10) == []
+
+
+def test_of_a_stream_the_latest_wins(talk: Talk) -> None:
+    first = talk.vary(1, "stream", "a")
+    other = talk.vary(2, "stream", "b")
+    talk.clip(3, 0)
+    assert error(talk.say("vary", 3, "clips", 1, "stream", "a")) == (1, "superseded")
+    assert talk.stopped == [first.ticket]
+    assert talk.finish(first) == []
+    assert talk.finish(other)[-1].address == "/bridge/done"
+    assert error(talk.say("vary", 1, "clips", 1, "stream", "a")) == (1, "superseded")
+    assert len(talk.jobs) == 3
+
+
+def test_a_stream_supersedes_what_is_half_received(talk: Talk) -> None:
+    talk.say("vary", 1, "clips", 1, "stream", 5)
+    assert error(talk.say("sample", 2, "stream", 5)) == (1, "superseded")
+    assert talk.wait(10) == []
+
+
+def test_of_positions_on_a_palette_the_latest_wins(talk: Talk) -> None:
+    talk.palette(1)
+    talk.palette(2)
+    talk.say("at", 10, 1, 0.5, 0.5)
+    talk.say("at", 11, 2, 0.5, 0.5)
+    job = talk.jobs[-1]
+    assert error(talk.say("at", 12, 1, 0.25, 1)) == (10, "superseded")
+    assert (job.asked, job.at) == (None, (0.5, 0.5))
+    assert talk.jobs[-1].at == (0.25, 1.0)
+    assert talk.finish(job, Outcome([Clip((), 4.0)], 3, ["drums"]))[-1] == Message("/bridge/done", (11, 1, 3, "drums"))
+
+
+def test_a_position_knows_the_notes_of_its_palette(talk: Talk) -> None:
+    for index in (0, 1):
+        talk.clip(1, index)
+    talk.say("blend", 1, "clips", 2, "grid", 0)
+    talk.finish(talk.jobs[-1], Outcome([], 1, ["drums"]))
+    talk.say("at", 2, 1, 0, 0)
+    note = Note(36, 0.0, 0.25, 100.0, from_clip=1, from_note=0)
+    out = talk.finish(talk.jobs[-1], Outcome([Clip((note,), 4.0)], 1, ["drums"]))
+    assert out[1].values[-2:] == (1, 0)
+
+
+def test_a_palette_lives_until_16_newer_ones(talk: Talk) -> None:
+    first = talk.palette(1)
+    for number in range(2, 17):
+        talk.palette(number)
+    talk.say("at", 100, 1, 0, 0)
+    assert talk.jobs[-1].palette == first.palette
+    assert talk.dropped == []
+    talk.palette(17)
+    assert talk.dropped == [first.palette]
+    assert error(talk.say("at", 101, 1, 0, 0)) == (101, "no_palette")
+
+
+def test_a_blend_that_failed_or_was_cancelled_leaves_no_palette(talk: Talk) -> None:
+    for number in (1, 2):
+        for index in (0, 1):
+            talk.clip(number, index)
+        talk.say("blend", number, "clips", 2, "grid", 0)
+    talk.take(talk.wire.fail(talk.jobs[0].ticket, "internal", "no", talk.now))
+    talk.say("cancel", 2)
+    assert talk.dropped == [job.palette for job in talk.jobs]
+    assert error(talk.say("at", 5, 1, 0, 0)) == (5, "no_palette")
+    assert error(talk.say("at", 6, 2, 0, 0)) == (6, "no_palette")
+
+
+# Bounds
+
+
+def test_a_client_with_too_much_to_do_is_told_to_wait(talk: Talk) -> None:
+    for number in range(rules.PENDING):
+        assert talk.say("sample", number) == []
+    assert error(talk.say("sample", 999)) == (999, "busy")
+    assert talk.say("sample", 1, peer=B) == []
+    talk.finish(talk.jobs[0], Outcome([], 1, ["drums"]))
+    assert talk.say("sample", 999) == []
+
+
+def test_half_requests_do_not_pile_up(talk: Talk) -> None:
+    for number in range(10_000):
+        talk.say("clip", number, 0, 4.0, 4, 4, 5)
+    assert error(talk.say("vary", 9999, "clips", 1)) == (9999, "busy")
+    assert len(talk.wire._clients[A].entries) <= rules.OPEN + rules.ANSWERS
+
+
+def test_memory_has_a_bound_and_who_holds_most_pays(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "HELD_BYTES", 20 * 2**20)
+    talk.vary(1)
+    for peer in range(6000, 6008):
+        for number in range(8):
+            talk.say("clip", number, 0, 4.0, 4, 4, 30_000, peer=(A[0], peer))
+            assert talk.wire.held <= 20 * 2**20
+    assert 1 in talk.wire._clients[A].entries
+
+
+def test_clients_are_forgotten_only_when_there_are_too_many_and_first_those_who_never_said_hello(talk: Talk) -> None:
+    talk.say("hello", 6000, 1, 5, "x")
+    for port in range(2 * rules.CLIENTS):
+        talk.say("sample", 1, peer=("10.0.0.1", port + 1))
+    assert len(talk.wire._clients) == rules.CLIENTS
+    assert A in talk.wire._clients
+    assert len(talk.stopped) > 0
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(
+                ["clip", "notes", "vary", "sample", "blend", "at", "cancel", "resend", "hello", "echo", "report", "x"]
+            ),
+            st.lists(
+                st.one_of(
+                    st.integers(-2, 5), st.floats(width=32), st.sampled_from(["clips", "count", "seed", "stream", "a", ""])
+                ),
+                max_size=9,
+            ),
+        ),
+        max_size=40,
+    )
+)
+@settings(max_examples=150, deadline=None)
+def test_nonsense_raises_nothing_and_every_id_ends_at_most_once_with_one_ending(
+    messages: list[tuple[str, list[int | float | str]]],
+) -> None:
+    talk = Talk()
+    for name, values in messages:
+        talk.say(name, *values)
+    for _ in range(10):
+        talk.wait(5)
+    assert not [
+        e for c in talk.wire._clients.values() for e in c.entries.values() if e.state == "open" and e.content is not None
+    ]
