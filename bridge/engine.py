@@ -23,6 +23,7 @@ from models.store import load_model
 
 POOL = 3  # candidates decoded for each variation asked for; the best by distance are kept
 ROUNDS = 4  # how often to decode more where too few different clips came out
+STRIDES = 3  # points decoded for each step of an interpolation; those that make the walk even are kept
 CHUNK = 256  # rows of one decode at the most: more gain nothing, and progress and cancelling wait for a chunk
 
 Progress = Callable[[float], None]
@@ -157,11 +158,24 @@ class Palette:
         points = [mean([c.mu for c in self.corners], w) for w in weights]
         return self.blend(weights, points, progress)
 
-    def along(self, fractions: Sequence[float], progress: Progress = lambda fraction: None) -> list[Clip]:
-        """Walk from A to B on the sphere."""
+    def along(self, steps: int, progress: Progress = lambda fraction: None) -> list[Clip]:
+        """Walk from A to B in `steps` clips, ends included, all different where the way has that many."""
         a, b = self.corners
-        way = [self.model.card.even(t) for t in fractions]
-        return self.blend([[1 - t, t] for t in way], [slerp(a.mu, b.mu, t) for t in way], progress)
+        inner = steps - 2
+        tries = [(k + 1) / (STRIDES * inner + 1) for k in range(STRIDES * inner)]
+        way = [self.model.card.even(t) for t in tries]
+        decoded = self.blend([[1 - t, t] for t in way], [slerp(a.mu, b.mu, t) for t in way], progress)
+        far = [(a.how_far(clip), b.how_far(clip)) for clip in decoded]
+        done = [x / (x + y) if x + y else t for (x, y), t in zip(far, tries, strict=True)]
+        taken = {_notes(a.clip), _notes(b.clip)}
+        walk: list[Clip] = []
+        for k in range(1, steps - 1):
+            # The try that is as far on the way as this step should be; one that is there already only where all are.
+            order = sorted(range(len(tries)), key=lambda i: abs(done[i] - k / (steps - 1)))
+            chosen = next((i for i in order if _notes(decoded[i]) not in taken), order[0])
+            taken.add(_notes(decoded[chosen]))
+            walk.append(decoded[chosen])
+        return [self.originals[0], *walk, self.originals[1]]
 
     def blend(self, weights: Sequence[Sequence[float]], points: Sequence[Latents], progress: Progress) -> list[Clip]:
         """Decode points between the corners, each written onto the corner that weighs most."""
@@ -230,7 +244,7 @@ class _Run:
 
     def interpolate(self, request: Interpolate) -> Answer:
         palette = self.palette(request.clips)
-        clips = palette.along([k / (request.steps - 1) for k in range(request.steps)], self.progress)
+        clips = palette.along(request.steps, self.progress)
         return self._answer(clips, [-1] * len(clips), [palette.model.card.name])
 
     def blend(self, request: Blend) -> Answer:

@@ -58,6 +58,14 @@ def test_the_ends_of_an_interpolation_are_the_clips(engine: Engine, clips: Path,
         assert {n.from_clip for n in answer.clips[-1].notes} <= {1}
 
 
+def test_the_steps_of_an_interpolation_differ(engine: Engine, clips: Path) -> None:
+    pair = (read_clip(clips / "rock.mid"), read_clip(clips / "bossa.mid"))
+    made = engine.run(Interpolate(clips=pair, steps=9, seed=1)).clips
+    assert len(made) == 9
+    assert all(not same_notes(a, b) for i, a in enumerate(made) for b in made[:i])
+    assert engine.run(Interpolate(clips=pair, steps=2, seed=1)).clips == pair
+
+
 @pytest.mark.parametrize("corners", [2, 3, 4])
 def test_the_corners_of_a_blend_are_the_clips(engine: Engine, clips: Path, corners: int) -> None:
     given_clips = tuple(read_clip(clips / f"{n}.mid") for n in ("rock", "bossa", "house", "breakbeat")[:corners])
