@@ -6,10 +6,13 @@ A card is models/pretrained/NAME/README.md; its figures are those of evaluation.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from models.family import Card
 from models.store import read_card, shipped
 
+README = Path(__file__).parents[1] / "README.md"
+MARKS = ("<!-- figures: written by docs/cards.py -->", "<!-- end of figures -->")
 Figures = dict[str, float | int | str | None]
 
 # MusicVAE, two bars, sampled reconstruction at temperature 1 (Roberts et al. 2018, arXiv 1803.05428, table 2), on a
@@ -19,12 +22,41 @@ TITLES = {"drums": "Two bars of drums", "melody": "Two bars of one line"}
 
 
 def main() -> None:
-    """Write every card that has figures."""
+    """Write every card that has figures, and the summary in the README."""
+    found: dict[str, Figures] = {}
     for folder in sorted(shipped().iterdir()):
         figures = folder / "evaluation.json"
         if figures.exists():
-            text = write_card(read_card(folder), json.loads(figures.read_text(encoding="utf-8")))
-            (folder / "README.md").write_text(text, encoding="utf-8")
+            found[folder.name] = json.loads(figures.read_text(encoding="utf-8"))
+            (folder / "README.md").write_text(write_card(read_card(folder), found[folder.name]), encoding="utf-8")
+    text = README.read_text(encoding="utf-8")
+    before, _, rest = text.partition(MARKS[0])
+    after = rest.partition(MARKS[1])[2]
+    README.write_text(before + MARKS[0] + "\n" + "\n".join(summary(found)) + "\n" + MARKS[1] + after, encoding="utf-8")
+
+
+def summary(found: dict[str, Figures]) -> list[str]:
+    """Tabulate the figures that matter most, of all models."""
+    rows = [
+        ("steps exactly right, free-running (MusicVAE publishes 0.917 and 0.951)", "step_accuracy", ""),
+        ("onset F1", "onset_f1", ""),
+        ("told from music: real training clips (the floor)", "floor.train.sample_auc", "auc"),
+        ("told from music: samples", "sample_auc", "auc"),
+        ("… samples of a Markov chain", "baseline.markov.sample_auc", "auc"),
+        ("… samples of a plain VAE", "baseline.slerp.sample_auc", "auc"),
+        ("told from music: middles of two clips", "middle_auc", "auc"),
+        ("… slerp in a plain VAE", "baseline.slerp.middle_auc", "auc"),
+        ("… a morph of notes", "baseline.morph.middle_auc", "auc"),
+        ("told from music: variations at 0.3", "vary_auc_03", "auc"),
+        ("… random edits that go as far", "baseline.random_edits.vary_auc_03", "auc"),
+        ("told from music: variations at 0.6", "vary_auc_06", "auc"),
+        ("… random edits that go as far", "baseline.random_edits.vary_auc_06", "auc"),
+    ]
+    table = ["| held-out pieces | " + " | ".join(f"`{name}`" for name in found) + " |", "|---|" + "---|" * len(found)]
+    for title, key, kind in rows:
+        shown = [with_interval(f, key) if kind else show(f.get(key)) for f in found.values()]
+        table.append(f"| {title} | {' | '.join(shown)} |")
+    return table
 
 
 def write_card(card: Card, figures: Figures) -> str:

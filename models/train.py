@@ -325,8 +325,11 @@ class Trainer:
         self.network.load_state_dict({n: state[f"weights/{n}"] for n in names})
         self.average = {n: state[f"average/{n}"] for n in names}
         fresh = self.optimizer.state_dict()
+        # A weight that no config of this run ever used has no moments yet.
         fresh["state"] = {
-            i: {k: state[f"optimizer/{n}/{k}"] for k in ("step", "exp_avg", "exp_avg_sq")} for i, n in enumerate(names)
+            i: {k: state[f"optimizer/{n}/{k}"] for k in ("step", "exp_avg", "exp_avg_sq")}
+            for i, n in enumerate(names)
+            if f"optimizer/{n}/step" in state
         }
         self.optimizer.load_state_dict(fresh)
         self.step = int(state["step"])
