@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from bridge.requests import Blend, ClipsRequest, Interpolate, Reconstruct, Request, Sample, Vary
 from models.clip import Clip, Note, note_order
 from models.distance import distance
-from models.family import KINDS, LatentModel, route
+from models.family import KINDS, LatentModel, route, temperature
 from models.grid import BAR_STEPS, DRUMS, VOICE_OF, WINDOW_STEPS, Grid, Heard
-from models.latent import Dice, Latents, blur, corner_weights, distrust, mean, noise, slerp
+from models.latent import Dice, Latents, blur, corner_weights, distrust, loosen, mean, noise, slerp
 from models.residual import carry_over
 from models.store import load_model
 
@@ -148,6 +148,7 @@ class Palette:
     originals: tuple[Clip, ...]
     corners: tuple[Source, ...]
     dice: Dice
+    noise: Latents  # [B, Z], the same at all positions, so that the music follows the puck
     temperature: float
     info: tuple[str, ...]
 
@@ -184,7 +185,7 @@ class Palette:
         if inner:
             z = np.concatenate([points[i] for i in inner])
             mus = [np.tile(c.mu, (len(inner), 1)) for c in self.corners]
-            levels = distrust(z, mus, least=self.model.least_noise)
+            z, levels = loosen(z, distrust(z, mus, least=self.model.least_noise), np.tile(self.noise, (len(inner), 1)))
             grid = self.engine.decode(
                 self.model, z, levels, dice=self.dice.repeat(len(inner)), temperature=self.temperature, progress=progress
             )
@@ -201,7 +202,7 @@ class _Run:
 
     def __init__(self, engine: Engine, request: Request, seed: int, progress: Progress) -> None:
         self.engine, self.request, self.seed, self.progress = engine, request, seed, progress
-        self.temperature = 0.5 + request.variety
+        self.temperature = temperature(request.variety)
         self.info: list[str] = []
 
     def sample(self, request: Sample) -> Answer:
@@ -280,7 +281,8 @@ class _Run:
         corners = self._listen(model, [_fit(clip, marked[0], beats) for clip in marked])
         rng = np.random.default_rng((self.seed, *(_key(c) for c in clips)))
         dice = self._roll(model, rng, len(corners[0].mu))
-        return Palette(self.engine, model, tuple(marked), tuple(corners), dice, self.temperature, tuple(self.info))
+        e = noise(rng, *corners[0].mu.shape)
+        return Palette(self.engine, model, tuple(marked), tuple(corners), dice, e, self.temperature, tuple(self.info))
 
     def _route(self, clip: Clip) -> str:
         return self.request.model if self.request.model != "auto" else route(clip, self.request.kind)

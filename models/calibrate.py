@@ -11,7 +11,7 @@ from models.clip import Clip
 from models.distance import distance
 from models.family import Family, LatentModel
 from models.grid import BAR_STEPS, DRUMS, STEPS_PER_BEAT, VOICE_OF, Grid
-from models.latent import Dice, blur, noise
+from models.latent import Dice, Together, blur, noise
 from models.residual import carry_over
 
 LEVELS = tuple(np.round(np.linspace(0.1, 1, 19), 3).tolist())
@@ -38,19 +38,25 @@ def calibrate(model: LatentModel, valid: Grid, *, seed: int = 0, limit: int = 19
     return table, float(median(unrelated or [1.0]))
 
 
-def measure_together(ranks: NDArray[np.float32], struck: NDArray[np.bool_]) -> tuple[float, float]:
-    """Correlate the ranks [B, T, V, 2] of strokes of one step: how far a drummer's hands and feet agree beyond the model."""
+def measure_together(ranks: NDArray[np.float32], struck: NDArray[np.bool_]) -> Together:
+    """Correlate the ranks [B, T, V, 2] of strokes: how far a drummer's hands and feet agree beyond what the model expects."""
     from scipy.special import ndtri
 
     scores = ndtri(np.clip(ranks, 0.001, 0.999)) * struck[..., None]
-    count = struck.sum(-1)
-    pairs = (count * (count - 1)).sum()
-    if pairs == 0:
-        return 0.0, 0.0
-    products = (scores.sum(2) ** 2 - (scores**2).sum(2)).sum((0, 1)) / pairs
-    spread = (scores**2).sum((0, 1, 2)) / struck.sum()
-    velocity, timing = (float(np.clip(p / s, 0, 0.95)) for p, s in zip(products, spread, strict=True))
-    return round(velocity, 3), round(timing, 3)
+    scores /= np.sqrt((scores**2).sum((0, 1, 2)) / max(1, struck.sum()))
+    both = struck[:, :BAR_STEPS] & struck[:, BAR_STEPS:]
+    step, voice = _alike(scores, struck, 2), _alike(scores, struck, 1)
+    bar = (scores[:, :BAR_STEPS] * scores[:, BAR_STEPS:])[both].mean(0) - voice if both.any() else np.zeros(2)
+    shares = np.clip([step, voice, bar], 0, 0.3)
+    return tuple((round(float(v), 3), round(float(t), 3)) for v, t in shares)
+
+
+def _alike(scores: NDArray[np.float64], struck: NDArray[np.bool_], axis: int) -> NDArray[np.float64]:
+    """Average the products of all pairs of strokes along an axis: [2]."""
+    count = struck.sum(axis)
+    pairs = max(1, int((count * (count - 1)).sum()))
+    products: NDArray[np.float64] = (scores.sum(axis) ** 2).sum((0, 1)) - (scores**2).sum((0, 1, 2))
+    return products / pairs
 
 
 def as_clip(family: Family, grid: Grid) -> Clip:

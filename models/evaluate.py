@@ -17,11 +17,11 @@ from models.clip import Clip, Note
 from models.copies import count_copies
 from models.data import Windows, find_sources, pack
 from models.distance import distances
-from models.family import LatentModel
+from models.family import LatentModel, temperature
 from models.features import Sight, histograms, lengths
 from models.grid import BAR_STEPS, DRUMS, MELODY, STEPS_PER_BEAT, VOICE_OF, VOICES, WINDOW_STEPS, Grid, GridKind
 from models.judge import FOLDS, Exhibit, judge, judge_halves
-from models.latent import Dice, Latents, blur, distrust, noise, slerp
+from models.latent import Dice, Latents, blur, distrust, loosen, noise, slerp
 from models.residual import carry_over, without_orphans
 from models.store import ModelError, find_model, load_hashes, load_model
 from models.torch_model import TorchModel
@@ -196,7 +196,8 @@ class _Sitting:
         b = a[self.mates]
         mus = [_encode(self.model, g) for g in (a, b)]
         z = slerp(mus[0], mus[1], 0.5)
-        decoded = self.draw(self.model, z, distrust(z, mus, least=self.model.least_noise), rng)
+        z, levels = loosen(z, distrust(z, mus, least=self.model.least_noise), noise(rng, *z.shape))
+        decoded = self.draw(self.model, z, levels, rng)
         back = _decode(self.model, mus[0], np.full(len(z), self.model.least_noise, np.float32))
         yield from self.auc("middle_auc", Exhibit(carry_over(a, back, decoded, self.kind), self.sources.piece))
         voice = VOICE_OF.get if self.kind is DRUMS else None
@@ -436,7 +437,9 @@ def _encode(model: LatentModel, grid: Grid) -> Latents:
 
 def _decode(model: LatentModel, z: Latents, levels: NDArray[np.float32], dice: Dice | None = None) -> Grid:
     parts = [slice(i, i + 256) for i in range(0, len(z), 256)]
-    return Grid.stack([model.decode(z[p], levels[p], dice=dice[p] if dice else None) for p in parts])
+    return Grid.stack(
+        [model.decode(z[p], levels[p], dice=dice[p] if dice else None, temperature=temperature(0.5)) for p in parts]
+    )
 
 
 def _teacher_forced(model: LatentModel, mu: Latents, truth: Grid) -> float | None:

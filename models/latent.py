@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.grid import BAR_STEPS
+
 Latents = NDArray[np.float32]  # [B, Z], of norm sqrt(Z)
+
+# How alike the feel of strokes is, beyond what a model expects, for velocity and for timing: of strokes of one step, of one
+# voice, and of one voice at one place in the bar.
+Together = tuple[tuple[float, float], ...]
+
+LOOSE = 0.5  # the most noise that is added midway between clips
 
 
 @dataclass(frozen=True)
@@ -19,18 +29,19 @@ class Dice:
     feel: NDArray[np.float32]
 
     @staticmethod
-    def roll(
-        rng: np.random.Generator, rows: int, *, steps: int, voices: int, together: tuple[float, float] = (0.0, 0.0)
-    ) -> Dice:
-        """Roll for some rows. `together` correlates velocity and timing of strokes of one step, as one drummer's are."""
+    def roll(rng: np.random.Generator, rows: int, *, steps: int, voices: int, together: Together = ()) -> Dice:
+        """Roll for some rows; `together` makes the feel of some strokes alike, as one player's is."""
         tokens = rng.random((rows, steps), np.float32)
-        if not any(together):
+        if not together:
             return Dice(tokens, rng.random((rows, steps, voices, 2), np.float32))
-        # A Gaussian copula: each stroke's number is even on its own, whatever the correlation.
-        share = np.asarray(together, np.float32)
-        common = rng.standard_normal((rows, steps, 1, 2), np.float32)
+        # A Gaussian copula: each stroke's number is even on its own, whatever it shares with others.
+        step, voice, bar = (np.asarray(share, np.float32) for share in together)
+        bars = math.ceil(steps / BAR_STEPS)
+        shared = np.tile(rng.standard_normal((rows, BAR_STEPS, voices, 2), np.float32), (1, bars, 1, 1))[:, :steps]
+        mixed: NDArray[Any] = np.sqrt(step) * rng.standard_normal((rows, steps, 1, 2), np.float32)
+        mixed = mixed + np.sqrt(voice) * rng.standard_normal((rows, 1, voices, 2), np.float32) + np.sqrt(bar) * shared
         own = rng.standard_normal((rows, steps, voices, 2), np.float32)
-        return Dice(tokens, _normal_cdf((np.sqrt(share) * common + np.sqrt(1 - share) * own).astype(np.float32)))
+        return Dice(tokens, _normal_cdf(np.asarray(mixed + np.sqrt(1 - step - voice - bar) * own, np.float32)))
 
     def repeat(self, times: int) -> Dice:
         """Use the same dice for several rows in turn: the rows of `times` decodes behind one another."""
@@ -81,6 +92,16 @@ def distrust(z: Latents, points: Sequence[Latents], *, least: float) -> NDArray[
     """
     closest = np.max([np.cos(_angle(z, p)) for p in points], axis=0)
     return np.asarray(np.clip(np.sqrt(np.maximum(0, 1 - closest**2)), least, 1), np.float32)
+
+
+def loosen(z: Latents, level: NDArray[np.float32], e: Latents) -> tuple[Latents, NDArray[np.float32]]:
+    """Forget a little more than `distrust` says, most of it midway, where what two clips share says the least: [B, Z], [B].
+
+    Chosen on validation pieces: middles keep two thirds of either clip's onsets instead of three quarters, and sound
+    more like music (docs/tradeoff.py draws what each costs).
+    """
+    extra = np.asarray(LOOSE * np.minimum(1, 2 * level**2), np.float32)
+    return blur(z, extra, e), np.asarray(np.sqrt(1 - (1 - level**2) * (1 - extra**2)), np.float32)
 
 
 def corner_weights(corners: int, x: float, y: float) -> list[float]:

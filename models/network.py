@@ -24,6 +24,7 @@ LAGS = (1, 4, 8, 16)  # in steps: how far back the head looks
 ECHOES = (4, 8, 16)  # in steps: the distances at which it is told whether the last step repeated an earlier one
 CONTEXT = 96  # numbers a step that the trunk hands to the head
 DIGEST = 32  # numbers a beat that the whole latent is boiled down to, beside the part that belongs to the beat
+CALM = 0.85  # feel is drawn at this much of the temperature: drummers are steadier than what a model is sure of
 UNKNOWN = -1  # a step that the decoder is not told
 
 
@@ -246,7 +247,8 @@ class Network(nn.Module):
             tokens[:, t] = _choose(scores, dice[0][:, t] if dice else None, temperature)
             bits = self.onsets[tokens[:, t]]
             before = [felt[:, t - lag] if t >= lag else nothing for lag in ECHOES]
-            bins = self.feel_logits(torch.cat([out, bits, *before], -1)).softmax(-1)
+            scores = self.feel_logits(torch.cat([out, bits, *before], -1))
+            bins = (scores / (CALM * temperature) if dice else scores).softmax(-1)
             velocities, offsets = _spread(bins, dice[1][:, t] if dice else None)
             felt[:, t] = torch.cat([velocities * bits, 2 * offsets * bits, bits], -1)
         velocities, offsets, _ = felt.chunk(3, -1)

@@ -24,7 +24,7 @@ from models.copies import window_hashes
 from models.data import Windows, find_sources, has_splits, pack
 from models.family import Card, Family, find_family
 from models.grid import HOLD, MELODY, Grid, leading_rests
-from models.latent import noise
+from models.latent import Together, noise
 from models.network import UNKNOWN, Feel, Known, Network, Shape, blur, feel_bins
 from models.store import save_model
 from models.torch_model import TorchModel, build_network, use_one_thread
@@ -285,10 +285,10 @@ class Trainer:
         save_model(folder, card, network, window_hashes(leading_rests(self.train.grid.tokens)))
         return folder
 
-    def _together(self, model: TorchModel, judged: Windows) -> tuple[float, float]:
+    def _together(self, model: TorchModel, judged: Windows) -> Together:
         played = judged.take(np.flatnonzero(judged.feel.all(1))).grid[:512]
         if len(played) == 0 or self.network.shape.plain:
-            return 0.0, 0.0
+            return ()
         e = noise(np.random.default_rng(0), len(played), model.card.latent)
         ranks = model.feel_ranks(e, np.ones(len(played), np.float32), played)
         return measure_together(ranks, self.family.kind.onsets[played.tokens])
