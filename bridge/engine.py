@@ -185,7 +185,8 @@ class Palette:
         if inner:
             z = np.concatenate([points[i] for i in inner])
             mus = [np.tile(c.mu, (len(inner), 1)) for c in self.corners]
-            z, levels = loosen(z, distrust(z, mus, least=self.model.least_noise), np.tile(self.noise, (len(inner), 1)))
+            levels = distrust(z, mus, least=self.model.least_noise)
+            z, levels = loosen(z, levels, np.tile(self.noise, (len(inner), 1)), most=self.model.card.loose)
             grid = self.engine.decode(
                 self.model, z, levels, dice=self.dice.repeat(len(inner)), temperature=self.temperature, progress=progress
             )
@@ -308,10 +309,8 @@ class _Run:
         if outside:
             self.info.append(f"{outside} notes outside {_called(heard.clip)}'s length are kept as they are")
         if inside and heard.kind is DRUMS:
-            pads = sorted({n.pitch for n in notes if n.pitch not in VOICE_OF})
-            self.info.append(
-                f"{inside} notes of {_called(heard.clip)} are on pads the model does not know ({', '.join(map(str, pads))}) and are kept"
-            )
+            pads = ", ".join(str(p) for p in sorted({n.pitch for n in notes if n.pitch not in VOICE_OF}))
+            self.info.append(f"{inside} notes of {_called(heard.clip)} are on pads the model does not know ({pads}): kept")
         elif inside:
             self.info.append(
                 f"{_called(heard.clip)} is polyphonic: its top line is heard, {inside} lower notes are kept as they are"

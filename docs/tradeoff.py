@@ -16,8 +16,7 @@ from matplotlib import pyplot as plt
 
 from models.data import find_sources, pack
 from models.evaluate import Exam, Sitting
-from models.family import LatentModel
-from models.grid import Grid
+from models.family import LatentModel, temperature
 from models.judge import Exhibit, judge
 from models.latent import Dice, blur, noise
 from models.store import find_model, load_hashes, load_model
@@ -33,10 +32,11 @@ def main() -> None:
     options = parser.parse_args()
     mpl.use("agg")
     model, plain = load_model(options.name), load_model(f"{options.name}-plain")
-    sets = model.card.config["sets"]
+    sets, codec = model.card.config["sets"], model.card.config["codec_sets"]
     assert isinstance(sets, list)
-    exam = Exam(pack(find_sources(options.data, "test", sets), model.family.kind), None, load_hashes(find_model(options.name)))
-    sitting = Sitting(model, exam)
+    assert isinstance(codec, list)
+    test = pack(find_sources(options.data, "test", [s for s in sets if s not in codec]), model.family.kind)
+    sitting = Sitting(model, test, Exam(test, None, load_hashes(find_model(options.name))), None, 0)
     curve = [measure(sitting, model, level) for level in LEVELS]
     untold = [measure(sitting, model, level, told=model.least_noise) for level in LEVELS[1:]]
     textbook = [measure(sitting, plain, plain.least_noise, spread=s) for s in (0.0, 1.0)]
@@ -71,9 +71,11 @@ def measure(
     e = noise(rng, *mu.shape)
     z = blur(mu, levels, e) if spread is None else (e if spread else mu)
     dice = Dice.roll(rng, len(mu), steps=32, voices=own.velocities.shape[2], together=model.card.together)
-    decoded: Grid = model.decode(z, np.full(len(mu), told or level, np.float32), dice=dice)
+    decoded = model.decode(z, np.full(len(mu), told or level, np.float32), dice=dice, temperature=temperature(0.5))
     struck, said = (model.family.kind.onsets[g.tokens] for g in (own, decoded))
-    verdict = judge(sitting.real_exhibit, Exhibit(decoded, sitting.sources.piece), sight=sitting.sight, seed=0)
+    verdict = judge(
+        Exhibit(sitting.real.grid, sitting.real.piece), Exhibit(decoded, sitting.sources.piece), sight=sitting.sight, seed=0
+    )
     return float((struck & said).sum() / struck.sum()), verdict.auc
 
 

@@ -84,7 +84,7 @@ def evaluate(
     95 % interval in `_low` and `_high`. `void` says why the AUCs must not be trusted; it is empty where they may.
     Sets that the model only reconstructs (`codec_sets` of its config) are left out.
     """
-    sitting = _Sitting(model, _own(exam.test, model), exam, plain, seed)
+    sitting = Sitting(model, _own(exam.test, model), exam, plain, seed)
     parts = [
         sitting.reconstruction,
         sitting.samples,
@@ -119,7 +119,7 @@ Named = Iterator[tuple[str, float | int | str | None]]
 
 
 @dataclass(frozen=True)
-class _Sitting:
+class Sitting:
     """One examination; each method yields the figures of one part. Every part has dice of its own."""
 
     model: LatentModel
@@ -196,7 +196,7 @@ class _Sitting:
         b = a[self.mates]
         mus = [_encode(self.model, g) for g in (a, b)]
         z = slerp(mus[0], mus[1], 0.5)
-        z, levels = loosen(z, distrust(z, mus, least=self.model.least_noise), noise(rng, *z.shape))
+        z, levels = loosen(z, distrust(z, mus, least=self.model.least_noise), noise(rng, *z.shape), most=self.model.card.loose)
         decoded = self.draw(self.model, z, levels, rng)
         back = _decode(self.model, mus[0], np.full(len(z), self.model.least_noise, np.float32))
         yield from self.auc("middle_auc", Exhibit(carry_over(a, back, decoded, self.kind), self.sources.piece))
@@ -260,15 +260,18 @@ class _Sitting:
 
     @property
     def kind(self) -> GridKind:
+        """Say what the music is."""
         return self.model.family.kind
 
     @cached_property
     def sight(self) -> Sight:
+        """Decide what the judges are shown."""
         velocity, timing = shown_feel(self.test, self.model)
         return Sight(self.kind, velocity, timing)
 
     @cached_property
     def train(self) -> Windows | None:
+        """Keep the training windows of the sets that are sampled from, where there are any."""
         train = _own(self.exam.train, self.model) if self.exam.train is not None else None
         return train if train is not None and len(train) else None
 
@@ -279,10 +282,12 @@ class _Sitting:
 
     @cached_property
     def real(self) -> Windows:
+        """Take the windows of the real class."""
         return self.test.take(self.halves[0])
 
     @cached_property
     def sources(self) -> Windows:
+        """Take the windows that variations and middles are made of."""
         return self.test.take(self.halves[1])
 
     @cached_property
@@ -302,6 +307,7 @@ class _Sitting:
         return mates
 
     def rng(self, name: str) -> np.random.Generator:
+        """Give each part dice of its own."""
         return np.random.default_rng((self.seed, zlib.crc32(name.encode())))
 
     @cached_property
@@ -310,6 +316,7 @@ class _Sitting:
         return min(len(np.unique(lot.piece)) for lot in (self.real, self.sources)) >= FOLDS
 
     def auc(self, key: str, other: Exhibit) -> Named:
+        """Judge windows against the real ones: the AUC and its interval."""
         if not self.is_judged or len(np.unique(other.piece)) < FOLDS:
             yield from _unjudged(key)
             return
@@ -328,6 +335,7 @@ class _Sitting:
         return onsets[self.test.grid.tokens] & onsets[heard.tokens] & self.test.feel[:, feel, None, None]
 
     def draw(self, model: LatentModel, z: Latents, levels: NDArray[np.float32], rng: np.random.Generator) -> Grid:
+        """Decode by dice, as the engine does."""
         dice = Dice.roll(rng, len(z), steps=WINDOW_STEPS, voices=self.kind.voices, together=model.card.together)
         return _decode(model, z, levels, dice)
 
@@ -368,6 +376,7 @@ class _Sitting:
         return [Clip(tuple(notes), beats, channel=10 if self.kind is DRUMS else 1) for notes in made]
 
     def grid(self, clips: list[Clip]) -> Grid:
+        """Hear clips of two bars."""
         return Grid.stack([self.model.family.hear(clip).grid for clip in clips])
 
     def overlaps(self, prefix: str, grid: Grid | None) -> Named:

@@ -49,6 +49,7 @@ class Card(BaseModel):
     reach: float = Field(description="median distance of unrelated clips; amounts above it are mapped to it")
     amounts: tuple[tuple[float, float], ...] = Field(description="(noise level, median distance it gives), rising")
     together: Together = Field(default=(), description="how alike the feel of strokes is; see models.latent.Together")
+    loose: float = Field(default=0.0, description="noise added midway between clips; see models.latent.loosen")
     data: dict[str, object] = Field(description="sets, windows and the hash of what was learned from")
     config: dict[str, object] = Field(description="the config of the training, whole")
     commit: str = Field(default="", description="the commit of the code that trained it")

@@ -18,8 +18,6 @@ Latents = NDArray[np.float32]  # [B, Z], of norm sqrt(Z)
 # voice, and of one voice at one place in the bar.
 Together = tuple[tuple[float, float], ...]
 
-LOOSE = 0.5  # the most noise that is added midway between clips
-
 
 @dataclass(frozen=True)
 class Dice:
@@ -94,13 +92,12 @@ def distrust(z: Latents, points: Sequence[Latents], *, least: float) -> NDArray[
     return np.asarray(np.clip(np.sqrt(np.maximum(0, 1 - closest**2)), least, 1), np.float32)
 
 
-def loosen(z: Latents, level: NDArray[np.float32], e: Latents) -> tuple[Latents, NDArray[np.float32]]:
-    """Forget a little more than `distrust` says, most of it midway, where what two clips share says the least: [B, Z], [B].
+def loosen(z: Latents, level: NDArray[np.float32], e: Latents, *, most: float) -> tuple[Latents, NDArray[np.float32]]:
+    """Forget more than `distrust` says, by at most a noise of `most` midway, where what two clips share says the least.
 
-    Chosen on validation pieces: middles keep two thirds of either clip's onsets instead of three quarters, and sound
-    more like music (docs/tradeoff.py draws what each costs).
+    It makes middles more natural and less like either clip: [B, Z], [B] -> the same.
     """
-    extra = np.asarray(LOOSE * np.minimum(1, 2 * level**2), np.float32)
+    extra = np.asarray(most * np.minimum(1, 2 * level**2), np.float32)
     return blur(z, extra, e), np.asarray(np.sqrt(1 - (1 - level**2) * (1 - extra**2)), np.float32)
 
 

@@ -64,6 +64,9 @@ class TrainConfig(BaseModel):
     forget: float = Field(default=0.5, ge=0, le=1, description="most of its own past that the head is denied, at noise 0")
     kl_weight: float = Field(default=0.2, ge=0, description="weight of the KL divergence of a plain VAE")
     free_nats: float = Field(default=33.3, ge=0, description="KL that a plain VAE has for free (48 bits, as in GrooVAE)")
+    loose: float = Field(
+        default=0.0, ge=0, lt=1, description="noise added midway between clips: more natural, less like either; for the card"
+    )
     average: float = Field(default=0.9995, ge=0, lt=1, description="decay of the average of the weights that ships")
     report_every: int = Field(default=500, gt=0, description="steps between validations")
 
@@ -266,6 +269,7 @@ class Trainer:
             timing=bool(self.train.feel[:, 1].mean() > 0.5),
             reach=1.0,
             amounts=((0.0, 0.0), (1.0, 1.0)),
+            loose=config.loose,
             data={
                 "windows": {s: int((self.train.set_of == i).sum()) for i, s in enumerate(self.train.sets)},
                 "pieces": len(np.unique(self.train.piece)),
