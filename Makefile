@@ -22,6 +22,7 @@ lint: .venv/tested
 
 bench: .venv/installed
 	$(BIN)/python bench/speed.py
+	$(BIN)/python bench/osc.py
 
 evaluate: .venv/installed
 	$(BIN)/latent-bridge evaluate drums ../shared/data --json out/drums.json
@@ -39,6 +40,9 @@ pictures: .venv/tested
 
 .venv/tested: .venv/installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		(apt-get update -qq && apt-get install -y -qq liblo-tools puredata-core) >/dev/null 2>&1 \
+		|| echo "liblo-tools and puredata-core could not be installed: their tests will be skipped"; fi
 	touch $@
 
 clean:

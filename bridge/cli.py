@@ -41,6 +41,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: rich takes as long to import as half of all the rest
     pretty_exceptions_enable=False,
 )
+service_app = typer.Typer(help="Start the server with the computer.", no_args_is_help=True, rich_markup_mode=None)
 models_app = typer.Typer(help="List the models, or show one.", no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -305,6 +306,55 @@ def evaluate(
         ("", "model", "floors", "baselines"),
         [(key, own.get(key, ""), *(", ".join(by.get(key, [])) for by in beside.values())) for key in keys],
     )
+
+
+# The server
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="who may ask: 127.0.0.1 is this computer, 0.0.0.0 the whole network")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="the UDP port [9120]")] = None,
+    device: Annotated[Device | None, DEVICE] = None,
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="a file like configs/server.yaml")] = None,
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"] | None, typer.Option(help="debug tells all messages")
+    ] = None,
+) -> None:
+    """Serve clips over OSC, until Ctrl-C."""
+    from bridge.config import ServerConfig, read_config
+    from bridge.server import serve as serve_until_stopped
+
+    given = {"host": host, "port": port, "device": device, "log_level": log_level}
+    settings = read_config(config) if config else ServerConfig()
+    serve_until_stopped(
+        settings.model_copy(update={key: value for key, value in given.items() if value is not None}),
+        _say_now,
+    )
+
+
+def _say_now(text: str) -> None:
+    typer.echo(f"{PROGRAM}: {text}")
+    sys.stdout.flush()  # or a pipe would hear where the server listens when it ends
+
+
+app.add_typer(service_app, name="service")
+
+
+@service_app.command()
+def install(port: Annotated[int | None, typer.Option(min=1, max=65535, help="the UDP port [9120]")] = None) -> None:
+    """Start the server with the computer, from now on."""
+    from bridge.service import install as install_service
+
+    typer.echo(install_service(port))
+
+
+@service_app.command()
+def remove() -> None:
+    """Start the server with the computer no more."""
+    from bridge.service import remove as remove_service
+
+    typer.echo(remove_service())
 
 
 @app.command()

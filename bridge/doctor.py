@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import secrets
 import socket
 import sys
 from collections.abc import Iterator
@@ -11,10 +12,13 @@ from importlib import metadata
 
 from packaging.requirements import Requirement
 
+from bridge.config import PORT
+from bridge.osc import OscError, Value, decode, encode
 from bridge.provenance import version
+from bridge.wire import PROTOCOL
 from models.store import ModelError, check_golden, list_models, load_model, user_models
 
-PORT = 9120  # where the server listens unless told otherwise
+PATIENCE_S = 1.0  # for a server that is just loading its models
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,21 @@ def examine(port: int = PORT) -> Iterator[Finding]:
     yield from _packages()
     yield from _devices()
     yield from _models()
-    yield _port(port)
+    yield examine_port(port)
+
+
+def examine_port(port: int = PORT) -> Finding:
+    """Ask whether a server is up."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+            return Finding(True, f"port {port} is free: no server is up, and one can start")
+        except OSError:
+            welcome = _ask(port)
+    if welcome is None:
+        return Finding(False, f"port {port} is taken by a program that is no server of ours: end it, or serve with --port")
+    protocol, number, device, state, models = map(str, welcome)
+    return Finding(True, f"a server is up on port {port}: {number}, {state}, {models} models on {device}, protocol {protocol}")
 
 
 def _packages() -> Iterator[Finding]:
@@ -92,10 +110,14 @@ def _model(name: str, folder: str) -> Finding:
     return Finding(True, f"model {name} gives here what it should, from {folder}")
 
 
-def _port(port: int) -> Finding:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+def _ask(port: int) -> tuple[Value, ...] | None:
+    """Say hello to whoever has a port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(PATIENCE_S)
+        client.connect(("127.0.0.1", port))
         try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return Finding(True, f"port {port} is taken: a server is up, or another program has it")
-    return Finding(True, f"port {port} is free: no server is up, and one can start")
+            client.send(encode("/bridge/hello", [0, PROTOCOL, secrets.randbelow(2**31), "doctor"]))
+            (message, *_) = decode(client.recv(65536))
+        except (OSError, OscError):
+            return None
+    return message.values if message.address == "/bridge/welcome" and len(message.values) == 5 else None

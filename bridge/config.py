@@ -1,0 +1,38 @@
+"""What configs/server.yaml may say, and what holds where it says nothing. Reads that one file; no sockets, no models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+PORT = 9120
+
+
+class ServerConfig(BaseModel):
+    """How the server runs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=PORT, ge=0, le=65535)
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    report: str = ""
+
+
+def read_config(path: Path) -> ServerConfig:
+    """Read a server's config; what it leaves out has its default."""
+    try:
+        return ServerConfig.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not YAML: {str(error).splitlines()[0]}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        known = ", ".join(ServerConfig.model_fields)
+        where = ".".join(map(str, first["loc"])) or "all of it"
+        raise ValueError(f"{path}, {where}: {first['msg']}; it may say: {known}") from error

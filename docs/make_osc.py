@@ -1,0 +1,96 @@
+"""Write docs/osc.md: `python docs/make_osc.py`. Verbs, keys, limits and codes are those of the code, which a test checks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from string import Template
+from typing import get_args
+
+from bridge import wire
+from bridge.config import PORT
+from bridge.options import clip_counts, parameters
+from bridge.requests import VERBS, ClipsRequest
+from bridge.wire import OWN_KEYS, Code
+
+PAGE = Path(__file__).with_name("osc.md")
+TEMPLATE = PAGE.with_name("osc_template.md")
+
+MEANINGS: dict[Code, str] = {
+    "bad_request": "the message is not as this page says",
+    "unknown_verb": "there is no such address",
+    "unknown_key": "the verb has no such key",
+    "out_of_range": "a number, a word or a note is not one of those allowed",
+    "incomplete": "a part of the clips never came",
+    "no_palette": "the palette of a puck position is not there (any more)",
+    "no_model": "there is no model of that name",
+    "id_reused": "this id was used for something else within the last minute",
+    "superseded": "a newer request of the same stream, or a newer position on the same palette, took its place",
+    "cancelled": "you cancelled it",
+    "busy": "too many requests are waiting: send it again later",
+    "too_large": "it is larger than the limits below",
+    "version": "the hello speaks another protocol",
+    "internal": "a bug of ours: the server's log has more",
+}
+
+SHELL = f"oscsend 127.0.0.1 {PORT} /bridge/sample isisisi 1 count 4 seed 7 reply_port 9121"
+VARY_FILE = """\
+/bridge/clip iifiiis 1 0 4.0 4 4 3 beat
+/bridge/notes iiiiifffifffifff 1 0 0 4 36 0.0 0.25 100.0 38 1.0 0.25 90.0 42 1.5 0.25 80.0
+/bridge/vary isisisi 1 clips 1 count 4 reply_port 9121"""
+
+LIMITS = {
+    "keys of a verb": wire.MAX_KEYS,
+    "clips of a request": wire.MAX_CLIPS,
+    "notes of a clip": wire.MAX_NOTES,
+    "beats of a clip": wire.MAX_BEATS,
+    "windows of two bars of all the clips that a request makes": wire.MAX_WINDOWS,
+    "requests of a client that wait": wire.PENDING,
+    "requests of a client that are half received": wire.OPEN,
+    "clients that are remembered": wire.CLIENTS,
+}
+
+
+def page() -> str:
+    """Write the page."""
+    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
+        port=PORT,
+        protocol=wire.PROTOCOL,
+        max_string=wire.MAX_STRING,
+        progress_ms=int(wire.PROGRESS_S * 1000),
+        width_out=wire.WIDTH_OUT,
+        first_ask_ms=int(wire.FIRST_ASK_S * 1000),
+        asks=wire.ASKS,
+        kept=int(wire.KEPT_S),
+        answers=wire.ANSWERS,
+        palettes=wire.PALETTES,
+        mutters=wire.MUTTERS,
+        verbs="\n\n".join(_verb(verb) for verb in VERBS),
+        own_keys="\n".join(f"| `{key}` | {text} |" for key, text in OWN_KEYS.items()),
+        codes="\n".join(f"| `{code}` | {MEANINGS[code]} |" for code in get_args(Code)),
+        limits="\n".join(f"- {what}: {most:,}" for what, most in LIMITS.items()),
+        shell=SHELL,
+        vary_file=VARY_FILE,
+    )
+
+
+def _verb(verb: str) -> str:
+    kind = VERBS[verb]
+    clips = "no clips"
+    if issubclass(kind, ClipsRequest):
+        least, most = clip_counts(kind)
+        most = most or wire.MAX_CLIPS
+        clips = f"{least} clips" if least == most else f"{least} to {most} clips"
+    rows = []
+    for parameter in parameters(kind):
+        option = parameter.annotation.__metadata__[0]
+        if parameter.name not in kind.model_fields or parameter.name == "clips":
+            continue
+        default = "" if parameter.default is None else f"`{parameter.default}`"
+        form = (option.metavar or "").replace("|", "\\|")
+        rows.append(f"| `{parameter.name}` | {form} | {default} | {option.help} |")
+    head = f"### /bridge/{verb}\n\n{kind.__doc__} Takes {clips}."
+    return "\n".join([head, "", "| key | values | default | |", "|---|---|---|---|", *rows])
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

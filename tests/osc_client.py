@@ -1,0 +1,237 @@
+"""A client that does all that the contract asks of one, and a relay that makes its life hard. For tests and benches."""
+
+from __future__ import annotations
+
+import heapq
+import random
+import select
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from bridge.osc import Message, decode, encode
+
+HOST = "127.0.0.1"
+NOTES = 30  # a message of width 8
+SILENCE_S = 0.5  # after which a verb is sent again
+GAP_S = 0.06  # after which lost reply notes are asked for
+Row = tuple[float, ...]
+
+
+@dataclass
+class Reply:
+    """What came of one id."""
+
+    endings: list[Message] = field(default_factory=list)
+    heads: dict[int, tuple[object, ...]] = field(default_factory=dict)
+    rows: dict[int, dict[int, Row]] = field(default_factory=dict)
+    info: list[str] = field(default_factory=list)
+    conflicts: int = 0  # notes that came twice and differed
+
+    @property
+    def end(self) -> Message:
+        """How it ended, which all its endings must agree on."""
+        assert len(set(map(repr, self.endings))) == 1, self.endings
+        return self.endings[0]
+
+    @property
+    def code(self) -> str:
+        """The code of its error."""
+        assert self.end.address == "/bridge/error", self.end
+        return str(self.end.values[1])
+
+    def clip(self, index: int) -> list[Row]:
+        """The notes of a clip."""
+        return [self.rows[index][i] for i in range(len(self.rows.get(index, {})))]
+
+    def gaps(self) -> Iterator[tuple[int, int, int]]:
+        """What is missing of a done answer, as index, first and count."""
+        for index in range(int(self.end.values[1])) if self.end.address == "/bridge/done" else ():  # type: ignore[arg-type]
+            if index not in self.heads:
+                yield index, 0, -1
+                continue
+            missing = [i for i in range(int(self.heads[index][3])) if i not in self.rows.get(index, {})]  # type: ignore[call-overload]
+            while missing:
+                run = next((k for k, i in enumerate(missing) if i != missing[0] + k), len(missing))
+                yield index, missing[0], run
+                missing = missing[run:]
+
+
+class OscClient:
+    """Asks for things over UDP, and asks again until it has them."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**22)
+        self.socket.bind((HOST, 0))
+        self.id = 0
+
+    def __enter__(self) -> OscClient:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.socket.close()
+
+    def send(self, name: str, *values: int | float | str) -> None:
+        """Send one message."""
+        self.socket.sendto(encode(f"/bridge/{name}", values), (HOST, self.port))
+
+    def hear(self, seconds: float) -> list[Message]:
+        """Wait for a datagram."""
+        if not select.select([self.socket], [], [], max(0.0, seconds))[0]:
+            return []
+        return decode(self.socket.recv(65536))
+
+    def until(self, address: str, seconds: float = 20.0) -> Message:
+        """Wait for a message."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            for message in self.hear(end - time.monotonic()):
+                if message.address == f"/bridge/{address}":
+                    return message
+        raise TimeoutError(f"no /bridge/{address} within {seconds} s")
+
+    def hello(self, seconds: float = 20.0) -> Message:
+        """Say hello, and again until someone answers."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.send("hello", 0, 1, 1, "test")
+            try:
+                return self.until("welcome", SILENCE_S)
+            except (TimeoutError, ConnectionError):
+                continue
+        raise TimeoutError(f"no welcome within {seconds} s")
+
+    def wait_until_ready(self, seconds: float = 120.0) -> None:
+        """Wait until the models are there, which is told without being asked."""
+        if self.hello(seconds).values[3] != "ready":
+            assert self.until("welcome", seconds).values[3] == "ready"
+
+    def ask(
+        self,
+        verb: str,
+        *pairs: int | float | str,
+        clips: Sequence[Sequence[Row]] = (),
+        beats: float = 8.0,
+        seconds: float = 60.0,
+    ) -> Reply:
+        """Ask for something, with clips of notes of eight numbers, until all of the answer is here."""
+        self.id += 1
+        go = (self.id, *(("clips", len(clips)) if clips else ()), *pairs)
+        for index, rows in enumerate(clips):
+            self._send_clip(index, rows, beats, 0, -1)
+        self.send(verb, *go)
+        reply = Reply()
+        heard = asked = time.monotonic()
+        end = heard + seconds
+        while time.monotonic() < end:
+            for message in self.hear(GAP_S):
+                if message.values and message.values[0] == self.id:
+                    heard = time.monotonic()
+                    if message.address == "/bridge/missing":
+                        index, first, count = (int(v) for v in message.values[1:])  # type: ignore[arg-type]
+                        self._send_clip(index, clips[index], beats, first, count)
+                    else:
+                        _take(reply, message)
+            now = time.monotonic()
+            if reply.endings:
+                if not (gaps := list(reply.gaps())) and now > heard:
+                    return reply
+                if now > heard + GAP_S and now > asked + GAP_S:
+                    asked = now
+                    for gap in gaps[:50]:
+                        self.send("resend", self.id, *gap)
+            elif now > max(heard, asked) + SILENCE_S:
+                asked = now
+                self.send(verb, *go)
+        raise TimeoutError(f"{verb} {self.id} has no end after {seconds} s: {reply}"[:500])
+
+    def _send_clip(self, index: int, rows: Sequence[Row], beats: float, first: int, count: int) -> None:
+        if count < 0:
+            self.send("clip", self.id, index, beats, 4, 4, len(rows), "test")
+            first, count = 0, len(rows)
+        for at in range(first, first + count, NOTES):
+            some = rows[at : min(at + NOTES, first + count)]
+            self.send("notes", self.id, index, at, 8, *(v for row in some for v in row))
+
+
+def _take(reply: Reply, message: Message) -> None:
+    values = message.values[1:]
+    match message.address:
+        case "/bridge/done" | "/bridge/error":
+            reply.endings.append(message)
+        case "/bridge/info":
+            reply.info.append(str(values[0]))
+        case "/bridge/clip":
+            reply.heads[int(values[0])] = values[1:]  # type: ignore[arg-type]
+        case "/bridge/notes":
+            index, first, width, *numbers = values
+            rows = reply.rows.setdefault(int(index), {})  # type: ignore[arg-type]
+            for k in range(0, len(numbers), int(width)):  # type: ignore[arg-type]
+                row = tuple(numbers[k : k + int(width)])  # type: ignore[arg-type]
+                number = int(first) + k // int(width)  # type: ignore[arg-type]
+                reply.conflicts += rows.setdefault(number, row) != row  # type: ignore[arg-type]
+
+
+class Relay(threading.Thread):
+    """Stands between a client and a server, and loses, doubles, delays and so reorders a share of the packets."""
+
+    def __init__(self, server_port: int, *, seed: int, share: float = 0.1) -> None:
+        super().__init__(daemon=True)
+        self._server, self._share, self._dice = (HOST, server_port), share, random.Random(seed)
+        self._front = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._back = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        for one in (self._front, self._back):
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**22)
+            one.bind((HOST, 0))
+        self.port = self._front.getsockname()[1]
+        self._is_stopped = threading.Event()
+        self.lost = self.doubled = self.delayed = 0
+
+    def __enter__(self) -> Relay:
+        self.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._is_stopped.set()
+        self.join()
+        self._front.close()
+        self._back.close()
+
+    def run(self) -> None:
+        """Pass packets on, after a fashion."""
+        client: tuple[str, int] | None = None
+        held: list[tuple[float, int, bool, bytes]] = []
+        number = 0
+        while not self._is_stopped.is_set():
+            wait = min(0.02, max(0.0, held[0][0] - time.monotonic())) if held else 0.02
+            for one in select.select([self._front, self._back], [], [], wait)[0]:
+                datagram, sender = one.recvfrom(65536)
+                is_request = one is self._front
+                client = sender if is_request else client
+                for delay in self._fate():
+                    number += 1
+                    heapq.heappush(held, (time.monotonic() + delay, number, is_request, datagram))
+            while held and held[0][0] <= time.monotonic():
+                _, _, is_request, datagram = heapq.heappop(held)
+                if is_request:
+                    self._back.sendto(datagram, self._server)
+                elif client:
+                    self._front.sendto(datagram, client)
+
+    def _fate(self) -> list[float]:
+        """When each copy of a packet goes on."""
+        dice = self._dice.random() / self._share
+        if dice < 1:
+            self.lost += 1
+            return []
+        if dice < 2:
+            self.doubled += 1
+            return [0.0, self._dice.uniform(0, 0.05)]
+        if dice < 3:
+            self.delayed += 1
+            return [self._dice.uniform(0, 0.1)]
+        return [0.0]
