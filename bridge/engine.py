@@ -16,7 +16,7 @@ from bridge.requests import Blend, ClipsRequest, Interpolate, Reconstruct, Reque
 from models.clip import Clip, Note, note_order
 from models.distance import distance
 from models.family import KINDS, LatentModel, route, temperature
-from models.grid import BAR_STEPS, DRUMS, VOICE_OF, WINDOW_STEPS, Grid, Heard
+from models.grid import BAR_STEPS, DRUMS, VOICE_OF, WINDOW_STEPS, Grid, Heard, leading_rests
 from models.latent import Dice, Latents, blur, corner_weights, distrust, loosen, mean, noise, slerp
 from models.residual import carry_over
 from models.store import load_model
@@ -389,6 +389,7 @@ class _Run:
                 parts.append(grid)
             # The bar just written is the first of the next two.
             told = grid.map(lambda v: np.roll(v, -BAR_STEPS, axis=1))
+            told = replace(told, tokens=leading_rests(told.tokens))
             facts = np.zeros((rows, WINDOW_STEPS, facets), bool)
             facts[:, :BAR_STEPS] = True
             known = (told, facts)

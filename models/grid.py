@@ -7,6 +7,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from statistics import median
 from typing import Any
 
@@ -124,6 +125,15 @@ class Heard:
     open_steps: NDArray[np.bool_]
     beats: NDArray[np.float64]  # [B, T]: the beat at which each step lies
 
+    @cached_property
+    def habits(self) -> dict[int, tuple[int, float]]:
+        """The pitch that the clip uses most for each voice, and how long its notes are."""
+        notes: dict[int, list[Note]] = defaultdict(list)
+        for (_, _, v), indices in self.cells.items():
+            notes[v].extend(self.clip.notes[i] for i in indices)
+        pitches = {v: Counter(n.pitch for n in ns).most_common(1)[0][0] for v, ns in notes.items()}
+        return {v: (pitches[v], median(n.duration for n in ns)) for v, ns in notes.items()}
+
 
 def hear_drums(clip: Clip) -> Heard:
     """Lay a drum clip on the grid; unknown pads, pickups and tails are kept apart."""
@@ -155,8 +165,6 @@ def top_line(clip: Clip) -> list[int]:
 
 def write_drums(heard: Heard, grid: Grid) -> Clip:
     """Turn a drum grid back into the clip it was heard from: untouched hits stay the notes they were."""
-    own_pitch = _most_common(heard, lambda n: n.pitch)
-    own_length = {v: median(ns) for v, ns in _values(heard, lambda n: n.duration).items()}
     kept: list[Note] = [heard.clip.notes[i] for i in heard.apart]
     new: list[Note] = []
     onsets = DRUMS.onsets[grid.tokens] & heard.open_steps[:, :, None]
@@ -165,8 +173,8 @@ def write_drums(heard: Heard, grid: Grid) -> Clip:
         if cell in heard.cells:
             kept.extend(heard.clip.notes[i] for i in heard.cells[cell])
         else:
-            pitch = own_pitch.get(cell[2], VOICES[cell[2]].pitches[0])
-            new.append(_new_note(heard, grid, cell, pitch, own_length.get(cell[2], 1 / STEPS_PER_BEAT)))
+            pitch, length = heard.habits.get(cell[2], (VOICES[cell[2]].pitches[0], 1 / STEPS_PER_BEAT))
+            new.append(_new_note(heard, grid, cell, pitch, length))
     return heard.clip.with_notes(without_overlaps(kept, new)).in_order()
 
 
@@ -347,14 +355,3 @@ def _new_note(heard: Heard, grid: Grid, cell: tuple[int, int, int], pitch: int, 
     duration = round(max(min(duration, heard.clip.end - start), 1 / 64) * ticks) / ticks
     velocity = min(max(round(float(grid.velocities[cell]) * 127), 1), 127)
     return Note(pitch, start, duration, float(velocity))
-
-
-def _values(heard: Heard, value: Callable[[Note], float]) -> dict[int, list[float]]:
-    values: dict[int, list[float]] = defaultdict(list)
-    for (_, _, v), notes in heard.cells.items():
-        values[v].extend(value(heard.clip.notes[i]) for i in notes)
-    return values
-
-
-def _most_common(heard: Heard, value: Callable[[Note], float]) -> dict[int, int]:
-    return {v: int(Counter(values).most_common(1)[0][0]) for v, values in _values(heard, value).items()}

@@ -80,6 +80,18 @@ class Known:
     facets: Tensor
 
 
+@dataclass(frozen=True)
+class Tables:
+    """Products of weights that `generate` needs at every step."""
+
+    lags: list[Tensor]  # for each lag [K + 1, 3H]
+    past: Tensor
+    mix: Tensor
+    mix_context: Tensor
+    score: Tensor
+    score_bias: Tensor
+
+
 class Network(nn.Module):
     """Encoder, trunk and head over tokens [B, T] with velocities and offsets [B, T, V]."""
 
@@ -195,6 +207,21 @@ class Network(nn.Module):
         return self.logits(out), self.feel_logits(torch.cat([out, bits, *before], -1))
 
     @torch.no_grad()
+    def tables(self) -> Tables:
+        """Multiply out what does not depend on any music; good until the weights change."""
+        size = self.shape.hidden
+        lag_weights = self.lag.weight.view(3 * size, len(LAGS), -1)
+        embeddings = self.token_table()
+        return Tables(
+            lags=[embeddings @ lag_weights[:, i].T for i in range(len(LAGS))],
+            past=torch.cat([self.past_feel.weight, self.so_far.weight, self.echo.weight], 1).T.contiguous(),
+            mix=self.mix.weight[:, :size].T.contiguous(),
+            mix_context=self.mix.weight[:, size:],
+            score=(self.predict.weight + self.features @ self.predict_features.weight).T.contiguous(),
+            score_bias=self.predict.bias + self.features @ self.predict_features.bias,
+        )
+
+    @torch.no_grad()
     def generate(
         self,
         contexts: Tensor,
@@ -202,57 +229,56 @@ class Network(nn.Module):
         *,
         temperature: float = 1.0,
         known: Known | None = None,
+        tables: Tables | None = None,
     ) -> tuple[Tensor, Feel]:
         """Write music step by step: tokens [B, T] and their feel.
 
         `dice` are uniform numbers for tokens [B, T] and feel [B, T, V, 2]; without, the likeliest token and the mean feel.
         """
-        shape, size = self.shape, self.shape.hidden
-        batch = contexts.shape[0]
-        # All that does not depend on what was written is multiplied once, outside the loop.
+        shape, batch = self.shape, contexts.shape[0]
+        table = tables or self.tables()
         gates = self.context(contexts)
-        lag_weights = self.lag.weight.view(3 * size, len(LAGS), -1)
-        lag_tables = [self.token_table() @ lag_weights[:, i].T for i in range(len(LAGS))]
-        mixed = F.linear(contexts, self.mix.weight[:, size:], self.mix.bias)
-        mix_hidden = self.mix.weight[:, :size].T.contiguous()
-        scorer = (self.predict.weight + self.features @ self.predict_features.weight).T.contiguous()
-        base = self.predict.bias + self.features @ self.predict_features.bias
+        mixed = F.linear(contexts, table.mix_context, self.mix.bias)
         barred = self._barred(known) if known is not None else None
 
-        tokens = contexts.new_full((batch, shape.steps), UNKNOWN, dtype=torch.long)
-        # Velocities, twice the offsets, and what was struck: what the head and its feel look back on.
-        felt = contexts.new_zeros(batch, shape.steps, 3 * shape.voices)
-        nothing = contexts.new_zeros(batch, 3 * shape.voices)
+        # Histories begin with the bar before the window, of which nothing is known, so that no step is a special case.
+        ahead = max(ECHOES) + 1
+        tokens = contexts.new_full((batch, ahead + shape.steps), UNKNOWN, dtype=torch.long)
+        # Velocities, twice the offsets, and what was struck.
+        felt = contexts.new_zeros(batch, ahead + shape.steps, 3 * shape.voices)
         used = contexts.new_zeros(batch, self.features.shape[1])
-        hidden = contexts.new_zeros(batch, size)
+        hidden = contexts.new_zeros(batch, shape.hidden)
         for t in range(shape.steps):
+            now = t + ahead
             gate = gates[:, t]
-            for lag, table in zip(LAGS, lag_tables, strict=True):
-                gate = gate + (table[tokens[:, t - lag]] if t >= lag else table[UNKNOWN])
+            for lag, rows in zip(LAGS, table.lags, strict=True):
+                gate = gate + rows[tokens[:, now - lag]]
             if t:
-                gate = gate + felt[:, t - 1, : 2 * shape.voices] @ self.past_feel.weight.T
-                used = torch.maximum(used, self.features[tokens[:, t - 1]])
-                gate = gate + used @ self.so_far.weight.T
-            if t > ECHOES[0]:
-                gate = gate + self.echoes(tokens, t) @ self.echo.weight.T
+                last = tokens[:, now - 1]
+                used = torch.maximum(used, self.features[last])
+                struck = felt[:, now - 1, 2 * shape.voices :]
+                before = torch.stack([tokens[:, now - 1 - lag] for lag in ECHOES], 1)
+                struck_before = torch.stack([felt[:, now - 1 - lag, 2 * shape.voices :] for lag in ECHOES], 1)
+                alike = torch.cat([struck[:, None] == struck_before, (last[:, None] == before)[..., None]], -1)
+                echoes = (alike & (before != UNKNOWN)[..., None]).flatten(1).to(gate.dtype)
+                gate = torch.addmm(gate, torch.cat([felt[:, now - 1, : 2 * shape.voices], used, echoes], 1), table.past)
             hidden = self.gru(gate, hidden)
-            out = F.silu(torch.addmm(mixed[:, t], hidden, mix_hidden))
-            scores = torch.addmm(base, out, scorer)
+            out = F.silu(torch.addmm(mixed[:, t], hidden, table.mix))
+            scores = torch.addmm(table.score_bias, out, table.score)
             if self.illegal:
                 after, token = self.illegal
-                blocked = tokens[:, t - 1] == after if t else torch.ones(batch, dtype=torch.bool, device=scores.device)
-                scores[:, token].masked_fill_(blocked, -torch.inf)
+                last = tokens[:, now - 1]
+                scores[:, token].masked_fill_((last == after) | (last == UNKNOWN), -torch.inf)
             if barred is not None:
                 scores.masked_fill_(barred[:, t], -torch.inf)
-            tokens[:, t] = _choose(scores, dice[0][:, t] if dice else None, temperature)
-            bits = self.onsets[tokens[:, t]]
-            before = [felt[:, t - lag] if t >= lag else nothing for lag in ECHOES]
-            scores = self.feel_logits(torch.cat([out, bits, *before], -1))
-            bins = (scores / (CALM * temperature) if dice else scores).softmax(-1)
-            velocities, offsets = _spread(bins, dice[1][:, t] if dice else None)
-            felt[:, t] = torch.cat([velocities * bits, 2 * offsets * bits, bits], -1)
-        velocities, offsets, _ = felt.chunk(3, -1)
-        return tokens, Feel(velocities, offsets / 2)
+            tokens[:, now] = _choose(scores, dice[0][:, t] if dice else None, temperature)
+            bits = self.onsets[tokens[:, now]]
+            feel = self.feel_logits(torch.cat([out, bits, *(felt[:, now - lag] for lag in ECHOES)], -1))
+            chances = (feel / (CALM * temperature) if dice else feel).softmax(-1)
+            velocities, offsets = _spread(chances, dice[1][:, t] if dice else None)
+            felt[:, now] = torch.cat([velocities * bits, 2 * offsets * bits, bits], -1)
+        velocities, offsets, _ = felt[:, ahead:].chunk(3, -1)
+        return tokens[:, ahead:], Feel(velocities, offsets / 2)
 
     def _barred(self, known: Known) -> Tensor:
         """Find the tokens that contradict what is known: [B, T, K]."""

@@ -24,6 +24,7 @@ class TorchModel:
         self.card, self.family = card, family
         self.device = torch.device(device)
         self.network = network.to(self.device).eval()
+        self.tables = self.network.tables()
         self.least_noise = network.shape.least_noise
 
     @torch.inference_mode()
@@ -48,7 +49,11 @@ class TorchModel:
         told = Known(self._tensor(known[0].tokens), self._tensor(known[1]).float()) if known else None
         thrown = (self._tensor(dice.tokens), self._tensor(dice.feel)) if dice else None
         tokens, feel = net.generate(
-            net.contexts(self._tensor(latents), level, told), thrown, temperature=temperature, known=told
+            net.contexts(self._tensor(latents), level, told),
+            thrown,
+            temperature=temperature,
+            known=told,
+            tables=self.tables,
         )
         return Grid(_array(tokens), _array(feel.velocities), _array(feel.offsets) * self.card.timing)
 

@@ -169,11 +169,11 @@ def test_histograms_hold_every_value() -> None:
 
 def test_judges_tell_what_differs_and_not_what_does_not() -> None:
     sight = Sight(DRUMS, velocity=True, timing=True)
-    real = as_exhibit(grooves(40, 2, seed=1))
-    busier = judge(real, as_exhibit(grooves(40, 2, seed=2, busy=2.0), 100), sight=sight, seed=0)
-    alike = judge(real, as_exhibit(grooves(40, 2, seed=2), 100), sight=sight, seed=0)
+    real = as_exhibit(grooves(30, 2, seed=1))
+    busier = judge(real, as_exhibit(grooves(30, 2, seed=2, busy=2.0), 100), sight=sight, seed=0)
+    alike = judge(real, as_exhibit(grooves(30, 2, seed=2), 100), sight=sight, seed=0)
     assert busier.auc > 0.95
-    assert alike.auc < 0.7
+    assert alike.auc < 0.75
     assert all(0 <= v.low <= v.auc <= v.high <= 1 for v in (busier, alike))
 
 

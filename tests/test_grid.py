@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-
-from collections.abc import Callable
 
 import numpy as np
 import pytest
