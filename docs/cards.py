@@ -18,7 +18,16 @@ Figures = dict[str, float | int | str | None]
 # MusicVAE, two bars, sampled reconstruction at temperature 1 (Roberts et al. 2018, arXiv 1803.05428, table 2), on a
 # private set of about 1.5 million files: not the same music as ours.
 PUBLISHED = {"drums": 0.917, "melody": 0.951}
-TITLES = {"drums": "Two bars of drums", "melody": "Two bars of one line"}
+LICENCES = {
+    "groove": "Groove MIDI Dataset, CC BY 4.0, Gillick et al. 2019",
+    "pop909": "POP909, MIT, Wang et al. 2020",
+    "openscore_lieder": "OpenScore Lieder, CC0",
+    "openewld_pd": "OpenEWLD, the public-domain part, MIT, Simonetta et al. 2018",
+    "freedoom": "Freedoom, BSD",
+    "blasphemer": "Blasphemer, BSD",
+    "easyrpg_rtp": "EasyRPG RTP, CC BY 4.0",
+    "drum_machine_patterns_200": "200 Drum Machine Patterns, MIT",
+}
 
 
 def main() -> None:
@@ -86,6 +95,7 @@ def about(card: Card) -> list[str]:
     windows = card.data["windows"]
     assert isinstance(windows, dict)
     sets = ", ".join(f"{name} ({count:,})" for name, count in windows.items())
+    licences = "; ".join(LICENCES[name] for name in windows)
     codec = card.config.get("codec_sets") or []
     assert isinstance(codec, list)
     lines = [
@@ -93,8 +103,7 @@ def about(card: Card) -> list[str]:
         "grids they must give (`latent-bridge doctor` checks them); `windows.safetensors` holds hashes of the windows learned "
         "from, by which copies are found.",
         f"- **Learned from** the `train` split of {sets}: unique two-bar windows of {card.data['pieces']:,} pieces, all openly "
-        "licensed (Groove CC BY 4.0, Gillick et al. 2019; POP909 MIT; OpenScore Lieder CC0; OpenEWLD MIT; Freedoom BSD; EasyRPG "
-        "CC BY 4.0; drum-machine patterns MIT).",
+        f"licensed ({licences}).",
     ]
     if codec:
         lines.append(
@@ -173,10 +182,10 @@ def judged(figures: Figures) -> list[str]:
         )
         table.append(f"| {title} (`{key}`) | **{with_interval(figures, key)}** | {excess} | {others} |")
     void = figures.get("void")
-    verdict = f"**Void: {void}.**" if void else "The controls hold"
+    verdict = f"**Void: {void}.** Controls:" if void else "The controls hold:"
     table += [
         "",
-        f"{verdict} Controls: held-out pieces against other held-out pieces {show(figures['control.held_out'])} (must be 0.50 ± 0.05), "
+        f"{verdict} held-out pieces against other held-out pieces {show(figures['control.held_out'])} (must be 0.50 ± 0.05), "
         f"Markov chain {show(figures['control.markov'])} (must be at least 0.90).",
         "",
         f"Samples that agree with some training window on 31 of 32 steps: {show(figures['sample_copies'])} (held-out music: "

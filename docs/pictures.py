@@ -16,6 +16,7 @@ from models.grid import VOICE_OF, VOICES
 from models.midi import read_clip
 
 ROOT = Path(__file__).parents[1]
+SHOWN = 16  # beats: of a longer clip the beginning
 KEPT, NEW = "#8a8f98", "#e4572e"
 
 
@@ -34,7 +35,7 @@ def main() -> None:
         low, high = span((clip, *answer.clips))
         for i, (ax, shown) in enumerate(zip(rows.flat, (clip, *answer.clips), strict=True)):
             draw(ax, shown, (low, high))
-            new = sum(not n.is_untouched for n in shown.notes) if i else 0
+            new = sum(not n.is_untouched for n in shown.notes)
             title = f"{name}.mid" if i == 0 else f"{name}_vary_{i:02d}.mid: {new} of {len(shown.notes)} notes new"
             ax.set_title(title, fontsize=9, loc="left", fontweight="bold" if i == 0 else "normal")
     figure.suptitle(f"A beat, a tune, and eight variations of each at amount {options.amount:g}", fontsize=12)
@@ -62,11 +63,12 @@ def draw_notes(ax: Axes, clip: Clip, span: tuple[int, int]) -> None:
 
 def frame(ax: Axes, clip: Clip) -> None:
     """Draw beats and bar lines."""
-    ax.set_xlim(clip.start - 0.15, clip.end)
-    ax.set_xticks([clip.start + b for b in range(int(clip.beats) + 1)])
+    shown = min(clip.beats, SHOWN)
+    ax.set_xlim(clip.start - 0.15, clip.start + shown)
+    ax.set_xticks([clip.start + b for b in range(int(shown) + 1)])
     ax.tick_params(axis="x", labelsize=6)
     ax.grid(axis="x", color="#dddddd", linewidth=0.6)
-    for bar in range(int(clip.beats / clip.bar) + 1):
+    for bar in range(int(shown / clip.bar) + 1):
         ax.axvline(clip.start + bar * clip.bar, color="#999999", linewidth=0.9)
     ax.set_axisbelow(True)
     for side in ("top", "right", "left"):
@@ -81,7 +83,7 @@ def colour(is_untouched: bool, clip: Clip) -> str:
 
 def span(clips: tuple[Clip, ...]) -> tuple[int, int]:
     """Find the lowest and the highest pitch of several clips."""
-    pitches = [n.pitch for clip in clips for n in clip.notes]
+    pitches = [n.pitch for clip in clips for n in clip.notes if n.start < clip.start + SHOWN]
     return min(pitches), max(pitches)
 
 
