@@ -84,7 +84,7 @@ class Known:
 class Tables:
     """Products of weights that `generate` needs at every step."""
 
-    lags: list[Tensor]  # for each lag [K + 1, 3H]
+    lags: Tensor  # [L, K + 1, 3H]
     past: Tensor
     mix: Tensor
     mix_context: Tensor
@@ -213,7 +213,7 @@ class Network(nn.Module):
         lag_weights = self.lag.weight.view(3 * size, len(LAGS), -1)
         embeddings = self.token_table()
         return Tables(
-            lags=[embeddings @ lag_weights[:, i].T for i in range(len(LAGS))],
+            lags=torch.stack([embeddings @ lag_weights[:, i].T for i in range(len(LAGS))]),
             past=torch.cat([self.past_feel.weight, self.so_far.weight, self.echo.weight], 1).T.contiguous(),
             mix=self.mix.weight[:, :size].T.contiguous(),
             mix_context=self.mix.weight[:, size:],
@@ -243,6 +243,7 @@ class Network(nn.Module):
 
         # Histories begin with the bar before the window, of which nothing is known, so that no step is a special case.
         ahead = max(ECHOES) + 1
+        which = torch.arange(len(LAGS), device=contexts.device)[:, None]
         tokens = contexts.new_full((batch, ahead + shape.steps), UNKNOWN, dtype=torch.long)
         # Velocities, twice the offsets, and what was struck.
         felt = contexts.new_zeros(batch, ahead + shape.steps, 3 * shape.voices)
@@ -250,9 +251,8 @@ class Network(nn.Module):
         hidden = contexts.new_zeros(batch, shape.hidden)
         for t in range(shape.steps):
             now = t + ahead
-            gate = gates[:, t]
-            for lag, rows in zip(LAGS, table.lags, strict=True):
-                gate = gate + rows[tokens[:, now - lag]]
+            seen = torch.stack([tokens[:, now - lag] for lag in LAGS])
+            gate = gates[:, t] + table.lags[which, seen].sum(0)
             if t:
                 last = tokens[:, now - 1]
                 used = torch.maximum(used, self.features[last])
