@@ -13,6 +13,7 @@ from models.store import read_card, shipped
 
 README = Path(__file__).parents[1] / "README.md"
 MARKS = ("<!-- figures: written by docs/cards.py -->", "<!-- end of figures -->")
+BASELINE = "Not for making music. Its figures are the columns named plain VAE in the [card of `{0}`](../{0}/README.md).\n"
 Figures = dict[str, float | int | str | None]
 
 # MusicVAE, two bars, sampled reconstruction at temperature 1 (Roberts et al. 2018, arXiv 1803.05428, table 2), on a
@@ -38,6 +39,12 @@ def main() -> None:
         if figures.exists():
             found[folder.name] = json.loads(figures.read_text(encoding="utf-8"))
             (folder / "README.md").write_text(write_card(read_card(folder), found[folder.name]), encoding="utf-8")
+        else:
+            card = read_card(folder)
+            text = "\n".join(
+                [f"# {card.name}: {card.about}", "", *about(card), BASELINE.format(folder.name.removesuffix("-plain"))]
+            )
+            (folder / "README.md").write_text(text, encoding="utf-8")
     text = README.read_text(encoding="utf-8")
     before, _, rest = text.partition(MARKS[0])
     after = rest.partition(MARKS[1])[2]
