@@ -84,7 +84,7 @@ class Song:
     ticks_per_beat: int
     tracks: tuple[tuple[Event, ...], ...]
     parts: tuple[Part, ...]  # by track, then channel; never none: a file without a note has one empty part
-    tempos: tuple[tuple[float, float], ...]  # (beat, beats per minute); empty where the file does not say
+    tempos: tuple[tuple[float, float], ...]  # (beat, beats per minute, to the microsecond); empty where the file does not say
     meters: tuple[tuple[float, tuple[int, int]], ...]  # (beat, (numerator, denominator))
 
 
@@ -387,7 +387,7 @@ def _scan(events: tuple[Event, ...]) -> _Found:
             found.name = found.name or _decoded(message.name)
         elif kind == "set_tempo":
             if message.tempo:
-                found.tempos.append((tick, _beats_per_minute(message.tempo)))
+                found.tempos.append((tick, 60e6 / message.tempo))
         elif kind == "time_signature":
             if message.numerator and message.denominator <= 64:
                 found.meters.append((tick, (message.numerator, message.denominator)))
@@ -422,7 +422,7 @@ def _plain(song: Song, track: int, channel: int, found: _Found, *, shift: float 
         notes=(),
         beats=4.0,
         meter=_first(song.meters, (4, 4)),
-        tempo=_first(song.tempos, 120.0),
+        tempo=_beats_per_minute(_microseconds(_first(song.tempos, 120.0))),
         ticks_per_beat=ticks,
         name=found.name,
         channel=channel,
