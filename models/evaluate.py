@@ -53,9 +53,11 @@ def evaluate_folder(name: str, data: Path, *, split: str, seed: int, progress: P
     """Examine a model on a data folder; a model called NAME-plain is taken for the textbook VAE to compare with."""
     model = load_model(name)
     try:
-        plain = load_model(f"{name}-plain")
+        find_model(f"{name}-plain")
     except ModelError:
         plain = None
+    else:
+        plain = load_model(f"{name}-plain")  # one that is there but broken is an error, not a figure less
     known = model.card.config.get("sets") or ()
     sets = tuple(str(s) for s in known) if isinstance(known, list | tuple) else ()
     kind = model.family.kind

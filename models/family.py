@@ -103,7 +103,7 @@ class LatentModel(Protocol):
 
 
 def temperature(variety: float) -> float:
-    """Turn variety, 0..1, into a sampling temperature; 0.95 in the middle samples well on validation pieces of both models."""
+    """Turn variety, 0..1, into a sampling temperature; 0.95 at variety 0.5; on validation pieces 0.9 to 1 differ little."""
     return 0.45 + variety
 
 
