@@ -642,6 +642,7 @@ class Wire:
                 if entry.state == "open":
                     self._wait(client, number, entry)
             else:
+                _answer_to(client, entry, _pairs(name, values))
                 allowed = " ".join((*VERBS, "at", "resend", "cancel", "echo", "report", "hello", "clip", "notes"))
                 raise WireError("unknown_verb", f"there is no /bridge/{_short(name)}; there are: {allowed}")
         except WireError as error:
@@ -650,8 +651,7 @@ class Wire:
     def _take_request(self, client: _Client, number: int, name: str, values: Sequence[Value], out: list[Effect]) -> None:
         entry = client.entries[number]
         given = _pairs(name, values)
-        if "reply_port" in given:
-            entry.to = client.peer[0], _whole(given["reply_port"], "reply_port", 1, 65535)
+        _answer_to(client, entry, given)
         ask = read_verb(name, given, came=1 + max(entry.parts, default=-1))
         if ask.request.seed is None:
             ask = _Ask(ask.request.model_copy(update={"seed": self._draw_seed()}), ask.clips, ask.stream)
@@ -858,6 +858,12 @@ def read_verb(verb: str, given: dict[str, Value], *, came: int = 0) -> _Ask:
         key = f"{first['loc'][0]}: " if first["loc"] else ""
         code: Code = "out_of_range" if first["type"].startswith(_RANGE_ERRORS) else "bad_request"
         raise WireError(code, key + sentence(error)) from error
+
+
+def _answer_to(client: _Client, entry: _Entry, given: dict[str, Value]) -> None:
+    """Send an answer to the port that a message names, even where the verb itself is unknown."""
+    if "reply_port" in given:
+        entry.to = client.peer[0], _whole(given["reply_port"], "reply_port", 1, 65535)
 
 
 def _pairs(verb: str, values: Sequence[Value]) -> dict[str, Value]:

@@ -300,6 +300,12 @@ def test_what_has_no_id_is_answered_a_few_times_a_second(talk: Talk) -> None:
     assert error(talk.take(talk.wire.hear(B, Message("/other/vary", (1,)), talk.now))) == (-1, "unknown_verb")
 
 
+def test_an_unknown_verb_is_answered_where_it_asks_to_be() -> None:
+    talk = Talk()
+    effects = talk.wire.hear(A, Message("/bridge/vray", (3, "reply_port", 9191)), talk.now)
+    assert [effect.to for effect in effects if isinstance(effect, Send)] == [(A[0], 9191)]
+
+
 # Half received
 
 
