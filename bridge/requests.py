@@ -4,12 +4,33 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, InstanceOf, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, model_validator
 
 from models.clip import Clip
+from models.drum_map import VOICE_NAMES, find_drum_map
+from models.key import parse_key
+
+
+def _a_key(text: str) -> str:
+    return parse_key(text).name
+
+
+def _a_map(name: str) -> str:
+    return find_drum_map(name).name
+
+
+def _a_pair(text: object) -> object:
+    return tuple(text.split(":")) if isinstance(text, str) else text
+
 
 Clips = tuple[InstanceOf[Clip], ...]
 Unit = Annotated[float, Field(ge=0, le=1)]
+Index = Annotated[int, Field(ge=0)]
+VoiceName = Literal[VOICE_NAMES]  # type: ignore[valid-type]
+Stretch = Annotated[
+    tuple[float, float], BeforeValidator(_a_pair, json_schema_input_type=str)
+]  # written 0:4, to beat 4 without it
+Pad = Annotated[tuple[Annotated[int, Field(ge=0, le=127)], VoiceName], BeforeValidator(_a_pair, json_schema_input_type=str)]
 
 
 class Request(BaseModel):
@@ -27,7 +48,17 @@ class Request(BaseModel):
     variety: Unit = Field(default=0.5, description="0 plays safe, 1 is adventurous")
 
 
-class Sample(Request):
+class Music(Request):
+    """A request whose new notes can be aimed at something."""
+
+    key: Annotated[str, AfterValidator(_a_key)] | None = Field(
+        default=None, description="new notes are in this key: a root and a scale of Live's list, as in A minor"
+    )
+    density: int = Field(default=0, ge=-4, le=4, description="aim at this many notes a bar more, or fewer")
+    octave: float = Field(default=0.0, ge=-2, le=2, description="aim at a register this many octaves higher, or lower")
+
+
+class Sample(Music):
     """Make clips from nothing."""
 
     count: int = Field(default=8, ge=1, le=64, description="how many clips")
@@ -38,9 +69,20 @@ class ClipsRequest(Request):
     """A request about clips."""
 
     clips: Clips = Field(min_length=1, description="the clips")
+    drum_map: Annotated[str, AfterValidator(_a_map)] = Field(default="gm", description="the map of a drum clip's pads")
+    pads: tuple[Pad, ...] = Field(default=(), description="pads that are other voices than the map says, as in 60:kick")
 
 
-class Vary(ClipsRequest):
+class Change(ClipsRequest, Music):
+    """A request that changes clips, of which some things can be locked; between clips the locks hold what A has."""
+
+    lock: tuple[Literal["rhythm", "pitch", "velocity"], ...] = Field(default=(), description="what no note may change in")
+    lock_voices: tuple[VoiceName, ...] = Field(default=(), description="drum voices that stay as they are")
+    lock_beats: tuple[Stretch, ...] = Field(default=(), description="stretches that stay as they are, in beats, as in 0:4")
+    lock_notes: tuple[Index, ...] = Field(default=(), description="notes that stay, by their index in the clip, from 0")
+
+
+class Vary(Change):
     """Make variations of a clip."""
 
     amount: Unit = Field(
@@ -49,14 +91,18 @@ class Vary(ClipsRequest):
     count: int = Field(default=8, ge=1, le=64, description="how many variations of each clip")
 
 
-class Interpolate(ClipsRequest):
+class Interpolate(Change):
     """Walk from one clip to another."""
 
     clips: Clips = Field(min_length=2, max_length=2, description="the two clips")
     steps: int = Field(default=7, ge=2, le=64, description="how many clips, both ends included")
+    path: Literal["even", "slerp", "morph"] = Field(
+        default="even",
+        description="even: through the model, all steps alike; slerp: the plain great circle; morph: note by note, no model",
+    )
 
 
-class Blend(ClipsRequest):
+class Blend(Change):
     """Blend two to four clips: a grid of blends, or the one at a position of the puck."""
 
     clips: Clips = Field(min_length=2, max_length=4, description="the corners A, B, C and D")
@@ -72,6 +118,13 @@ class Blend(ClipsRequest):
         return self
 
 
+class Cross(ClipsRequest, Music):
+    """Play the rhythm of one clip with the notes of another."""
+
+    clips: Clips = Field(min_length=2, max_length=2, description="the clip whose rhythm it is, and the one whose notes")
+    count: int = Field(default=4, ge=1, le=64, description="how many clips")
+
+
 class Reconstruct(ClipsRequest):
     """Hear what the model hears: encode, decode the mean, nothing carried over."""
 
@@ -81,5 +134,6 @@ VERBS: dict[str, type[Request]] = {
     "vary": Vary,
     "interpolate": Interpolate,
     "blend": Blend,
+    "cross": Cross,
     "reconstruct": Reconstruct,
 }
