@@ -122,11 +122,11 @@ def parity(rows: int = 1000) -> dict[str, float]:
     import numpy as np
 
     from models.latent import Dice, noise
-    from models.store import load_model
+    from models.store import load_torch_model
 
     figures: dict[str, float] = {}
     for name in ("drums", "melody"):
-        cpu, gpu = load_model(name, "cpu"), load_model(name, "cuda")
+        cpu, gpu = load_torch_model(name, "cpu"), load_torch_model(name, "cuda")
         rng = np.random.default_rng(0)
         dice = Dice.roll(rng, rows, steps=32, voices=cpu.family.kind.voices)
         z, level = noise(rng, rows, cpu.card.latent), np.full(rows, 0.5, np.float32)

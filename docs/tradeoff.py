@@ -19,7 +19,7 @@ from models.evaluate import Exam, Sitting
 from models.family import LatentModel, temperature
 from models.judge import Exhibit, judge
 from models.latent import Dice, blur, noise
-from models.store import find_model, load_hashes, load_model
+from models.store import find_model, load_hashes, load_torch_model
 
 LEVELS = (0.05, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     options = parser.parse_args()
     mpl.use("agg")
-    model, plain = load_model(options.name), load_model(f"{options.name}-plain")
+    model, plain = load_torch_model(options.name), load_torch_model(f"{options.name}-plain")
     sets, codec = model.card.config["sets"], model.card.config["codec_sets"]
     assert isinstance(sets, list)
     assert isinstance(codec, list)

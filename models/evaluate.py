@@ -23,7 +23,7 @@ from models.grid import BAR_STEPS, DRUMS, MELODY, STEPS_PER_BEAT, VOICE_OF, VOIC
 from models.judge import FOLDS, Exhibit, judge, judge_halves
 from models.latent import Dice, Latents, blur, distrust, loosen, noise, slerp
 from models.residual import carry_over, without_orphans
-from models.store import ModelError, find_model, load_hashes, load_model
+from models.store import ModelError, find_model, load_hashes, load_torch_model
 from models.torch_model import TorchModel
 
 Figures = dict[str, float | int | str | None]
@@ -51,13 +51,13 @@ class Exam:
 
 def evaluate_folder(name: str, data: Path, *, split: str, seed: int, progress: Progress) -> Figures:
     """Examine a model on a data folder; a model called NAME-plain is taken for the textbook VAE to compare with."""
-    model = load_model(name)
+    model = load_torch_model(name)
     try:
         find_model(f"{name}-plain")
     except ModelError:
         plain = None
     else:
-        plain = load_model(f"{name}-plain")  # one that is there but broken is an error, not a figure less
+        plain = load_torch_model(f"{name}-plain")  # one that is there but broken is an error, not a figure less
     known = model.card.config.get("sets") or ()
     sets = tuple(str(s) for s in known) if isinstance(known, list | tuple) else ()
     kind = model.family.kind

@@ -92,12 +92,14 @@ class LatentModel(Protocol):
         levels: NDArray[np.float32],
         *,
         dice: Dice | None = None,
-        temperature: float = 1.0,
+        temperature: float | NDArray[np.float32] = 1.0,
         known: tuple[Grid, NDArray[np.bool_]] | None = None,
+        bias: NDArray[np.float32] | None = None,
     ) -> Grid:
-        """Write the music of latents [B, Z] at noise levels [B]: the likeliest, or by dice.
+        """Write the music of latents [B, Z] at noise levels [B]: the likeliest, or by dice at a temperature, one or [B].
 
-        `known` is a grid and the facets [B, T, M] of it that the music must have.
+        `known` is a grid and the facets [B, T, M] of it that the music must have. `bias` [B, T, K] is added to the scores
+        of tokens, in nats; -inf forbids one.
         """
         ...
 

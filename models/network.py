@@ -20,33 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-LAGS = (1, 4, 8, 16)  # in steps: how far back the head looks
-ECHOES = (4, 8, 16)  # in steps: the distances at which it is told whether the last step repeated an earlier one
-CONTEXT = 96  # numbers a step that the trunk hands to the head
-DIGEST = 32  # numbers a beat that the whole latent is boiled down to, beside the part that belongs to the beat
-CALM = 0.85  # feel is drawn at this much of the temperature: drummers are steadier than what a model is sure of
-UNKNOWN = -1  # a step that the decoder is not told
-
-
-@dataclass(frozen=True)
-class Shape:
-    """The sizes of a network."""
-
-    tokens: int
-    voices: int
-    steps: int = 32
-    beat: int = 4
-    latent: int = 128
-    width: int = 192
-    heads: int = 6
-    encoder_layers: int = 3
-    trunk_layers: int = 3
-    embedding: int = 48
-    hidden: int = 256
-    bins: int = 32
-    dropout: float = 0.1
-    least_noise: float = 0.05
-    plain: bool = False  # a VAE as in the textbook, N(mu, sigma) against N(0, I): the baseline that `evaluate` prints
+from models.shape import CALM, CONTEXT, DIGEST, ECHOES, LAGS, UNKNOWN, Shape
 
 
 @dataclass(frozen=True)
@@ -227,13 +201,15 @@ class Network(nn.Module):
         contexts: Tensor,
         dice: tuple[Tensor, Tensor] | None,
         *,
-        temperature: float = 1.0,
+        temperature: float | Tensor = 1.0,
         known: Known | None = None,
+        bias: Tensor | None = None,
         tables: Tables | None = None,
     ) -> tuple[Tensor, Feel]:
         """Write music step by step: tokens [B, T] and their feel.
 
         `dice` are uniform numbers for tokens [B, T] and feel [B, T, V, 2]; without, the likeliest token and the mean feel.
+        `temperature` is one number or [B, 1]; `bias` [B, T, K] is added to the scores of tokens, -inf forbids one.
         """
         shape, batch = self.shape, contexts.shape[0]
         table = tables or self.tables()
@@ -265,16 +241,22 @@ class Network(nn.Module):
             hidden = self.gru(gate, hidden)
             out = F.silu(torch.addmm(mixed[:, t], hidden, table.mix))
             scores = torch.addmm(table.score_bias, out, table.score)
+            if barred is not None:
+                scores.masked_fill_(barred[:, t], -torch.inf)
+            if bias is not None:
+                scores += bias[:, t]
             if self.illegal:
                 after, token = self.illegal
                 last = tokens[:, now - 1]
-                scores[:, token].masked_fill_((last == after) | (last == UNKNOWN), -torch.inf)
-            if barred is not None:
-                scores.masked_fill_(barred[:, t], -torch.inf)
+                never = (last == after) | (last == UNKNOWN)
+                if barred is not None or bias is not None:
+                    never &= scores.isfinite().sum(-1) > 1  # where nothing else is allowed, what is told counts more
+                scores[:, token].masked_fill_(never, -torch.inf)
             tokens[:, now] = _choose(scores, dice[0][:, t] if dice else None, temperature)
             bits = self.onsets[tokens[:, now]]
             feel = self.feel_logits(torch.cat([out, bits, *(felt[:, now - lag] for lag in ECHOES)], -1))
-            chances = (feel / (CALM * temperature) if dice else feel).softmax(-1)
+            warmth = CALM * (temperature[..., None, None] if isinstance(temperature, Tensor) else temperature)
+            chances = (feel / warmth if dice else feel).softmax(-1)
             velocities, offsets = _spread(chances, dice[1][:, t] if dice else None)
             felt[:, now] = torch.cat([velocities * bits, 2 * offsets * bits, bits], -1)
         velocities, offsets, _ = felt[:, ahead:].chunk(3, -1)
@@ -342,7 +324,7 @@ def blur(mu: Tensor, level: Tensor, noise: Tensor) -> Tensor:
     return torch.sqrt(1 - level**2)[:, None] * mu + level[:, None] * noise
 
 
-def _choose(scores: Tensor, dice: Tensor | None, temperature: float) -> Tensor:
+def _choose(scores: Tensor, dice: Tensor | None, temperature: float | Tensor) -> Tensor:
     """Turn scores [B, K] into choices [B]: by the inverse of the cumulated probabilities, so that near scores choose alike."""
     if dice is None:
         return scores.argmax(-1)

@@ -13,12 +13,14 @@ import yaml
 from numpy.typing import NDArray
 from platformdirs import user_data_path
 from pydantic import ValidationError
+from threadpoolctl import threadpool_limits
 
 from models.family import Card, LatentModel, find_family
 from models.grid import Grid
 
 if TYPE_CHECKING:
     from models.network import Network
+    from models.torch_model import TorchModel
 
 CARD, WEIGHTS, GOLDEN, HASHES = "model.yaml", "weights.safetensors", "golden.safetensors", "windows.safetensors"
 
@@ -65,23 +67,42 @@ def read_card(folder: Path) -> Card:
 
 
 def load_model(name: str, device: str = "cpu") -> LatentModel:
-    """Load a model by name or path; refuses weights that are not the ones its card names."""
-    folder = find_model(name)
-    card = read_card(folder)
-    # Torch takes a second to import; listing and describing models does without.
+    """Load a model by name or path, to encode and decode with: by numpy on a CPU, elsewhere by torch."""
+    if device != "cpu":
+        return load_torch_model(name, device)
+    from safetensors.numpy import load
+
+    from models.numpy_model import NumpyModel
+
+    card, content = _read_folder(name)
+    threadpool_limits(1)  # beside a busy core, as in a DAW, two threads are twenty times slower than one
+    return NumpyModel(card, find_family(card.family), load(content))
+
+
+def load_torch_model(name: str, device: str = "cpu") -> TorchModel:
+    """Load a model by name or path as a network of torch, which can also score music and be trained."""
+    card, content = _read_folder(name)
+    # Torch takes a second to import; all else does without.
     from safetensors.torch import load
 
-    from models.network import Shape
+    from models.shape import Shape
     from models.torch_model import TorchModel, build_network, use_one_thread
 
     use_one_thread()
-    content = (folder / WEIGHTS).read_bytes()
-    if hashlib.sha256(content).hexdigest() != card.weights_sha256:
-        raise ModelError(f"{folder / WEIGHTS} is not the file that {CARD} describes; install the model again")
     family = find_family(card.family)
     network = build_network(family, Shape(tokens=family.kind.tokens, voices=family.kind.voices, **card.network))  # type: ignore[arg-type]
     network.load_state_dict({k: v.float() for k, v in load(content).items()})
     return TorchModel(card, family, network, device)
+
+
+def _read_folder(name: str) -> tuple[Card, bytes]:
+    """Read a model's card and its weights; refuses weights that are not the ones its card names."""
+    folder = find_model(name)
+    card = read_card(folder)
+    content = (folder / WEIGHTS).read_bytes()
+    if hashlib.sha256(content).hexdigest() != card.weights_sha256:
+        raise ModelError(f"{folder / WEIGHTS} is not the file that {CARD} describes; install the model again")
+    return card, content
 
 
 def save_model(folder: Path, card: Card, network: Network, hashes: NDArray[np.uint64]) -> Card:

@@ -13,7 +13,10 @@ from torch.nn import functional as F
 from models.family import Card, Family
 from models.grid import Grid, leading_rests
 from models.latent import Dice, Latents
-from models.network import Feel, Known, Network, Shape, Symbols, feel_bins
+from models.network import Feel, Known, Network, Symbols, feel_bins
+from models.shape import Shape
+
+COLD = 1e-4  # the temperature below which drawing is choosing the likeliest
 
 
 class TorchModel:
@@ -40,19 +43,22 @@ class TorchModel:
         levels: NDArray[np.float32],
         *,
         dice: Dice | None = None,
-        temperature: float = 1.0,
+        temperature: float | NDArray[np.float32] = 1.0,
         known: tuple[Grid, NDArray[np.bool_]] | None = None,
+        bias: NDArray[np.float32] | None = None,
     ) -> Grid:
-        """Write the music of latents [B, Z] at noise levels [B]; `known` forces the facets [B, T, M] of a grid."""
+        """Write the music of latents [B, Z] at noise levels [B]; see LatentModel.decode."""
         net = self.network
         level = self._tensor(levels).clamp(net.shape.least_noise, 1.0)
         told = Known(self._tensor(known[0].tokens), self._tensor(known[1]).float()) if known else None
         thrown = (self._tensor(dice.tokens), self._tensor(dice.feel)) if dice else None
+        warmth = temperature if isinstance(temperature, float) else self._tensor(np.maximum(temperature, COLD))[:, None]
         tokens, feel = net.generate(
             net.contexts(self._tensor(latents), level, told),
             thrown,
-            temperature=temperature,
+            temperature=max(warmth, COLD) if isinstance(warmth, float) else warmth,
             known=told,
+            bias=self._tensor(bias) if bias is not None else None,
             tables=self.tables,
         )
         return Grid(_array(tokens), _array(feel.velocities), _array(feel.offsets) * self.card.timing)
@@ -63,11 +69,13 @@ class TorchModel:
         latents: Latents,
         levels: NDArray[np.float32],
         grid: Grid,
+        known: tuple[Grid, NDArray[np.bool_]] | None = None,
     ) -> NDArray[np.float32]:
-        """Log-probabilities of all tokens given the music before them, in nats, [B, T, K]."""
+        """Log-probabilities of all tokens given the music before them, and what is known, in nats, [B, T, K]."""
         tokens, feel = self._music(grid)
         level = self._tensor(levels).clamp(self.network.shape.least_noise, 1.0)
-        logits, _ = self.network.teach(self.network.contexts(self._tensor(latents), level), tokens, feel, tokens)
+        told = Known(self._tensor(known[0].tokens), self._tensor(known[1]).float()) if known else None
+        logits, _ = self.network.teach(self.network.contexts(self._tensor(latents), level, told), tokens, feel, tokens)
         return _array(F.log_softmax(logits, -1))
 
     @torch.inference_mode()

@@ -25,7 +25,8 @@ from models.data import Windows, find_sources, has_splits, pack
 from models.family import Card, Family, find_family
 from models.grid import HOLD, MELODY, Grid, leading_rests
 from models.latent import Together, noise
-from models.network import UNKNOWN, Feel, Known, Network, Shape, blur, feel_bins
+from models.network import Feel, Known, Network, blur, feel_bins
+from models.shape import UNKNOWN, Shape
 from models.store import save_model
 from models.torch_model import TorchModel, build_network, use_one_thread
 

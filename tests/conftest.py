@@ -64,7 +64,7 @@ def make_model(folder: Path, seed: int = 1) -> None:
     import torch
 
     from models.family import find_family
-    from models.network import Shape
+    from models.shape import Shape
     from models.store import save_model
     from models.torch_model import build_network
 

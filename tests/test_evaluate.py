@@ -16,7 +16,7 @@ from models.features import Sight, features, histograms, lengths, sounding
 from models.grid import DRUMS, HOLD, MELODY, REST, Grid
 from models.judge import Exhibit, judge, judge_halves
 from models.residual import carry_over
-from models.store import load_model
+from models.store import load_torch_model
 
 LINE = [60, HOLD, HOLD, REST, 62, HOLD, 64, 64, *[REST] * 8]  # a bar
 FIGURES = """model data split clips step_accuracy step_accuracy_tf onset_precision onset_recall onset_f1 pitch_accuracy
@@ -194,7 +194,7 @@ def test_halves_of_the_same_music_are_not_told_apart() -> None:
 @pytest.fixture(scope="module")
 def drum_figures(tiny_models: Path) -> Figures:
     """The figures of a model that was not trained, with itself for a plain VAE."""
-    model = load_model(str(tiny_models / "drums"))
+    model = load_torch_model(str(tiny_models / "drums"))
     test, train = grooves(10, seed=1), grooves(12, seed=2)
     exam = Exam(test, train, window_hashes(train.grid.tokens))
     heard: list[float] = []
@@ -240,7 +240,7 @@ def test_figures_that_can_be_counted_by_hand(drum_figures: Figures) -> None:
 
 
 def test_few_pieces_are_measured_but_not_judged(tiny_models: Path) -> None:
-    model = load_model(str(tiny_models / "melody"))
+    model = load_torch_model(str(tiny_models / "melody"))
     figures = evaluate(model, Exam(melodies(2), None, window_hashes(melodies(2).grid.tokens)))
     assert figures["floor.test.sample_copies"] == 1
     assert figures["sample_auc"] is None

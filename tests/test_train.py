@@ -14,7 +14,8 @@ from bridge.engine import Engine
 from bridge.requests import Sample
 from models.data import find_sources, pack
 from models.grid import DRUMS, MELODY, Grid
-from models.network import Feel, Shape, blur, project
+from models.network import Feel, blur, project
+from models.shape import Shape
 from models.store import check_golden, find_model, load_model, read_card
 from models.torch_model import build_network
 from models.train import TrainConfig, Trainer, learn_from, train_model

@@ -1,0 +1,297 @@
+"""A network as a LatentModel on numpy alone: for small batches on a CPU it is faster than torch, and it starts at once.
+
+It computes what models.network computes; a test holds the two together. No training, no scores: those are torch's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.family import Card, Family
+from models.grid import Grid, leading_rests
+from models.latent import Dice, Latents
+from models.shape import CALM, CONTEXT, ECHOES, LAGS, UNKNOWN, Shape
+
+Array = NDArray[np.float32]
+AHEAD = max(ECHOES) + 1  # steps before a window, of which nothing is known, so that no step is a special case
+COLD = 1e-4  # the temperature below which drawing is choosing the likeliest
+
+
+class NumpyModel:
+    """A LatentModel (see models.family) that runs on numpy."""
+
+    def __init__(self, card: Card, family: Family, weights: Mapping[str, NDArray[np.floating]]) -> None:
+        """Take the weights as they are saved, half precision or single, and multiply out what no music changes."""
+        self.card, self.family = card, family
+        self.shape = Shape(tokens=family.kind.tokens, voices=family.kind.voices, **card.network)  # type: ignore[arg-type]
+        self.least_noise = self.shape.least_noise
+        w = {name: np.asarray(values, np.float32) for name, values in weights.items()}
+        self._features = family.features.astype(np.float32)
+        self._onsets = family.kind.onsets
+        self._facets = family.facets
+        self._encoder = _Transformer(w, "encoder", self.shape.encoder_layers, self.shape.heads)
+        self._trunk = _Transformer(w, "trunk", self.shape.trunk_layers, self.shape.heads)
+        self._table = w["token.weight"].copy()  # [K + 1, E]; the last row means: not known
+        self._table[:-1] += self._features @ w["token_features.weight"].T
+        self._read, self._read_place = _Linear(w, "read"), w["read_place"]
+        self._to_latent = _Linear(w, "to_latent")
+        self._from_latent, self._from_beat = _Linear(w, "from_latent"), _Linear(w, "from_beat")
+        self._known = _Linear(w, "known")
+        self._level = _Linear(w, "level.0"), _Linear(w, "level.2")
+        self._place, self._to_steps = w["place"], _Linear(w, "to_steps")
+        self._head = _Head(w, self.shape, self._table, self._features)
+
+    def encode(self, grid: Grid) -> Latents:
+        """Place windows on the sphere, [B, Z]; for a plain VAE, anywhere."""
+        rows, beats = len(grid), self.shape.steps // self.shape.beat
+        x = np.concatenate([self._table[leading_rests(grid.tokens)], grid.velocities, grid.offsets * 2], -1, dtype=np.float32)
+        heard = self._encoder(self._read(x.reshape(rows, beats, -1)) + self._read_place)
+        z = self._to_latent(heard).reshape(rows, -1)
+        if self.shape.plain:
+            return z
+        return np.asarray(z * np.sqrt(z.shape[-1]) / np.maximum(np.linalg.norm(z, axis=-1, keepdims=True), 1e-12), np.float32)
+
+    def decode(
+        self,
+        latents: Latents,
+        levels: NDArray[np.float32],
+        *,
+        dice: Dice | None = None,
+        temperature: float | NDArray[np.float32] = 1.0,
+        known: tuple[Grid, NDArray[np.bool_]] | None = None,
+        bias: NDArray[np.float32] | None = None,
+    ) -> Grid:
+        """Write the music of latents [B, Z] at noise levels [B]; see LatentModel.decode."""
+        level = np.clip(np.asarray(levels, np.float32), self.least_noise, 1)
+        warmth = np.broadcast_to(np.asarray(temperature, np.float32), len(latents))
+        told = self._told(*known) if known else None
+        if told is not None:
+            barred = np.where(self._contradicts(*told), np.float32(-np.inf), np.float32(0))
+            bias = barred if bias is None else barred + bias
+        contexts = self._contexts(np.asarray(latents, np.float32), level, told)
+        return self._write(contexts, dice, np.maximum(warmth, COLD), bias)
+
+    def _told(self, grid: Grid, facets: NDArray[np.bool_]) -> tuple[Array, Array]:
+        """Say what is known of each step in features, and which features that is about: [B, T, F] twice."""
+        about = facets[..., self._facets].astype(np.float32)
+        return self._features[grid.tokens] * about, about
+
+    def _contradicts(self, told: Array, about: Array) -> NDArray[np.bool_]:
+        """Find the tokens that contradict what is known, [B, T, K]: the features all are 0 or 1."""
+        differs = about @ self._features.T + told.sum(-1, keepdims=True) - 2 * told @ self._features.T
+        return np.asarray(differs > 0.5)
+
+    def _contexts(self, z: Array, level: Array, told: tuple[Array, Array] | None) -> Array:
+        """Read latents at noise levels, and what is known, into a context for each step [B, T, C]."""
+        rows, beats = len(z), self.shape.steps // self.shape.beat
+        whole = self._from_latent(z).reshape(rows, beats, -1)
+        x = self._from_beat(np.concatenate([whole, z.reshape(rows, beats, -1)], -1))
+        if told is None:
+            x += self._known.bias
+        else:
+            is_told = np.zeros((rows, self.shape.steps, int(self._facets.max()) + 1), np.float32)
+            is_told[..., self._facets] = told[1]
+            x += self._known(np.concatenate([told[0], is_told], -1).reshape(rows, beats, -1))
+        precision = np.stack([level, np.sqrt(1 - level**2), np.log(level), level**2], -1)
+        x += self._level[1](_silu(self._level[0](precision)))[:, None] + self._place
+        return self._to_steps(self._trunk(x)).reshape(rows, self.shape.steps, CONTEXT)
+
+    def _write(self, contexts: Array, dice: Dice | None, warmth: Array, bias: Array | None) -> Grid:
+        """Write music step by step."""
+        shape, rows, voices, head = self.shape, len(contexts), self.shape.voices, self._head
+        gates, mixed = head.begin(contexts)
+        tokens = np.full((AHEAD + shape.steps, rows), UNKNOWN)
+        felt = np.zeros((AHEAD + shape.steps, rows, 3 * voices), np.float32)  # velocities, twice the offsets, what was struck
+        used = np.zeros((rows, self._features.shape[1]), np.float32)
+        hidden = np.zeros((rows, shape.hidden), np.float32)
+        for t in range(shape.steps):
+            now = t + AHEAD
+            gate = gates[:, t]
+            for table, lag in zip(head.lags, LAGS, strict=True):
+                gate += table[tokens[now - lag]]
+            if t:
+                used = np.maximum(used, self._features[tokens[now - 1]])
+                past = np.concatenate([felt[now - 1, :, : 2 * voices], used, _echoes(tokens, felt, now, voices)], 1)
+                gate += past @ head.past
+            hidden = head.recur(gate, hidden)
+            out = _silu(mixed[:, t] + hidden @ head.mix)
+            scores = out @ head.score + head.score_bias
+            if bias is not None:
+                scores += bias[:, t]
+            if self.family.illegal:
+                after, token = self.family.illegal
+                never = (tokens[now - 1] == after) | (tokens[now - 1] == UNKNOWN)
+                if bias is not None:
+                    never &= np.isfinite(scores).sum(1) > 1  # where nothing else is allowed, what is told counts more
+                scores[never, token] = -np.inf
+            tokens[now] = _choose(scores, dice.tokens[:, t] if dice else None, warmth)
+            bits = self._onsets[tokens[now]]
+            felt[now, :, 2 * voices :] = bits
+            row, voice = np.nonzero(bits)
+            if len(row):
+                state = np.concatenate([out, bits, *(felt[now - lag] for lag in ECHOES)], 1, dtype=np.float32)
+                logits = head.feel(state).reshape(rows, voices, 2, shape.bins)[row, voice]
+                velocity, offset = _spread(logits, dice.feel[row, t, voice] if dice else None, warmth[row])
+                felt[now, row, voice], felt[now, row, voices + voice] = velocity, 2 * offset
+        velocities, offsets, _ = np.split(felt[AHEAD:].transpose(1, 0, 2), 3, axis=-1)
+        return Grid(
+            np.ascontiguousarray(tokens[AHEAD:].T),
+            np.ascontiguousarray(velocities),
+            np.ascontiguousarray(offsets / 2 * np.float32(self.card.timing)),
+        )
+
+
+class _Linear:
+    """A linear layer."""
+
+    def __init__(self, w: Mapping[str, Array], name: str) -> None:
+        self.weight, self.bias = np.ascontiguousarray(w[f"{name}.weight"].T), w[f"{name}.bias"]
+
+    def __call__(self, x: Array) -> Array:
+        """Multiply: [..., I] -> [..., O], as one product."""
+        flat = x.reshape(-1, x.shape[-1]) @ self.weight + self.bias
+        return flat.reshape(*x.shape[:-1], -1)
+
+
+class _Norm:
+    def __init__(self, w: Mapping[str, Array], name: str) -> None:
+        self.weight, self.bias = w[f"{name}.weight"], w[f"{name}.bias"]
+
+    def __call__(self, x: Array) -> Array:
+        centred = x - x.mean(-1, keepdims=True)
+        spread = np.sqrt((centred**2).mean(-1, keepdims=True) + np.float32(1e-5))
+        return np.asarray(centred / spread * self.weight + self.bias)
+
+
+class _Transformer:
+    """A transformer that reads, norm first, as torch's TransformerEncoder does."""
+
+    def __init__(self, w: Mapping[str, Array], name: str, layers: int, heads: int) -> None:
+        self.heads = heads
+        self.layers = [_Layer(w, f"{name}.layers.{i}") for i in range(layers)]
+        self.norm = _Norm(w, f"{name}.norm")
+
+    def __call__(self, x: Array) -> Array:
+        """Read [B, N, W] -> [B, N, W]."""
+        for layer in self.layers:
+            x = x + layer.attend(layer.norm1(x), self.heads)
+            x = x + layer.linear2(_gelu(layer.linear1(layer.norm2(x))))
+        return self.norm(x)
+
+
+class _Layer:
+    def __init__(self, w: Mapping[str, Array], name: str) -> None:
+        self.norm1, self.norm2 = _Norm(w, f"{name}.norm1"), _Norm(w, f"{name}.norm2")
+        self.linear1, self.linear2 = _Linear(w, f"{name}.linear1"), _Linear(w, f"{name}.linear2")
+        # torch names the weights of the three projections into attention as if they were one layer's own.
+        attention = {
+            "in.weight": w[f"{name}.self_attn.in_proj_weight"],
+            "in.bias": w[f"{name}.self_attn.in_proj_bias"],
+        }
+        self.project, self.join = _Linear(attention, "in"), _Linear(w, f"{name}.self_attn.out_proj")
+
+    def attend(self, x: Array, heads: int) -> Array:
+        rows, places, width = x.shape
+        q, k, v = self.project(x).reshape(rows, places, 3, heads, width // heads).transpose(2, 0, 3, 1, 4)
+        chances = _softmax(q @ k.transpose(0, 1, 3, 2) / np.float32(np.sqrt(width // heads)))
+        return self.join((chances @ v).transpose(0, 2, 1, 3).reshape(rows, places, width))
+
+
+class _Head:
+    """The recurrent head, with the products of weights that it needs at every step."""
+
+    def __init__(self, w: Mapping[str, Array], shape: Shape, table: Array, features: Array) -> None:
+        size = shape.hidden
+        lag = w["lag.weight"].reshape(3 * size, len(LAGS), -1)
+        self.lags = [np.ascontiguousarray(table @ lag[:, i].T) for i in range(len(LAGS))]  # each [K + 1, 3H]
+        self.past = np.ascontiguousarray(np.concatenate([w["past_feel.weight"], w["so_far.weight"], w["echo.weight"]], 1).T)
+        self.mix = np.ascontiguousarray(w["mix.weight"][:, :size].T)
+        self.score = np.ascontiguousarray((w["predict.weight"] + features @ w["predict_features.weight"]).T)
+        self.score_bias = w["predict.bias"] + features @ w["predict_features.bias"]
+        self._size = size
+        self._context = _Linear(w, "context")
+        self._mix_context = {"c.weight": w["mix.weight"][:, size:], "c.bias": w["mix.bias"]}
+        self._recur = _Linear(w, "recur")
+        self._feel = _Linear(w, "feel.0"), _Linear(w, "feel.2")
+
+    @cached_property
+    def _mixing(self) -> _Linear:
+        return _Linear(self._mix_context, "c")
+
+    def begin(self, contexts: Array) -> tuple[Array, Array]:
+        """Compute what depends on contexts alone, for all steps: input gates [B, T, 3H] and the context's share [B, T, H]."""
+        return self._context(contexts), self._mixing(contexts)
+
+    def recur(self, gate: Array, hidden: Array) -> Array:
+        """Take one step: input gates [B, 3H], state [B, H] -> state [B, H]."""
+        size, recurrent = self._size, self._recur(hidden)
+        rz = _sigmoid(gate[:, : 2 * size] + recurrent[:, : 2 * size])
+        new = np.tanh(gate[:, 2 * size :] + rz[:, :size] * recurrent[:, 2 * size :])
+        return np.asarray(new + rz[:, size:] * (hidden - new))
+
+    def feel(self, state: Array) -> Array:
+        """Score the bins of velocity and offset: [B, S] -> [B, V * 2 * bins]."""
+        return self._feel[1](_silu(self._feel[0](state)))
+
+
+def _echoes(tokens: NDArray[np.int64], felt: Array, now: int, voices: int) -> NDArray[np.bool_]:
+    """Tell which voices of the last step, and whether all of it, repeated an earlier one: [B, E * (V + 1)]."""
+    last, struck = tokens[now - 1], felt[now - 1, :, 2 * voices :]
+    parts: list[NDArray[np.bool_]] = []
+    for lag in ECHOES:
+        before = tokens[now - 1 - lag]
+        seen = (before != UNKNOWN)[:, None]
+        parts += [(struck == felt[now - 1 - lag, :, 2 * voices :]) & seen, (last == before)[:, None] & seen]
+    return np.concatenate(parts, 1)
+
+
+def _choose(scores: Array, dice: Array | None, warmth: Array) -> NDArray[np.int64]:
+    """Turn scores [B, K] into choices [B], by the inverse of the cumulated probabilities; without dice, the likeliest."""
+    if dice is None:
+        return np.asarray(scores.argmax(1))
+    heaped = _powers(scores / warmth[:, None]).cumsum(1)
+    return np.asarray(np.minimum((heaped <= (dice * heaped[:, -1])[:, None]).sum(1), scores.shape[1] - 1))
+
+
+def _spread(logits: Array, dice: Array | None, warmth: Array) -> tuple[Array, Array]:
+    """Turn the scores [N, 2, bins] of strokes into velocities and offsets [N]: drawn, evenly within a bin, or their mean."""
+    bins = logits.shape[-1]
+    if dice is None:
+        chances = _softmax(logits)
+        middles = np.arange(0.5, bins, dtype=np.float32)
+        return chances[:, 0] @ np.minimum(middles / (bins - 1), 1), chances[:, 1] @ (middles / bins) - np.float32(0.5)
+    chances = _softmax(logits / (CALM * warmth)[:, None, None])
+    heaped = chances.cumsum(-1)
+    goal = dice[..., None] * heaped[..., -1:]
+    index = np.minimum((heaped <= goal).sum(-1, keepdims=True), bins - 1)
+    left = (np.take_along_axis(heaped, index, -1) - goal) / np.maximum(np.take_along_axis(chances, index, -1), 1e-9)
+    place = (index + 1 - np.clip(left, 0, 1))[..., 0].astype(np.float32)
+    return np.minimum(place[:, 0] / (bins - 1), 1), place[:, 1] / bins - np.float32(0.5)
+
+
+def _powers(x: Array) -> Array:
+    return np.asarray(np.exp(x - x.max(-1, keepdims=True)))
+
+
+def _softmax(x: Array) -> Array:
+    heaped = _powers(x)
+    return np.asarray(heaped / heaped.sum(-1, keepdims=True))
+
+
+def _sigmoid(x: Array) -> Array:
+    # tanh does not overflow.
+    return np.asarray(np.float32(0.5) * np.tanh(np.float32(0.5) * x) + np.float32(0.5))
+
+
+def _silu(x: Array) -> Array:
+    return x * _sigmoid(x)
+
+
+def _gelu(x: Array) -> Array:
+    from scipy.special import erf  # a tenth of a second to import: not before it is needed
+
+    return np.asarray(np.float32(0.5) * x * (1 + erf(x * np.float32(np.sqrt(0.5)))), np.float32)
