@@ -1,24 +1,31 @@
-"""Clip <-> step grid: sixteenths, two bars a window. All rounding of time to steps is here; nothing here knows a network."""
+"""Clip <-> step grid: sixteenths, two bars a window. All rounding of time to steps is here; nothing here knows a network.
+
+A polyphonic clip is heard line by line: each line has windows of its own, those of the top line first.
+"""
 
 from __future__ import annotations
 
 import bisect
+import itertools
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.clip import Clip, Note
+from models.drum_map import find_drum_map
+from models.lines import separate
 
 STEPS_PER_BEAT = 4
 BAR_STEPS = 16
 WINDOW_STEPS = 2 * BAR_STEPS
+BAR_BEATS = BAR_STEPS / STEPS_PER_BEAT
 
 
 @dataclass(frozen=True)
@@ -29,21 +36,11 @@ class Voice:
     pitches: tuple[int, ...]
 
 
-# The nine voices of GrooVAE and the pitches of the Roland kit that the Groove MIDI Dataset was played on
-# (magenta/models/music_vae/data.py, ROLAND_DRUM_PITCH_CLASSES). 35 and 41 are not pads of that kit but the other
-# kick and low tom of General MIDI, which files from elsewhere use.
-VOICES = (
-    Voice("kick", (36, 35)),
-    Voice("snare", (38, 37, 40)),
-    Voice("closed_hat", (42, 22, 44)),
-    Voice("open_hat", (46, 26)),
-    Voice("low_tom", (43, 58, 41)),
-    Voice("mid_tom", (47, 45)),
-    Voice("high_tom", (50, 48)),
-    Voice("crash", (49, 52, 55, 57)),
-    Voice("ride", (51, 53, 59)),
-)
+# The nine voices of GrooVAE and the pads that a clip has where nothing else is known of it.
+VOICES = tuple(Voice(name, pitches) for name, pitches in find_drum_map("gm").pitches.items())
 VOICE_OF = {pitch: index for index, voice in enumerate(VOICES) for pitch in voice.pitches}
+
+Why = Literal["outside", "pad", "room"]  # reasons for a note to be kept apart
 
 HOLD, REST = 128, 129  # melody tokens: 0..127 is an onset of that pitch
 
@@ -112,6 +109,7 @@ MELODY = GridKind("melody", 130, 1, REST, (np.arange(130) < 128)[:, None])
 class Heard:
     """A clip as a model sees it, and what is needed to write it back.
 
+    The windows of `lines` lines stand behind one another, as many for each, the top line's first; B counts all of them.
     Cells are (window, step, voice). `cells` names the notes of the clip behind each onset (the first is the one heard);
     `apart` are the notes the grid has no place for: they are passed through. `open_steps` [B, T] is False where a window
     has steps that the clip has not (short bars, the end of the clip): what a model writes there is dropped.
@@ -124,6 +122,8 @@ class Heard:
     apart: tuple[int, ...]
     open_steps: NDArray[np.bool_]
     beats: NDArray[np.float64]  # [B, T]: the beat at which each step lies
+    lines: int = 1
+    voice_of: Mapping[int, int] = field(default_factory=lambda: VOICE_OF)  # the drum voice of each pad
 
     @cached_property
     def habits(self) -> dict[int, tuple[int, float]]:
@@ -134,20 +134,70 @@ class Heard:
         pitches = {v: Counter(n.pitch for n in ns).most_common(1)[0][0] for v, ns in notes.items()}
         return {v: (pitches[v], median(n.duration for n in ns)) for v, ns in notes.items()}
 
+    @cached_property
+    def spans(self) -> dict[tuple[int, int], tuple[int, int]]:
+        """The notes of a melody: (window, step) of each onset -> (pitch, steps it lasts)."""
+        return _spans(self.grid.tokens, self.open_steps, self.lines)
 
-def hear_drums(clip: Clip) -> Heard:
-    """Lay a drum clip on the grid; unknown pads, pickups and tails are kept apart."""
-    return _hear(clip, DRUMS, {i: VOICE_OF[n.pitch] for i, n in enumerate(clip.notes) if n.pitch in VOICE_OF})
+    @property
+    def windows(self) -> int:
+        """How many windows each line has."""
+        return len(self.grid) // self.lines
+
+    @property
+    def is_wrapped(self) -> bool:
+        """Whether the second bar of each line's last window is the clip's beginning again; see `wrap_around`."""
+        return not self.open_steps[-1, BAR_STEPS:].any()
+
+    def apart_because(self) -> dict[Why, tuple[int, ...]]:
+        """Say why notes are apart: outside the clip's length, on a pad of no voice, or with no room in the steps or lines."""
+        pieces = segments(self.clip)
+        why: dict[Why, list[int]] = {"outside": [], "pad": [], "room": []}
+        for i in self.apart:
+            note = self.clip.notes[i]
+            is_outside = _step(note.start, self.clip, pieces) is None
+            no_pad = self.kind is DRUMS and note.pitch not in self.voice_of
+            why["outside" if is_outside else "pad" if no_pad else "room"].append(i)
+        return {reason: tuple(notes) for reason, notes in why.items() if notes}
 
 
-def hear_melody(clip: Clip) -> Heard:
-    """Lay the top line of a clip on the grid; lower voices, pickups and tails are kept apart."""
-    return _hear(clip, MELODY, dict.fromkeys(top_line(clip), 0))
+def hear_drums(clip: Clip, voice_of: Mapping[int, int] = VOICE_OF) -> Heard:
+    """Lay a drum clip on the grid, given the voice of each pad; unknown pads, pickups and tails are kept apart."""
+    return _hear(clip, DRUMS, [{i: voice_of[n.pitch] for i, n in enumerate(clip.notes) if n.pitch in voice_of}], voice_of)
 
 
-def top_line(clip: Clip) -> list[int]:
+def hear_melody(clip: Clip, lines: int = 1) -> Heard:
+    """Lay up to `lines` lines of a clip on the grid, its top line where one is asked for or all there is; the rest is apart."""
+    pieces = segments(clip)
+    inside = [i for i, n in enumerate(clip.notes) if _step(n.start, clip, pieces)]
+    found = [top_line(clip)]
+    if lines > 1 and len(found[0]) < len(clip.notes):
+        parts = separate([clip.notes[i] for i in inside], most=lines)
+        found = [top_line(clip, [inside[k] for k in part]) for part in parts] or found
+    return _hear(clip, MELODY, [dict.fromkeys(line, 0) for line in found])
+
+
+def with_lines(heard: Heard, lines: int) -> Heard:
+    """Give a clip silent lines below its own, so that it is laid out as one of more lines is."""
+    more = lines - heard.lines
+    if more < 0:
+        raise ValueError(f"{heard.lines} lines cannot be laid out as {lines}")
+    silence = Grid.empty(more * heard.windows, heard.kind)
+    tiled = (lines, 1)
+    return replace(
+        heard,
+        grid=Grid.stack([heard.grid, silence]),
+        open_steps=np.tile(heard.open_steps[: heard.windows], tiled),
+        beats=np.tile(heard.beats[: heard.windows], tiled),
+        lines=lines,
+    )
+
+
+def top_line(clip: Clip, among: Iterable[int] | None = None) -> list[int]:
     """Find the notes of the highest line, by index: of notes struck together the highest, and none below one that rings on."""
-    order = sorted(range(len(clip.notes)), key=lambda i: (clip.notes[i].start, -clip.notes[i].pitch))
+    order = sorted(
+        range(len(clip.notes)) if among is None else among, key=lambda i: (clip.notes[i].start, -clip.notes[i].pitch)
+    )
     line: list[int] = []
     for i in order:
         note = clip.notes[i]
@@ -167,14 +217,19 @@ def write_drums(heard: Heard, grid: Grid) -> Clip:
     """Turn a drum grid back into the clip it was heard from: untouched hits stay the notes they were."""
     kept: list[Note] = [heard.clip.notes[i] for i in heard.apart]
     new: list[Note] = []
+    first: dict[int, int] = {}
+    for pitch, v in heard.voice_of.items():
+        first.setdefault(v, pitch)
     onsets = DRUMS.onsets[grid.tokens] & heard.open_steps[:, :, None]
     for b, t, v in zip(*np.nonzero(onsets), strict=True):
         cell = (int(b), int(t), int(v))
         if cell in heard.cells:
             kept.extend(heard.clip.notes[i] for i in heard.cells[cell])
         else:
-            pitch, length = heard.habits.get(cell[2], (VOICES[cell[2]].pitches[0], 1 / STEPS_PER_BEAT))
-            new.append(_new_note(heard, grid, cell, pitch, length))
+            known = heard.habits.get(cell[2])
+            if known or cell[2] in first:  # a kit need not have all voices
+                pitch, length = known or (first[cell[2]], 1 / STEPS_PER_BEAT)
+                new.append(_new_note(heard, grid, cell, pitch, length))
     return heard.clip.with_notes(without_overlaps(kept, new)).in_order()
 
 
@@ -182,16 +237,23 @@ def write_melody(heard: Heard, grid: Grid) -> Clip:
     """Turn a melody grid back into the clip it was heard from: an untouched note stays the note it was."""
     kept: list[Note] = [heard.clip.notes[i] for i in heard.apart]
     new: list[Note] = []
-    before = _spans(heard.grid.tokens, heard.open_steps)
-    for cell, (pitch, steps) in _spans(grid.tokens, heard.open_steps).items():
-        sources = heard.cells.get((*cell, 0))
-        old = before.get(cell)
-        if sources and old == (pitch, steps):
-            kept.extend(heard.clip.notes[i] for i in sources)
+    before = heard.spans
+    after = _spans(grid.tokens, heard.open_steps, heard.lines)
+    stays = {(*at, 0) for at, span in after.items() if span == before.get(at) and (*at, 0) in heard.cells}
+    taken = {(cell[0] % heard.windows, cell[1], after[cell[:2]][0]) for cell in stays}
+    for cell in stays:
+        kept.extend(heard.clip.notes[i] for i in heard.cells[cell])
+    for (b, t), (pitch, steps) in after.items():
+        cell = (b, t, 0)
+        place = (b % heard.windows, t, pitch)
+        if cell in stays or place in taken:  # two lines may come to one note: it is written once
             continue
-        note = _new_note(heard, grid, (*cell, 0), pitch, steps / STEPS_PER_BEAT)
+        taken.add(place)
+        note = _new_note(heard, grid, cell, pitch, steps / STEPS_PER_BEAT)
+        sources = heard.cells.get(cell)
         if sources:
             source = heard.clip.notes[sources[0]]
+            old = before.get((b, t))
             # A note that is struck where one was before keeps its time and its force.
             length = source.duration if old and old[1] == steps else max(note.end - source.start, 1 / 16)
             note = replace(source, pitch=pitch, duration=length, from_clip=-1, from_note=-1)
@@ -222,51 +284,69 @@ def _trim(note: Note, times: list[float]) -> Note:
 
 
 def segments(clip: Clip) -> list[tuple[float, int]]:
-    """Cut a clip into (first beat, steps) pieces of at most a model's bar: bars of 4/4 whole, 3/4 short, 5/4 as 4 + 1."""
+    """Cut a clip into (first beat, steps) pieces of at most a model's bar.
+
+    Bars of 4/4 are whole, shorter ones too, as many together as fit (2/4 as 4/4, 3/8 as 6/8). Longer bars are cut on their
+    beats, the longer piece first: 5/4 as 3 + 2, 7/4 as 4 + 3, 12/8 as 6/8 + 6/8.
+    """
     pieces: list[tuple[float, int]] = []
-    bars = max(1, math.ceil(clip.beats / clip.bar - 1e-9))
-    for bar in range(bars):
-        first = bar * clip.bar
-        left = min(clip.bar, clip.beats - first)
-        while left > 1e-9:
-            beats = min(left, BAR_STEPS / STEPS_PER_BEAT)
-            pieces.append((clip.start + first, math.ceil(beats * STEPS_PER_BEAT - 1e-6)))
-            first += beats
-            left -= beats
+    first = 0.0
+    for length in itertools.cycle(_cut_bar(*clip.meter)):
+        beats = min(length, clip.beats - first)
+        if pieces and beats <= 1e-6:
+            return pieces
+        pieces.append((clip.start + first, max(1, math.ceil(beats * STEPS_PER_BEAT - 1e-6))))
+        first += length
     return pieces
 
 
-def _hear(clip: Clip, kind: GridKind, voice_of: Mapping[int, int]) -> Heard:
+def _cut_bar(numerator: int, denominator: int) -> list[float]:
+    """List the beats of the pieces that bars are laid in, over and over."""
+    beat = 4 / denominator
+    if numerator * beat <= BAR_BEATS:
+        return [numerator * beat * (BAR_BEATS // (numerator * beat))]
+    if denominator >= 8 and numerator % 3 == 0:  # 12/8 is felt in dotted quarters
+        numerator, beat = numerator // 3, beat * 3
+    pieces = math.ceil(numerator / (BAR_BEATS // beat))
+    return [beat * (numerator // pieces + (k < numerator % pieces)) for k in range(pieces)]
+
+
+def _hear(clip: Clip, kind: GridKind, lines: Sequence[Mapping[int, int]], voice_of: Mapping[int, int] = VOICE_OF) -> Heard:
     pieces = segments(clip)
     windows = (len(pieces) + 1) // 2
-    grid = Grid.empty(windows, kind)
     open_steps = np.zeros((windows, WINDOW_STEPS), bool)
     beats = np.zeros((windows, WINDOW_STEPS))
     for p, (first, steps) in enumerate(pieces):
         b, t = p // 2, p % 2 * BAR_STEPS
         open_steps[b, t : t + steps] = True
         beats[b, t : t + BAR_STEPS] = first + np.arange(BAR_STEPS) / STEPS_PER_BEAT
-    placed: dict[tuple[int, int, int], list[int]] = defaultdict(list)
-    apart = [i for i in range(len(clip.notes)) if i not in voice_of]
-    for i, v in voice_of.items():
-        step = _step(clip.notes[i].start, clip, pieces)
-        if step is None:
-            apart.append(i)
-        else:
-            placed[*step, v].append(i)
-    for cell, notes in placed.items():
-        notes.sort(key=lambda i: -clip.notes[i].velocity)  # a flam is heard as its loudest stroke
-        b, t, v = cell
-        note = clip.notes[notes[0]]
-        grid.velocities[cell] = note.velocity / 127
-        grid.offsets[cell] = np.clip((note.start - beats[b, t]) * STEPS_PER_BEAT, -0.5, 0.5)
-        if kind is DRUMS:
-            grid.tokens[b, t] |= 1 << v
-    if kind is MELODY:
-        apart.extend(_fill_melody(clip, grid, placed, beats, open_steps))
-    cells = {cell: tuple(notes) for cell, notes in placed.items()}
-    grid = wrap_around(grid, open_steps)
-    return Heard(clip, kind, grid, cells, tuple(sorted(apart)), open_steps, beats)
+    cells: dict[tuple[int, int, int], tuple[int, ...]] = {}
+    grid = Grid.empty(windows * len(lines), kind)
+    for number, line in enumerate(lines):
+        above = number * windows
+        part = grid[above : above + windows]  # a view: what is written there is in the grid
+        placed: dict[tuple[int, int, int], list[int]] = defaultdict(list)
+        for i, v in line.items():
+            step = _step(clip.notes[i].start, clip, pieces)
+            if step is not None:
+                placed[*step, v].append(i)
+        for cell, notes in placed.items():
+            notes.sort(key=lambda i: -clip.notes[i].velocity)  # a flam is heard as its loudest stroke
+            b, t, v = cell
+            note = clip.notes[notes[0]]
+            part.velocities[cell] = note.velocity / 127
+            part.offsets[cell] = np.clip((note.start - beats[b, t]) * STEPS_PER_BEAT, -0.5, 0.5)
+            if kind is DRUMS:
+                part.tokens[b, t] |= 1 << v
+            else:
+                del notes[1:]  # a line has room for one
+        if kind is MELODY:
+            _fill_melody(part.tokens, {cell[:2]: clip.notes[notes[0]] for cell, notes in placed.items()}, beats, open_steps)
+        wrap_around(part, open_steps)
+        cells.update({(above + b, t, v): tuple(notes) for (b, t, v), notes in placed.items()})
+    apart = tuple(sorted(set(range(len(clip.notes))).difference(*cells.values())))
+    every = (len(lines), 1)
+    return Heard(clip, kind, grid, cells, apart, np.tile(open_steps, every), np.tile(beats, every), len(lines), voice_of)
 
 
 def wrap_around(grid: Grid, open_steps: NDArray[np.bool_]) -> Grid:
@@ -281,6 +361,24 @@ def wrap_around(grid: Grid, open_steps: NDArray[np.bool_]) -> Grid:
     return grid
 
 
+def straddle(values: NDArray[Any], *, lines: int = 1) -> NDArray[Any]:
+    """Turn windows [B, T, ...] round by a bar within each line: a line's last row goes over the seam of the loop.
+
+    So each row is the second bar of a window and the first of the next. Where the last window has the line's first bar already
+    (`Heard.is_wrapped`), the last row is no music. A row may begin with HOLD, as any window: see `leading_rests`.
+    """
+    return _turned(values, lines, -BAR_STEPS)
+
+
+def unstraddle(values: NDArray[Any], *, lines: int = 1) -> NDArray[Any]:
+    """Put the bars of windows over the seams back where they were: the inverse of `straddle`."""
+    return _turned(values, lines, BAR_STEPS)
+
+
+def _turned(values: NDArray[Any], lines: int, steps: int) -> NDArray[Any]:
+    return np.roll(values.reshape(lines, -1, *values.shape[2:]), steps, axis=1).reshape(values.shape)
+
+
 def leading_rests(tokens: NDArray[np.int64]) -> NDArray[np.int64]:
     """Hear a note that is held into a melody window as a rest: [B, T] -> [B, T]."""
     held = np.logical_and.accumulate(tokens == HOLD, axis=-1)
@@ -292,7 +390,7 @@ def _step(start: float, clip: Clip, pieces: Sequence[tuple[float, int]]) -> tupl
     early = 0.5 / STEPS_PER_BEAT
     if not clip.start - early <= start < clip.end:
         return None
-    p = max(0, bisect.bisect_right([first for first, _ in pieces], start + early) - 1)
+    p = max(0, bisect.bisect_right(pieces, start + early, key=lambda piece: piece[0]) - 1)
     first, steps = pieces[p]
     # A stroke in the last half step of a short bar or of the clip belongs to its last step, late.
     step = min(max(0, math.floor((start - first) * STEPS_PER_BEAT + 0.5)), steps - 1)
@@ -300,41 +398,35 @@ def _step(start: float, clip: Clip, pieces: Sequence[tuple[float, int]]) -> tupl
 
 
 def _fill_melody(
-    clip: Clip,
-    grid: Grid,
-    placed: dict[tuple[int, int, int], list[int]],
+    tokens: NDArray[np.int64],
+    notes: Mapping[tuple[int, int], Note],
     beats: NDArray[np.float64],
     open_steps: NDArray[np.bool_],
-) -> list[int]:
-    """Write onsets and holds; return the notes of a cell that a single line has no room for."""
-    spare: list[int] = []
-    cells = sorted(placed)
-    flat = grid.tokens.reshape(-1)
+) -> None:
+    """Write the onsets and holds of a line, given its notes by window and step."""
+    flat = tokens.reshape(-1)
     is_open = open_steps.reshape(-1)
     times = beats.reshape(-1)
-    for k, cell in enumerate(cells):
-        notes = placed[cell]
-        spare.extend(notes[1:])
-        del notes[1:]
-        note = clip.notes[notes[0]]
-        at = cell[0] * WINDOW_STEPS + cell[1]
-        until = len(flat) if k + 1 == len(cells) else cells[k + 1][0] * WINDOW_STEPS + cells[k + 1][1]
+    onsets = sorted((b * WINDOW_STEPS + t, note) for (b, t), note in notes.items())
+    for k, (at, note) in enumerate(onsets):
+        until = len(flat) if k + 1 == len(onsets) else onsets[k + 1][0]
         flat[at] = note.pitch
         for t in range(at + 1, until):
-            if not is_open[t]:
-                continue
-            if times[t] + 0.5 / STEPS_PER_BEAT > note.end:
-                break
-            flat[t] = HOLD
-    return spare
+            if is_open[t]:
+                if times[t] + 0.5 / STEPS_PER_BEAT > note.end:
+                    break
+                flat[at + 1 : t + 1] = HOLD  # steps that a short bar lacks are held through, not an end and no beginning
 
 
-def _spans(tokens: NDArray[np.int64], open_steps: NDArray[np.bool_]) -> dict[tuple[int, int], tuple[int, int]]:
+def _spans(tokens: NDArray[np.int64], open_steps: NDArray[np.bool_], lines: int) -> dict[tuple[int, int], tuple[int, int]]:
     """List the notes of a melody grid: (window, step) of each onset -> (pitch, steps it lasts, over short bars too)."""
     spans: dict[tuple[int, int], tuple[int, int]] = {}
     sounding: tuple[int, int] | None = None
+    windows = len(tokens) // lines
     for b, t in zip(*np.nonzero(open_steps), strict=True):
         token = int(tokens[b, t])
+        if sounding and sounding[0] // windows < b // windows:
+            sounding = None  # no note goes over from a line to the next
         if token < HOLD:
             sounding = (int(b), int(t))
             spans[sounding] = (token, 1)
