@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import platform
+import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from ctypes.util import find_library
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
-from bridge.engine import Engine, Progress
+from bridge.compute import Progress
+from bridge.engine import MORPH, Engine
 from bridge.options import STAND_IN, clip_counts
 from bridge.provenance import ModelUsed, Record, RecordError, SourceFile, check_models, outputs, versions, write_record
 from bridge.requests import VERBS, Blend, ClipsRequest, Interpolate, Request, Vary
@@ -265,16 +269,26 @@ def find_device(name: str) -> str:
 
 
 def devices() -> list[str]:
-    """List what torch can compute on, the fastest first."""
+    """List what there is to compute on, the fastest first."""
+    if not _may_have_gpu():
+        return ["cpu"]  # torch, which could say for certain, takes a second to import
     import torch
 
     found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     return [name for name, is_here in found.items() if is_here]
 
 
+def _may_have_gpu() -> bool:
+    """Tell whether it is worth asking torch: an Apple chip, or a driver of NVIDIA's."""
+    if sys.platform == "darwin":
+        return platform.machine() == "arm64"
+    return any(map(find_library, ("cuda", "nvcuda")))
+
+
 def models_used(engine: Engine, names: Sequence[str]) -> tuple[ModelUsed, ...]:
-    """Look up the weights behind names."""
-    return tuple(ModelUsed(name=name, weights_sha256=engine.model(name).card.weights_sha256) for name in names)
+    """Look up the weights behind names; a morph has none."""
+    models = {name: engine.model(name) for name in names if name != MORPH}
+    return tuple(ModelUsed(name=name, weights_sha256=model.card.weights_sha256) for name, model in models.items())
 
 
 def _run_group(

@@ -2,42 +2,72 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import zlib
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge.requests import Blend, ClipsRequest, Interpolate, Reconstruct, Request, Sample, Vary
+from bridge.compute import CHUNK, GPU_CHUNK, Batches, Decode, Encode, Progress, Steps, run_alone
+from bridge.requests import Blend, Change, ClipsRequest, Cross, Interpolate, Music, Reconstruct, Request, Sample, Vary
+from models.aim import Aim, Wish, hold, is_fixed, keep_locked, rhythm_of, take_aim
+from models.baselines import morph
+from models.changes import Cells, apply_groups, find_groups, graft, in_regions
 from models.clip import Clip, Note, note_order
-from models.distance import distance
+from models.distance import VoiceOf, distance, distances
+from models.drum_map import VOICE_NAMES, find_drum_map, with_pads
 from models.family import KINDS, LatentModel, route, temperature
-from models.grid import BAR_STEPS, DRUMS, VOICE_OF, WINDOW_STEPS, Grid, Heard, leading_rests
+from models.grid import (
+    BAR_STEPS,
+    DRUMS,
+    VOICE_OF,
+    WINDOW_STEPS,
+    Grid,
+    Heard,
+    hear_drums,
+    hear_melody,
+    leading_rests,
+    straddle,
+    unstraddle,
+    with_lines,
+)
+from models.key import parse_key
 from models.latent import Dice, Latents, blur, corner_weights, distrust, loosen, mean, noise, slerp
 from models.residual import carry_over
 from models.store import load_model
+from models.walk import choose_steps, even_walk
 
-POOL = 3  # candidates decoded for each variation asked for; the best by distance are kept
+MORPH = "morph"  # what made the clips of an interpolation where no model did
+SPARE = 0.125  # candidates decoded for each variation asked for, beyond the one; those nearest to the amount are kept
+BEYOND = 1.5  # how much further than the amount to decode: what is too much is taken back, and more cannot be added
+OTHERS = 6  # changes to try for the last one that an amount has room for
 ROUNDS = 4  # how often to decode more where too few different clips came out
 STRIDES = 3  # points decoded for each step of an interpolation; those that make the walk even are kept
-CHUNK = 256  # rows of one decode at the most: more gain nothing, and progress and cancelling wait for a chunk
-
-Progress = Callable[[float], None]
+SEAM = slice(BAR_STEPS // 2, WINDOW_STEPS - BAR_STEPS // 2)  # steps of a window over a seam that are made anew
+LINES = 8  # of a polyphonic clip at the most; the notes beyond are kept as they are
+QUIET = 3  # onsets of a lower line in two bars; with fewer it is left as it is
+REMEMBERED = 256  # clips whose place in latent space is kept, so that what is varied again is not encoded again
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The clips a request made. `sources[i]` is the index of the clip that `clips[i]` was made from, -1 for none or several."""
+    """The clips a request made. `sources[i]` is the index of the clip that `clips[i]` was made from, -1 for none or several.
+
+    `decoded` is how many notes of the variations a decode struck, of how many that are new.
+    """
 
     clips: tuple[Clip, ...]
     sources: tuple[int, ...]
     models: tuple[str, ...]
     seed: int
     info: tuple[str, ...] = ()
+    decoded: tuple[int, int] = (0, 0)
 
 
 class Engine:
@@ -49,6 +79,7 @@ class Engine:
         """`rows` fixes the size of every batch, so that a clip comes out the same whatever is decoded beside it."""
         self._device, self._rows, self._load = device, rows, load
         self._models: dict[str, LatentModel] = {}
+        self._impressions: OrderedDict[tuple[str, bytes], Impression] = OrderedDict()
 
     def model(self, name: str) -> LatentModel:
         """Find a model by name, loading it the first time."""
@@ -56,11 +87,19 @@ class Engine:
             self._models[name] = self._load(name, self._device)
         return self._models[name]
 
+    def batches(self) -> Batches:
+        """Make a place where several requests are computed together."""
+        return Batches(rows=self._rows, chunk=CHUNK if self._device == "cpu" else GPU_CHUNK)
+
     def run(self, request: Request, progress: Progress = lambda fraction: None) -> Answer:
         """Answer a request; `progress` hears fractions, and may raise to stop."""
+        return run_alone(self.steps(request), self.batches(), progress)
+
+    def steps(self, request: Request) -> Steps[Answer]:
+        """Begin a request, to be computed in batches beside others."""
         if request.seed is None:
             raise ValueError("a request needs a seed before it runs: 0 to 2147483647")
-        run = _Run(self, request, request.seed, progress)
+        run = _Run(self, request, request.seed)
         match request:
             case Sample():
                 return run.sample(request)
@@ -70,73 +109,123 @@ class Engine:
                 return run.interpolate(request)
             case Blend():
                 return run.blend(request)
+            case Cross():
+                return run.cross(request)
             case Reconstruct():
                 return run.reconstruct(request)
         raise ValueError(f"no one here can run a {type(request).__name__}")
 
-    def palette(self, request: ClipsRequest) -> Palette:
+    def palette(self, request: Blend) -> Palette:
         """Prepare the corners of a blend, so that each puck position costs one decode."""
-        return _Run(self, request, request.seed or 0, lambda fraction: None).palette(request.clips)
+        return run_alone(self.prepare(request), self.batches(), lambda fraction: None)
 
-    def decode(
-        self,
-        model: LatentModel,
-        latents: Latents,
-        levels: NDArray[np.float32],
-        *,
-        dice: Dice | None = None,
-        temperature: float = 1.0,
-        known: tuple[Grid, NDArray[np.bool_]] | None = None,
-        progress: Progress = lambda fraction: None,
-    ) -> Grid:
-        """Decode rows in batches; see LatentModel.decode."""
-        size = self._rows or CHUNK
-        done: list[Grid] = []
-        for first in range(0, len(latents), size):
-            part = slice(first, first + size)
-            spare = size - len(latents[part]) if self._rows else 0
-            grid = model.decode(
-                _padded(latents[part], spare),
-                _padded(levels[part], spare),
-                dice=Dice(_padded(dice.tokens[part], spare), _padded(dice.feel[part], spare)) if dice else None,
-                temperature=temperature,
-                known=(_padded_grid(known[0][part], spare), _padded(known[1][part], spare)) if known else None,
-            )
-            done.append(grid[: len(latents[part])])
-            progress(min(1.0, (first + size) / len(latents)))
-        return Grid.stack(done)
+    def prepare(self, request: Blend | Interpolate) -> Steps[Palette]:
+        """Begin to prepare a palette."""
+        return _Run(self, request, request.seed or 0).palette(request)
 
-    def encode(self, model: LatentModel, grid: Grid) -> Latents:
-        """Encode rows in batches; see LatentModel.encode."""
-        size = self._rows or CHUNK
-        done: list[Latents] = []
-        for first in range(0, len(grid), size):
-            part = grid[first : first + size]
-            spare = size - len(part) if self._rows else 0
-            done.append(model.encode(_padded_grid(part, spare))[: len(part)])
-        return np.concatenate(done)
+    def impression(self, model: LatentModel, grid: Grid) -> Impression:
+        """Find what is known of how a model hears windows; empty where it has not heard them yet."""
+        digest = hashlib.blake2b(digest_size=16)
+        for values in (grid.tokens, grid.velocities, grid.offsets):
+            digest.update(np.ascontiguousarray(values).tobytes())
+        key = model.card.name, digest.digest()
+        found = self._impressions.setdefault(key, Impression(grid))
+        self._impressions.move_to_end(key)
+        while len(self._impressions) > REMEMBERED:
+            self._impressions.popitem(last=False)
+        return found
+
+
+@dataclass
+class Impression:
+    """How a model hears windows: where they lie on the sphere, and the likeliest music there. Filled in as it is computed."""
+
+    grid: Grid
+    mu: Latents = field(default_factory=lambda: np.zeros((0, 0), np.float32))  # [B, Z]
+    back: Grid | None = None
 
 
 @dataclass(frozen=True)
 class Source:
-    """A clip of a request as its model heard it: where it lies on the sphere and what the model would write of it."""
+    """A clip of a request as its model hears it, with what must be kept of it; `seam` is heard from its second bar on."""
 
     heard: Heard
-    mu: Latents  # [B, Z], B windows
-    heard_back: Grid  # the likeliest music at mu
+    wish: Wish
+    aim: Aim
+    own: Impression
+    seam: Impression | None
+    quiet: NDArray[np.bool_]  # [B]: windows of a lower line in which next to nothing is played, and stays so
 
     @cached_property
     def clip(self) -> Clip:
         """The clip."""
         return self.heard.clip
 
-    def change(self, decoded: Grid) -> Grid:
+    @cached_property
+    def free(self) -> Clip:
+        """The clip without the notes that are locked."""
+        return self._free(self.clip)
+
+    @cached_property
+    def rounding(self) -> float:
+        """How near whole notes can come to an amount."""
+        return 0.5 / max(1, len(self.free.notes))
+
+    def change(self, decoded: Grid, *, at_seam: bool = False) -> Grid:
         """Carry what a decode changes over to the clip; where it says what it says of the clip itself, the clip stands."""
-        return carry_over(self.heard.grid, self.heard_back, decoded, self.heard.kind)
+        heard = self.seam if at_seam and self.seam else self.own
+        if heard.back is None:
+            raise RuntimeError("the clip has not been heard back")
+        changed = carry_over(heard.grid, heard.back, decoded, self.heard.kind)
+        if at_seam or not self.quiet.any():
+            return changed
+        changed.tokens[self.quiet] = heard.grid.tokens[self.quiet]
+        return changed
 
     def how_far(self, clip: Clip) -> float:
-        """Measure the distance of a clip from this one."""
-        return distance(self.clip, clip, voice=VOICE_OF.get if self.heard.kind is DRUMS else None)
+        """Measure the distance of a clip from this one, over the notes that are free."""
+        return distance(self.free, self._free(clip), voice=self.heard.voice_of.get if self.heard.kind is DRUMS else None)
+
+    def write(self, model: LatentModel, grid: Grid) -> Clip:
+        """Write a changed grid as a clip."""
+        made = model.family.write(self.heard, hold(self.heard, grid, self.wish))
+        return keep_locked(self.heard, made, self.aim, self.wish)
+
+    def around(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Shift windows [B, T, …] of each line by a bar, round its end: rows that lie over the seams."""
+        shifted: NDArray[Any] = straddle(values, lines=self.heard.lines)
+        return shifted
+
+    def put_back(self, changed: Grid, over: Grid) -> Grid:
+        """Put what was made over the seams into the windows they lie between."""
+        is_new = np.zeros(over.tokens.shape, bool)
+        is_new[:, SEAM] = True
+        is_new[self.quiet | np.roll(self.quiet, -1)] = False
+        if not self.heard.open_steps[-1].all():  # there is no loop to close within the window
+            is_new[len(is_new) // self.heard.lines - 1 :: len(is_new) // self.heard.lines] = False
+        is_new = unstraddle(is_new, lines=self.heard.lines)
+        new = over.map(lambda v: unstraddle(v, lines=self.heard.lines))
+        return Grid(
+            np.where(is_new, new.tokens, changed.tokens),
+            np.where(is_new[..., None], new.velocities, changed.velocities),
+            np.where(is_new[..., None], new.offsets, changed.offsets),
+        )
+
+    def _free(self, clip: Clip) -> Clip:
+        locked = self.aim.locked
+        if not locked:
+            return clip
+        index = self.clip.notes[0].from_clip
+        return clip.with_notes(n for n in clip.notes if n.from_clip != index or n.from_note not in locked)
+
+
+@dataclass(frozen=True)
+class Try:
+    """A clip to be made around a source: its rows, and for a long clip, rows over its seams."""
+
+    source: Source
+    rows: Decode
+    seam: Decode | None
 
 
 @dataclass(frozen=True)
@@ -147,74 +236,89 @@ class Palette:
     model: LatentModel
     originals: tuple[Clip, ...]
     corners: tuple[Source, ...]
-    dice: Dice
-    noise: Latents  # [B, Z], the same at all positions, so that the music follows the puck
-    temperature: float
+    dice: tuple[Dice, Dice]  # of windows, and of those over seams
+    noise: tuple[Latents, Latents]  # [B, Z], the same at all positions, so that the music follows the puck
+    warmth: float
+    seed: int
     info: tuple[str, ...]
 
     def at(self, positions: Sequence[tuple[float, float]], progress: Progress = lambda fraction: None) -> list[Clip]:
         """Blend at puck positions; a corner is the clip that was given, not a reconstruction."""
-        even = self.model.card.even
-        weights = [corner_weights(len(self.corners), even(x), even(y)) for x, y in positions]
-        points = [mean([c.mu for c in self.corners], w) for w in weights]
-        return self.blend(weights, points, progress)
+        return run_alone(self.steps_at(positions), self.engine.batches(), progress)
 
-    def along(self, steps: int, progress: Progress = lambda fraction: None) -> list[Clip]:
-        """Walk from A to B in `steps` clips, ends included, all different where the way has that many."""
+    def steps_at(self, positions: Sequence[tuple[float, float]]) -> Steps[list[Clip]]:
+        """Begin to blend at puck positions."""
+        even = self.model.card.even
+        ways = [corner_weights(len(self.corners), even(x), even(y)) for x, y in positions]
+        made = yield from self._blend([w for w in ways if max(w) < 1], lambda mus, w: mean(mus, w))
+        inner = iter(made)
+        return [next(inner) if max(w) < 1 else self.originals[int(np.argmax(w))] for w in ways]
+
+    def walk(self, steps: int, *, even: bool) -> Steps[list[Clip]]:
+        """Walk from A to B in `steps` clips, ends included; even: all steps alike, else at even angles on the great circle."""
         a, b = self.corners
         inner = steps - 2
-        tries = [(k + 1) / (STRIDES * inner + 1) for k in range(STRIDES * inner)]
-        way = [self.model.card.even(t) for t in tries]
-        decoded = self.blend([[1 - t, t] for t in way], [slerp(a.mu, b.mu, t) for t in way], progress)
-        far = [(a.how_far(clip), b.how_far(clip)) for clip in decoded]
-        done = [x / (x + y) if x + y else t for (x, y), t in zip(far, tries, strict=True)]
-        taken = {_notes(a.clip), _notes(b.clip)}
-        walk: list[Clip] = []
-        for k in range(1, steps - 1):
-            # The try that is as far on the way as this step should be; one that is there already only where all are.
-            order = sorted(range(len(tries)), key=lambda i: abs(done[i] - k / (steps - 1)))
-            chosen = next((i for i in order if _notes(decoded[i]) not in taken), order[0])
-            taken.add(_notes(decoded[chosen]))
-            walk.append(decoded[chosen])
-        return [self.originals[0], *walk, self.originals[1]]
+        if inner == 0:
+            return [self.originals[0], self.originals[1]]
+        size = STRIDES * inner if even else inner
+        ways = [(k + 1) / (size + 1) for k in range(size)]
+        ways = [self.model.card.even(t) for t in ways] if even else ways
+        made = yield from self._blend([[1 - t, t] for t in ways], lambda mus, w: slerp(mus[0], mus[1], w[1]))
+        if not even:
+            return [self.originals[0], *made, self.originals[1]]
+        walk = [a.clip, *made, b.clip]
+        voice = a.heard.voice_of.get if a.heard.kind is DRUMS else None
+        chosen = [walk[i] for i in choose_steps(_distances(walk, voice), steps)]
+        rng = np.random.default_rng(self.seed)
+        # Mixing in what only B has would break locks, which hold between the clips.
+        even_one = even_walk(chosen, steps, rng=rng, voice=voice, until=steps - 1 if a.wish.locks else None)
+        return [self.originals[0], *even_one[1:-1], self.originals[1]]
 
-    def blend(self, weights: Sequence[Sequence[float]], points: Sequence[Latents], progress: Progress) -> list[Clip]:
-        """Decode points between the corners, each written onto the corner that weighs most."""
-        inner = [i for i, w in enumerate(weights) if max(w) < 1]
-        made: dict[int, Clip] = {}
-        if inner:
-            z = np.concatenate([points[i] for i in inner])
-            mus = [np.tile(c.mu, (len(inner), 1)) for c in self.corners]
-            levels = distrust(z, mus, least=self.model.least_noise)
-            z, levels = loosen(z, levels, np.tile(self.noise, (len(inner), 1)), most=self.model.card.loose)
-            grid = self.engine.decode(
-                self.model, z, levels, dice=self.dice.repeat(len(inner)), temperature=self.temperature, progress=progress
-            )
-            windows = len(points[0])
-            for k, i in enumerate(inner):
-                base = self.corners[int(np.argmax(weights[i]))]
-                decoded = base.change(grid[k * windows : (k + 1) * windows])
-                made[i] = self.model.family.write(base.heard, decoded)
-        return [made[i] if i in made else self.originals[int(np.argmax(w))] for i, w in enumerate(weights)]
+    def _blend(
+        self, ways: Sequence[Sequence[float]], between: Callable[[Sequence[Latents], Sequence[float]], Latents]
+    ) -> Steps[list[Clip]]:
+        """Decode points between the corners, each written onto the corner that weighs most; onto A where locks hold it."""
+        if not ways:
+            return []
+        tries: list[Try] = []
+        for w in ways:
+            base = self.corners[0] if self.corners[0].wish.locks else self.corners[int(np.argmax(w))]
+            rows = self._rows(base, between([c.own.mu for c in self.corners], w), [c.own.mu for c in self.corners], 0)
+            seam = None
+            if base.seam:
+                mus = [c.seam.mu for c in self.corners if c.seam]
+                seam = self._rows(base, between(mus, w), mus, 1)
+            tries.append(Try(base, rows, seam))
+        grids = yield from _decode_all(self.model, tries)
+        return [t.source.write(self.model, grid) for t, grid in zip(tries, grids, strict=True)]
+
+    def _rows(self, base: Source, z: Latents, mus: Sequence[Latents], which: int) -> Decode:
+        levels = distrust(z, mus, least=self.model.least_noise)
+        z, levels = loosen(z, levels, self.noise[which], most=self.model.card.loose)
+        return _aimed(self.model, base, (z, levels), self.dice[which], self.warmth, at_seam=which == 1)
 
 
 class _Run:
     """One request on its way to an answer."""
 
-    def __init__(self, engine: Engine, request: Request, seed: int, progress: Progress) -> None:
-        self.engine, self.request, self.seed, self.progress = engine, request, seed, progress
-        self.temperature = temperature(request.variety)
+    def __init__(self, engine: Engine, request: Request, seed: int) -> None:
+        self.engine, self.request, self.seed = engine, request, seed
+        self.warmth = temperature(request.variety)
         self.info: list[str] = []
+        self.wish = _wish(request)
+        self.voice_of = _voice_of(request)
+        self.decoded = np.zeros(2, int)
 
-    def sample(self, request: Sample) -> Answer:
+    def sample(self, request: Sample) -> Steps[Answer]:
         name = request.model if request.model != "auto" else KINDS[request.kind or "drums"]
         model = self.engine.model(name)
         drums = model.family.kind is DRUMS
+        self._tell_wish(model)
         clip = Clip((), 4.0 * request.bars, channel=10 if drums else 1, name=name)
-        clips = self._compose(model, clip, request.count, np.random.default_rng((self.seed, 0)))
+        clips = yield from self._compose(model, clip, request.count, np.random.default_rng((self.seed, 0)))
         return self._answer(clips, [-1] * len(clips), [name])
 
-    def vary(self, request: Vary) -> Answer:
+    def vary(self, request: Vary) -> Steps[Answer]:
         clips = [_mark(clip, i) for i, clip in enumerate(request.clips)]
         names = [self._route(clip) for clip in clips]
         made: dict[int, list[Clip]] = {}
@@ -224,51 +328,109 @@ class _Run:
             amount = min(request.amount, model.card.reach)
             if amount < request.amount:
                 self.info.append(f"amount {request.amount:g} is more than unrelated clips differ: {amount:.2f} is used")
-            open_ones: list[int] = []
-            for i in mine:
-                if request.amount == 0:
-                    made[i] = [clips[i]]
-                elif not clips[i].notes:
-                    rng = np.random.default_rng((self.seed, _key(clips[i])))
-                    made[i] = self._compose(model, clips[i], request.count, rng)
-                    self.info.append(f"{_called(clips[i])} is empty, so these are samples")
-                else:
-                    open_ones.append(i)
             if request.amount == 0:
                 self.info.append("one clip, untouched, since amount is 0")
-            sources = self._listen(model, [clips[i] for i in open_ones])
-            for i, variations in zip(open_ones, self._vary(model, sources, amount, request.count), strict=True):
+                made |= {i: [clips[i]] for i in mine}
+                continue
+            self._tell_wish(model)
+            open_ones: list[int] = []
+            for i in mine:
+                if clips[i].notes:
+                    open_ones.append(i)
+                    continue
+                rng = np.random.default_rng((self.seed, _key(clips[i])))
+                made[i] = yield from self._compose(model, clips[i], request.count, rng)
+                self.info.append(f"{_called(clips[i])} is empty, so these are samples")
+            sources = yield from self._listen(model, [clips[i] for i in open_ones])
+            fixed = [is_fixed(s.heard, s.aim, s.wish) for s in sources]
+            for i, source, is_whole in zip(open_ones, sources, fixed, strict=True):
+                if is_whole:
+                    made[i] = [source.clip]
+                    self.info.append(f"one clip, untouched, since the locks leave nothing of {_called(clips[i])} free")
+            free = [(i, s) for i, s, whole in zip(open_ones, sources, fixed, strict=True) if not whole]
+            varied = yield from self._vary(model, [s for _, s in free], amount, request.count)
+            for (i, _), variations in zip(free, varied, strict=True):
                 made[i] = variations
                 if len(variations) < request.count:
                     self.info.append(f"{_called(clips[i])} gave {len(variations)} different clips, not {request.count}")
         pairs = [(c, i) for i in range(len(clips)) for c in made[i]]
         return self._answer([c for c, _ in pairs], [i for _, i in pairs], names)
 
-    def interpolate(self, request: Interpolate) -> Answer:
-        palette = self.palette(request.clips)
-        clips = palette.along(request.steps, self.progress)
+    def interpolate(self, request: Interpolate) -> Steps[Answer]:
+        marked = [_mark(clip, i) for i, clip in enumerate(request.clips)]
+        names = [self._route(clip) for clip in marked]
+        if request.path == MORPH or names[0] != names[1]:
+            if request.path != MORPH:
+                self.info.append(f"no model covers both clips ({', '.join(names)}): they are morphed note by note")
+            if self.wish.locks or self.wish.key:
+                self.info.append("locks and a key do not hold in a morph")
+            voice = self.voice_of.get if names == ["drums", "drums"] else None
+            ways = [k / (request.steps - 1) for k in range(request.steps)]
+            yield from ()
+            return self._answer([morph(marked[0], marked[1], at, voice=voice) for at in ways], [-1] * len(ways), [MORPH])
+        palette = yield from self.palette(request)
+        clips = yield from palette.walk(request.steps, even=request.path == "even")
         return self._answer(clips, [-1] * len(clips), [palette.model.card.name])
 
-    def blend(self, request: Blend) -> Answer:
-        palette = self.palette(request.clips)
+    def blend(self, request: Blend) -> Steps[Answer]:
+        palette = yield from self.palette(request)
         side = request.grid
         positions = [request.at] if request.at else [(c / (side - 1), r / (side - 1)) for r in range(side) for c in range(side)]
-        clips = palette.at(positions, self.progress)
+        clips = yield from palette.steps_at(positions)
         return self._answer(clips, [-1] * len(clips), [palette.model.card.name])
 
-    def reconstruct(self, request: Reconstruct) -> Answer:
+    def cross(self, request: Cross) -> Steps[Answer]:
+        """Decode around the second clip, told the rhythm of the first and allowed only the second's pitches or voices."""
+        a, b = (_mark(clip, i) for i, clip in enumerate(request.clips))
+        names = [self._route(a), self._route(b)]
+        if names[0] != names[1]:
+            raise ValueError(f"cross takes two clips of one kind, not of {names[0]} and {names[1]}; name a model or a kind")
+        model = self.engine.model(names[0])
+        self._tell_wish(model)
+        rhythm, notes = yield from self._listen(model, [a, _fit(b, a, a.beats)])
+        rows = len(rhythm.own.mu)
+        # Line by line; where B has fewer lines, its last serves for the rest of A's.
+        per_line = rows // rhythm.heard.lines
+        lines = [min(k, notes.heard.lines - 1) for k in range(rhythm.heard.lines)]
+        mu = np.concatenate([notes.own.mu[k * per_line : (k + 1) * per_line] for k in lines])
+        aim = rhythm_of(rhythm.heard, model.family, notes.heard, self.wish)
+        rng = np.random.default_rng((self.seed, _key(a), _key(b)))
+        found: dict[tuple[Note, ...], Clip] = {}
+        for turn in range(ROUNDS):
+            tries: list[Decode] = []
+            for _ in range(request.count - len(found)):
+                levels = np.full(rows, 0.3 + 0.15 * turn, np.float32)
+                z = blur(mu, levels, noise(rng, *mu.shape))
+                tries.append(_aimed(model, replace(rhythm, aim=aim), (z, levels), self._roll(model, rng, rows), self.warmth))
+            grid = yield Decode.stack(tries)
+            for k in range(len(tries)):
+                made = model.family.write(rhythm.heard, grid[k * rows : (k + 1) * rows])
+                found.setdefault(_notes(made), made)
+            if len(found) == request.count:
+                break
+        if len(found) < request.count:
+            self.info.append(f"there are only {len(found)} different ways to do this, not {request.count}")
+        return self._answer(list(found.values()), [-1] * len(found), [model.card.name])
+
+    def reconstruct(self, request: Reconstruct) -> Steps[Answer]:
         names = [self._route(clip) for clip in request.clips]
         made: dict[int, Clip] = {}
         for name in dict.fromkeys(names):
             model = self.engine.model(name)
             mine = [i for i, n in enumerate(names) if n == name]
-            for i, source in zip(mine, self._listen(model, [request.clips[i] for i in mine]), strict=True):
+            sources = yield from self._listen(model, [request.clips[i] for i in mine])
+            mu = np.concatenate([s.own.mu for s in sources])
+            grid = yield Decode(model, mu, np.full(len(mu), model.least_noise, np.float32))
+            for i, source in zip(mine, sources, strict=True):
+                rows = len(source.own.mu)
                 # Nothing carried over: what is written knows no note of the clip.
-                made[i] = model.family.write(replace(source.heard, cells={}, apart=()), source.heard_back)
+                made[i] = model.family.write(replace(source.heard, cells={}, apart=()), grid[:rows])
+                grid = grid[rows:]
         return self._answer([made[i] for i in sorted(made)], sorted(made), names)
 
-    def palette(self, clips: Sequence[Clip]) -> Palette:
+    def palette(self, request: Blend | Interpolate) -> Steps[Palette]:
         """Lay corners out alike, all as long as the longest and in A's meter, and place them in the latent space."""
+        clips = request.clips
         marked = [_mark(clip, i) for i, clip in enumerate(clips)]
         names = [self._route(clip) for clip in marked]
         if len(set(names)) > 1:
@@ -279,90 +441,173 @@ class _Run:
         if any(clip.meter != marked[0].meter for clip in marked):
             self.info.append(f"between the ends the meter is {marked[0].meter[0]}/{marked[0].meter[1]}")
         model = self.engine.model(names[0])
-        corners = self._listen(model, [_fit(clip, marked[0], beats) for clip in marked])
+        self._tell_wish(model)
+        corners = yield from self._listen(model, [_fit(clip, marked[0], beats) for clip in marked], together=True)
         rng = np.random.default_rng((self.seed, *(_key(c) for c in clips)))
-        dice = self._roll(model, rng, len(corners[0].mu))
-        e = noise(rng, *corners[0].mu.shape)
-        return Palette(self.engine, model, tuple(marked), tuple(corners), dice, e, self.temperature, tuple(self.info))
+        rows = len(corners[0].own.mu)
+        dice = self._roll(model, rng, rows)
+        e = noise(rng, *corners[0].own.mu.shape)
+        more = (self._roll(model, rng, rows), noise(rng, *e.shape)) if corners[0].seam else (dice, e)
+        return Palette(
+            self.engine,
+            model,
+            tuple(marked),
+            tuple(corners),
+            (dice, more[0]),
+            (e, more[1]),
+            self.warmth,
+            self.seed,
+            tuple(self.info),
+        )
 
     def _route(self, clip: Clip) -> str:
         return self.request.model if self.request.model != "auto" else route(clip, self.request.kind)
 
-    def _listen(self, model: LatentModel, clips: Sequence[Clip]) -> list[Source]:
-        """Encode clips, all windows in one batch, and decode what the model hears."""
-        if not clips:
-            return []
-        heards = [model.family.hear(clip) for clip in clips]
-        for heard in heards:
+    def _listen(self, model: LatentModel, clips: Sequence[Clip], *, together: bool = False) -> Steps[list[Source]]:
+        """Encode clips, all windows in one batch; `together`, all are laid out in as many lines as the one with most."""
+        heards = [self._hear(model, clip) for clip in clips]
+        if together:
+            lines = max((h.lines for h in heards), default=1)
+            heards = [with_lines(h, lines) for h in heards]
+        sources: list[Source] = []
+        for k, heard in enumerate(heards):
             self._tell_apart(heard)
-        grid = Grid.stack([h.grid for h in heards])
-        mu = self.engine.encode(model, grid)
-        back = self.engine.decode(model, mu, np.full(len(mu), model.least_noise, np.float32))
-        cuts = np.cumsum([0, *(len(h.grid) for h in heards)])
-        return [Source(h, mu[a:b], back[a:b]) for h, a, b in zip(heards, cuts[:-1], cuts[1:], strict=True)]
+            others = [h.grid for h in heards if h is not heard] if together else []
+            wish = self.wish if k == 0 or not together else _unlocked(self.wish)  # between clips, locks hold what A has
+            aim = take_aim(heard, model.family, wish, also=others)
+            own = self.engine.impression(model, heard.grid)
+            over = None
+            if len(heard.grid) > heard.lines:
+                over = self.engine.impression(model, heard.grid.map(lambda v, n=heard.lines: straddle(v, lines=n)))  # type: ignore[misc]
+            quiet = np.zeros(len(heard.grid), bool) if together else _quiet(heard)
+            sources.append(Source(heard, wish, aim, own, over, quiet))
+        new = [i for s in sources for i in (s.own, s.seam) if i is not None and not len(i.mu)]
+        new = list({id(i): i for i in new}.values())
+        if new:
+            mu = yield Encode(model, Grid.stack(i.grid for i in new))
+            for impression in new:
+                impression.mu, mu = mu[: len(impression.grid)], mu[len(impression.grid) :]
+        return sources
+
+    def _hear(self, model: LatentModel, clip: Clip) -> Heard:
+        return hear_drums(clip, self.voice_of) if model.family.kind is DRUMS else hear_melody(clip, LINES)
+
+    def _tell_wish(self, model: LatentModel) -> None:
+        """Say which wishes make no sense for a family."""
+        if model.family.kind is DRUMS:
+            if self.wish.key:
+                self.info.append("drums have no key: it is left out")
+            if self.wish.octave:
+                self.info.append("drums have no register: octave is left out")
+        elif self.wish.voices:
+            self.info.append("only drums have voices to lock: lock_voices is left out")
 
     def _tell_apart(self, heard: Heard) -> None:
-        """Say which notes a model has no place for."""
-        notes = [heard.clip.notes[i] for i in heard.apart]
-        outside = sum(not heard.clip.start - 0.125 <= n.start < heard.clip.end for n in notes)
-        inside = len(notes) - outside
-        if outside:
-            self.info.append(f"{outside} notes outside {_called(heard.clip)}'s length are kept as they are")
-        if inside and heard.kind is DRUMS:
-            pads = ", ".join(str(p) for p in sorted({n.pitch for n in notes if n.pitch not in VOICE_OF}))
-            self.info.append(f"{inside} notes of {_called(heard.clip)} are on pads the model does not know ({pads}): kept")
-        elif inside:
-            self.info.append(
-                f"{_called(heard.clip)} is polyphonic: its top line is heard, {inside} lower notes are kept as they are"
-            )
+        """Say how a clip was laid out for a model, and which notes it has no place for."""
+        name, why = _called(heard.clip), heard.apart_because()
+        if heard.lines > 1:
+            self.info.append(f"{name} is polyphonic: it is heard line by line, in {heard.lines} lines")
+        if outside := len(why.get("outside", ())):
+            self.info.append(f"{outside} notes outside {name}'s length are kept as they are")
+        if pads := why.get("pad"):
+            pitches = ", ".join(map(str, sorted({heard.clip.notes[i].pitch for i in pads})))
+            self.info.append(f"{len(pads)} notes of {name} are on pads the model does not know ({pitches}): kept")
+        if room := len(why.get("room", ())):
+            self.info.append(f"{room} notes of {name} fit in no line: they are kept as they are")
 
-    def _vary(self, model: LatentModel, sources: Sequence[Source], amount: float, count: int) -> list[list[Clip]]:
-        """Decode around each source until it has `count` different clips about `amount` away."""
+    def _vary(self, model: LatentModel, sources: Sequence[Source], amount: float, count: int) -> Steps[list[list[Clip]]]:
+        """Decode around each source, further than the amount, and take back what is too much of each clip."""
         rngs = [np.random.default_rng((self.seed, _key(s.clip))) for s in sources]
-        found: list[dict[tuple[Note, ...], tuple[float, Clip]]] = [{_notes(s.clip): (math.inf, s.clip)} for s in sources]
-        level = model.card.level_for(amount)
+        found: list[dict[object, tuple[float, Clip, tuple[int, int]]]] = [
+            {_shape(s.clip): (math.inf, s.clip, (0, 0))} for s in sources
+        ]
+        level = model.card.level_for(amount * BEYOND + 0.05)
         for turn in range(ROUNDS):
-            lacking = [k for k, f in enumerate(found) if len(f) <= count]
+            good = [sum(far <= s.rounding + 1e-9 for far, *_ in f.values()) for s, f in zip(sources, found, strict=True)]
+            lacking = [k for k, n in enumerate(good) if n < count]
             if not lacking:
                 break
-            tries = count * POOL
-            # A band of levels around the one that the model's table gives, since clips differ; later rounds go further.
-            band = np.clip(level * np.linspace(0.75, 1.25, tries) + 0.1 * turn, model.least_noise, 1).astype(np.float32)
-            plans = [self._blurred(model, sources[k], band, rngs[k]) for k in lacking]
-            grid = self.engine.decode(
-                model,
-                np.concatenate([p[0] for p in plans]),
-                np.concatenate([p[1] for p in plans]),
-                dice=Dice.stack([p[2] for p in plans]),
-                temperature=self.temperature,
-                progress=self.progress,
-            )
-            row = 0
+            tries: list[Try] = []
             for k in lacking:
-                windows = len(sources[k].mu)
-                for _ in range(tries):
-                    changed = sources[k].change(grid[row : row + windows])
-                    clip = model.family.write(sources[k].heard, changed)
-                    found[k].setdefault(_notes(clip), (abs(sources[k].how_far(clip) - amount), clip))
-                    row += windows
-        return [[c for _, c in sorted(f.values(), key=lambda pair: pair[0])[:count] if _ < math.inf] for f in found]
+                number = math.ceil((count - good[k]) * (1 + SPARE))
+                levels = np.clip(level * np.linspace(0.9, 1.1, number) + 0.1 * turn, model.least_noise, 1).astype(np.float32)
+                tries += [self._blurred(model, sources[k], s, rngs[k]) for s in levels]
+            grids = yield from _decode_all(model, tries, span=(1 - 0.4**turn, 1 - 0.4 ** (turn + 1)))
+            for i, t in enumerate(tries):
+                k = next(k for k in lacking if sources[k] is t.source)
+                mates = [g for g, other in zip(grids, tries, strict=True) if other.source is t.source and other is not t]
+                grid, far, clip = self._fit_amount(
+                    model, t.source, [grids[i], *mates[i % max(1, len(mates)) :][:2]], amount, rngs[k]
+                )
+                found[k].setdefault(_shape(clip), (far, clip, _count_decoded(t.source, clip, grid)))
+        chosen: list[list[Clip]] = []
+        for f in found:
+            best = sorted((entry for entry in f.values() if entry[0] < math.inf), key=lambda entry: entry[0])[:count]
+            self.decoded += np.sum([entry[2] for entry in best], 0, dtype=int) if best else 0
+            chosen.append([entry[1] for entry in best])
+        return chosen
 
-    def _blurred(
-        self, model: LatentModel, source: Source, band: NDArray[np.float32], rng: np.random.Generator
-    ) -> tuple[Latents, NDArray[np.float32], Dice]:
-        windows = len(source.mu)
-        rows = len(band) * windows
-        levels = np.repeat(band, windows)
-        z = blur(np.tile(source.mu, (len(band), 1)), levels, noise(rng, rows, source.mu.shape[1]))
-        return z, levels, self._roll(model, rng, rows)
+    def _blurred(self, model: LatentModel, source: Source, level: np.float32, rng: np.random.Generator) -> Try:
+        """Forget some of a source."""
 
-    def _compose(self, model: LatentModel, clip: Clip, count: int, rng: np.random.Generator) -> list[Clip]:
+        def rows(mu: Latents, *, at_seam: bool) -> Decode:
+            levels = np.full(len(mu), level, np.float32)
+            z = blur(mu, levels, noise(rng, *mu.shape))
+            return _aimed(model, source, (z, levels), self._roll(model, rng, len(mu)), self.warmth, at_seam=at_seam)
+
+        seam = rows(source.seam.mu, at_seam=True) if source.seam else None
+        return Try(source, rows(source.own.mu, at_seam=False), seam)
+
+    def _fit_amount(
+        self, model: LatentModel, source: Source, grids: Sequence[Grid], amount: float, rng: np.random.Generator
+    ) -> tuple[Grid, float, Clip]:
+        """Bring a decode to an amount: graft others on where it changed too little, take back what is too much.
+
+        Returns what was decoded, how far off the clip still is, and the clip.
+        """
+        own, kind = source.heard.grid, source.heard.kind
+        grid = grids[0]
+        clip = source.write(model, grid)
+        far = source.how_far(clip)
+        for other in grids[1:]:
+            if far >= amount - source.rounding:
+                break
+            grid = graft(own, grid, other, kind)
+            clip = source.write(model, grid)
+            far = source.how_far(clip)
+        best = abs(far - amount), clip
+        groups = in_regions(find_groups(own, grid, kind), rng)
+        low, high, far_low, far_high = 0, len(groups), 0.0, far
+
+        def keep(some: Sequence[Cells]) -> float:
+            nonlocal best
+            kept = source.write(model, apply_groups(own, grid, some, kind))
+            far = source.how_far(kept)
+            best = min(best, (abs(far - amount), kept), key=lambda pair: pair[0])
+            return far
+
+        while best[0] > source.rounding and far_high > amount and high - low > 1:
+            # Distance grows about evenly with the changes: a secant finds their number in two or three tries.
+            guess = low + (high - low) * (amount - far_low) / (far_high - far_low)
+            k = min(max(round(guess), low + 1), high - 1)
+            far = keep(groups[:k])
+            low, high, far_low, far_high = (k, high, far, far_high) if far <= amount else (low, k, far_low, far)
+        for smaller in groups[high : high + OTHERS]:
+            if best[0] <= source.rounding or far_high <= amount:
+                break
+            keep([*groups[:low], smaller])  # where the next change is too much, one further on may do
+        return grid, *best
+
+    def _compose(self, model: LatentModel, clip: Clip, count: int, rng: np.random.Generator) -> Steps[list[Clip]]:
         """Sample clips laid out as `clip` is: two bars from the prior, then bar by bar, each given the one before."""
-        heard = model.family.hear(clip)
+        heard = self._hear(model, clip)
+        aim = take_aim(
+            heard, model.family, replace(self.wish, lock=frozenset(), voices=frozenset(), beats=(), notes=frozenset())
+        )
         found: dict[tuple[Note, ...], Clip] = {}
         for _ in range(ROUNDS):
             rows = count - len(found)
-            grids = self._compose_bars(model, rows, 2 * len(heard.grid), rng)
+            grids = yield from self._compose_bars(model, rows, 2 * len(heard.grid), rng, aim.bias)
             for k in range(rows):
                 made = model.family.write(heard, grids[k * len(heard.grid) : (k + 1) * len(heard.grid)])
                 found.setdefault(_notes(made), made)
@@ -370,20 +615,23 @@ class _Run:
                 break
         return list(found.values())
 
-    def _compose_bars(self, model: LatentModel, rows: int, bars: int, rng: np.random.Generator) -> Grid:
+    def _compose_bars(
+        self, model: LatentModel, rows: int, bars: int, rng: np.random.Generator, bias: NDArray[np.float32] | None
+    ) -> Steps[Grid]:
         facets = int(model.family.facets.max()) + 1
         parts: list[Grid] = []
         known: tuple[Grid, NDArray[np.bool_]] | None = None
         for first in range(bars - 1):
             z = noise(rng, rows, model.card.latent)
-            grid = self.engine.decode(
+            grid = yield Decode(
                 model,
                 z,
                 np.ones(rows, np.float32),
-                dice=self._roll(model, rng, rows),
-                temperature=self.temperature,
-                known=known,
-                progress=lambda done, first=first: self.progress((first + done) / (bars - 1)),  # type: ignore[misc]
+                self._roll(model, rng, rows),
+                np.full(rows, self.warmth, np.float32),
+                known,
+                None if bias is None else np.repeat(bias[:1], rows, 0),  # an empty clip asks for the same everywhere
+                (first / (bars - 1), (first + 1) / (bars - 1)),
             )
             if first % 2 == 0:
                 parts.append(grid)
@@ -401,8 +649,139 @@ class _Run:
         return Dice.roll(rng, rows, steps=WINDOW_STEPS, voices=model.family.kind.voices, together=model.card.together)
 
     def _answer(self, clips: Sequence[Clip], sources: Sequence[int], names: Sequence[str]) -> Answer:
-        self.progress(1.0)
-        return Answer(tuple(clips), tuple(sources), tuple(names), self.seed, tuple(dict.fromkeys(self.info)))
+        decoded = int(self.decoded[0]), int(self.decoded[1])
+        return Answer(tuple(clips), tuple(sources), tuple(names), self.seed, tuple(dict.fromkeys(self.info)), decoded)
+
+
+def _decode_all(model: LatentModel, tries: Sequence[Try], *, span: tuple[float, float] = (0.0, 1.0)) -> Steps[list[Grid]]:
+    """Decode tries, and beside them what the model hears of clips that it has not been asked about; then over the seams."""
+    middle = span[0] + (span[1] - span[0]) / (2 if any(t.seam for t in tries) else 1)
+    grid = yield from _with_backs(model, [t.source.own for t in tries], [t.rows for t in tries], (span[0], middle))
+    changed: list[Grid] = []
+    for t in tries:
+        rows = len(t.rows)
+        changed.append(t.source.change(grid[:rows]))
+        grid = grid[rows:]
+    long = [k for k, t in enumerate(tries) if t.seam]
+    if not long:
+        return changed
+    jobs: list[Decode] = []
+    for k in long:
+        job, source = tries[k].seam, tries[k].source
+        if job is not None:
+            # What lies about a seam is told, so that what is made there joins on to it.
+            told = changed[k].map(source.around)
+            told = replace(told, tokens=leading_rests(told.tokens))
+            facets = int(model.family.facets.max()) + 1
+            facts = np.ones((len(told), WINDOW_STEPS, facets), bool)
+            facts[:, SEAM] = job.known[1][:, SEAM] if job.known else False
+            own = source.seam.grid if source.seam else told
+            tokens = told.tokens.copy()
+            tokens[:, SEAM] = own.tokens[:, SEAM]
+            jobs.append(replace(job, known=(replace(told, tokens=tokens), facts)))
+    impressions = [s for k in long if (s := tries[k].source.seam)]
+    grid = yield from _with_backs(model, impressions, jobs, (middle, span[1]))
+    for k in long:
+        source, rows = tries[k].source, len(tries[k].rows)
+        changed[k] = source.put_back(changed[k], source.change(grid[:rows], at_seam=True))
+        grid = grid[rows:]
+    return changed
+
+
+def _with_backs(
+    model: LatentModel, impressions: Sequence[Impression], jobs: Sequence[Decode], span: tuple[float, float]
+) -> Steps[Grid]:
+    """Decode jobs in one batch with the likeliest music of those impressions that lack it."""
+    new = list({id(i): i for i in impressions if i.back is None}.values())
+    backs = [_likeliest(model, i.mu) for i in new]
+    grid: Grid = yield Decode.stack([*backs, *jobs], span=span)
+    for impression in new:
+        impression.back, grid = grid[: len(impression.mu)], grid[len(impression.mu) :]
+    return grid
+
+
+def _likeliest(model: LatentModel, mu: Latents) -> Decode:
+    rows, kind = len(mu), model.family.kind
+    dice = Dice(np.zeros((rows, WINDOW_STEPS), np.float32), np.zeros((rows, WINDOW_STEPS, kind.voices, 2), np.float32))
+    return Decode(model, mu, np.full(rows, model.least_noise, np.float32), dice, np.zeros(rows, np.float32))
+
+
+def _aimed(
+    model: LatentModel,
+    source: Source,
+    point: tuple[Latents, NDArray[np.float32]],
+    dice: Dice,
+    warmth: float,
+    *,
+    at_seam: bool = False,
+) -> Decode:
+    """Make rows of latents and levels that keep and aim at what the source's request wants."""
+    known, bias = source.aim.told(source.heard.grid), source.aim.bias
+    if at_seam:
+        known = (known[0].map(source.around), source.around(known[1])) if known else None
+        known = (replace(known[0], tokens=leading_rests(known[0].tokens)), known[1]) if known else None
+        bias = source.around(bias) if bias is not None else None
+    z, levels = point
+    return Decode(model, z, levels, dice, np.full(len(z), warmth, np.float32), known, bias)
+
+
+def _quiet(heard: Heard) -> NDArray[np.bool_]:
+    """Find the windows of lower lines that hold too little for a model to have heard their like, [B]."""
+    onsets = heard.kind.onsets[heard.grid.tokens].any(-1).sum(1)
+    return np.asarray((onsets < QUIET) & (np.arange(len(heard.grid)) >= heard.windows))
+
+
+def _distances(clips: Sequence[Clip], voice: VoiceOf | None) -> NDArray[np.float64]:
+    """Measure how far apart the clips of a walk are, [N, N], each from those after it."""
+    apart = np.zeros((len(clips), len(clips)))
+    for i, clip in enumerate(clips[:-1]):
+        apart[i, i + 1 :] = distances(clip, clips[i + 1 :], voice=voice)
+    return apart
+
+
+def _count_decoded(source: Source, clip: Clip, grid: Grid) -> tuple[int, int]:
+    """Count the new notes of a clip that a grid strikes, and all that are new."""
+    there = {(n.pitch, n.start) for n in source.clip.notes}
+    new = [n for n in clip.notes if n.from_note < 0 and (n.pitch, n.start) not in there]
+    heard = source.heard
+    onsets = heard.kind.onsets[grid.tokens] & heard.open_steps[..., None]
+    struck: dict[object, list[float]] = {}
+    for b, t, v in zip(*np.nonzero(onsets), strict=True):
+        what = -1 - int(v) if heard.kind is DRUMS else int(grid.tokens[b, t])
+        struck.setdefault(what, []).append(float(heard.beats[b, t]))
+    lane = {
+        n.pitch: -1 - heard.voice_of[n.pitch] if heard.kind is DRUMS else n.pitch
+        for n in new
+        if heard.kind is not DRUMS or n.pitch in heard.voice_of
+    }
+    return sum(any(abs(n.start - at) <= 0.126 for at in struck.get(lane.get(n.pitch), ())) for n in new), len(new)
+
+
+def _wish(request: Request) -> Wish:
+    """Read what a request wants kept and aimed at."""
+    wish = Wish()
+    if isinstance(request, Music):
+        wish = Wish(key=parse_key(request.key) if request.key else None, density=request.density, octave=request.octave)
+    if isinstance(request, Change):
+        wish = replace(
+            wish,
+            lock=frozenset(request.lock),
+            voices=frozenset(VOICE_NAMES.index(v) for v in request.lock_voices),
+            beats=request.lock_beats,
+            notes=frozenset(request.lock_notes),
+        )
+    return wish
+
+
+def _unlocked(wish: Wish) -> Wish:
+    return Wish(key=wish.key, density=wish.density, octave=wish.octave)
+
+
+def _voice_of(request: Request) -> dict[int, int]:
+    """Find which drum voice each pitch is, in the kit that a request names."""
+    if not isinstance(request, ClipsRequest):
+        return dict(VOICE_OF)
+    return with_pads(find_drum_map(request.drum_map), request.pads).voice_of
 
 
 def _mark(clip: Clip, index: int) -> Clip:
@@ -425,6 +804,11 @@ def _fit(clip: Clip, first: Clip, beats: float) -> Clip:
     return replace(clip, notes=tuple(notes), beats=beats, start=first.start, meter=first.meter)
 
 
+def _shape(clip: Clip) -> object:
+    """What makes clips different to a listener: which notes begin when, and how long the untouched ones are."""
+    return frozenset((n.pitch, round(n.start * 32)) for n in clip.notes)
+
+
 def _notes(clip: Clip) -> tuple[Note, ...]:
     return tuple(sorted(clip.notes, key=note_order))
 
@@ -436,11 +820,3 @@ def _key(clip: Clip) -> int:
 
 def _called(clip: Clip) -> str:
     return f"“{clip.name}”" if clip.name else "the clip"
-
-
-def _padded(values: NDArray[Any], spare: int) -> NDArray[Any]:
-    return np.concatenate([values, np.repeat(values[-1:], spare, 0)]) if spare else values
-
-
-def _padded_grid(grid: Grid, spare: int) -> Grid:
-    return grid.map(lambda values: _padded(values, spare))

@@ -103,7 +103,7 @@ def _form(name: str, field: FieldInfo) -> str:
 def _pieces(kind: type[Request], name: str, value: object) -> object:
     """Split what was typed for a tuple at its commas; pydantic turns the pieces into what they should be."""
     is_tuple = get_origin(_plain(kind.model_fields[name].annotation)) is tuple
-    return tuple(str(value).split(",")) if is_tuple and value is not None else value
+    return tuple(str(value).split(",") if value else ()) if is_tuple and value is not None else value
 
 
 def _paths(value: object) -> list[Path]:

@@ -30,6 +30,7 @@ from bridge.wire import Code, Drop, Effect, Job, Outcome, Peer, Report, Send, St
 from models.clip import Clip, Note
 
 if TYPE_CHECKING:
+    from bridge.compute import Batches, Steps
     from bridge.engine import Engine, Palette
     from models.family import LatentModel
 
@@ -44,6 +45,7 @@ LONG_ANSWERS = 100_000  # datagrams on their way; what is more is left for the c
 LONGEST_WAIT_S = 0.5  # so that Ctrl-C is heard on Windows too, where it does not wake what waits on a socket
 SOCKET_BUFFER = 4 * 2**20  # bytes asked of the system; it may give less
 REPORT_BYTES = 2**20  # of the report file; then it begins anew, and one older is kept
+TOGETHER = 8  # clients whose jobs are computed in the same batches; others wait for one of them to end
 LAST_WAIT_S = 2.0  # for a decode that runs when the server ends
 SWITCH_S = 0.0005  # Python's own 5 ms are what each datagram would wait for a busy worker
 SHOWN = 200  # characters of a message in the log
@@ -212,15 +214,15 @@ class Stopped(Exception):
 
 
 class Worker(threading.Thread):
-    """Runs one job after another, of each client in turn, on models that no one else touches."""
+    """Computes jobs, one of each client at a time and those together in shared batches, on models that no one else touches."""
 
     def __init__(self, device: str, tell: Callable[[Event], None]) -> None:
         super().__init__(name="worker", daemon=True)
         self._device, self._tell = device, tell
         self._changed = threading.Condition()
         self._queues: OrderedDict[Peer, deque[Job]] = OrderedDict()
-        self._current: Job | None = None
-        self._unwanted = 0  # the ticket of the job that runs, once no one wants it
+        self._active: dict[Peer, Job] = {}
+        self._unwanted: set[int] = set()  # tickets of active jobs that no one wants any more
         self._drops: set[int] = set()
         self._is_stopped = False
         self._palettes: dict[int, tuple[Palette, int]] = {}  # and their seeds
@@ -232,10 +234,10 @@ class Worker(threading.Thread):
             self._changed.notify()
 
     def stop(self, ticket: int) -> None:
-        """Let a job end at the next chance it gives, or never begin."""
+        """Let a job end after the batch that is being computed, or never begin."""
         with self._changed:
-            if self._current is not None and self._current.ticket == ticket:
-                self._unwanted = ticket
+            if any(job.ticket == ticket for job in self._active.values()):
+                self._unwanted.add(ticket)
             for peer, queue in self._queues.items():
                 job = next((job for job in queue if job.ticket == ticket), None)
                 if job is not None:
@@ -247,9 +249,9 @@ class Worker(threading.Thread):
                     return
 
     def drop(self, palette: int) -> None:
-        """Forget a palette, after the job that is running now."""
+        """Forget a palette, after the jobs that are at work on it."""
         with self._changed:
-            waiting = [job for queue in self._queues.values() for job in queue] + ([self._current] if self._current else [])
+            waiting = [*self._active.values(), *(job for queue in self._queues.values() for job in queue)]
             if palette in self._palettes or any(job.palette == palette for job in waiting):
                 self._drops.add(palette)
 
@@ -261,56 +263,73 @@ class Worker(threading.Thread):
         self.join(LAST_WAIT_S)
 
     def run(self) -> None:
-        """Load the models, then run jobs."""
-        engine = None
-        why = ""
+        """Load the models, then compute jobs."""
         try:
             engine, device, models = _start_engine(self._device)
-            self._tell(lambda wire, now: wire.ready(device, models))
-            log.info("ready on %s: %s", device, ", ".join(name for name, *_ in models) or "no models are here")
         except Exception as error:  # whatever it is, hello still answers, and each request hears why it cannot be
             log.exception("the models cannot be loaded")
             why = f"the models cannot be loaded: {error}"
-        for job in self._jobs():
-            if engine is None:
-                self._fail(job, "internal", why)
-            else:
-                self._run_job(engine, job)
+            while not self._is_stopped:
+                for peer, job in self._take(is_idle=True):
+                    self._fail(job, "internal", why)
+                    self._leave(peer)
+            return
+        self._tell(lambda wire, now: wire.ready(device, models))
+        log.info("ready on %s: %s", device, ", ".join(name for name, *_ in models) or "no models are here")
+        batches = engine.batches()
+        while not self._is_stopped:
+            for peer, job in self._take(is_idle=not len(batches)):
+                self._begin(engine, batches, peer, job)
+            batches.turn()
 
-    def _jobs(self) -> Iterator[Job]:
-        while True:
-            with self._changed:
-                self._forget_palettes()
-                self._current = None
-                while not self._queues and not self._is_stopped:
-                    self._changed.wait()
-                if self._is_stopped:
-                    return
-                peer, queue = self._queues.popitem(last=False)
-                job = queue.popleft()
+    def _take(self, *, is_idle: bool) -> list[tuple[Peer, Job]]:
+        """Take the next job of each client that has none at work; where nothing is, wait for one."""
+        with self._changed:
+            self._forget_palettes()
+            while is_idle and not self._queues and not self._is_stopped:
+                self._changed.wait()
+            taken: list[tuple[Peer, Job]] = []
+            for peer in [peer for peer in self._queues if peer not in self._active]:
+                if len(self._active) == TOGETHER:
+                    break
+                queue = self._queues.pop(peer)
+                self._active[peer] = queue.popleft()
                 if queue:
                     self._queues[peer] = queue  # behind the other clients
-                self._current = job
-            yield job
+                taken.append((peer, self._active[peer]))
+            return taken
+
+    def _leave(self, peer: Peer) -> None:
+        with self._changed:
+            self._unwanted.discard(self._active.pop(peer).ticket)
 
     def _forget_palettes(self) -> None:
-        waiting = {job.palette for queue in self._queues.values() for job in queue if job.asked is not None}
+        at_work = [*self._active.values(), *(job for queue in self._queues.values() for job in queue)]
+        waiting = {job.palette for job in at_work if job.asked is not None}
         for palette in self._drops - waiting:
             self._palettes.pop(palette, None)
         self._drops &= waiting
 
-    def _run_job(self, engine: Engine, job: Job) -> None:
-        from models.store import ModelError
-
+    def _begin(self, engine: Engine, batches: Batches, peer: Peer, job: Job) -> None:
         def heed(fraction: float) -> None:
-            if self._is_stopped or self._unwanted == job.ticket:
+            if self._is_stopped or job.ticket in self._unwanted:
                 raise Stopped
             if fraction < 1:
                 self._tell(lambda wire, now: wire.progress(job.ticket, fraction, now))
 
+        def done(result: Outcome | Exception) -> None:
+            self._leave(peer)
+            self._finish(job, result)
+
+        batches.add(self._outcome(engine, job), heed, done)
+
+    def _finish(self, job: Job, result: Outcome | Exception) -> None:
+        from models.store import ModelError
+
         try:
-            heed(1)
-            reply = job.reply(self._outcome(engine, job, heed))
+            if isinstance(result, Exception):
+                raise result
+            reply = job.reply(result)
             self._tell(lambda wire, now: wire.finish(job.ticket, reply, now))
         except Stopped:
             log.debug("job %d was stopped", job.ticket)
@@ -326,18 +345,20 @@ class Worker(threading.Thread):
             log.exception("job %d failed", job.ticket)
             self._fail(job, "internal", f"{type(error).__name__}: {error}")
 
-    def _outcome(self, engine: Engine, job: Job, heed: Callable[[float], None]) -> Outcome:
+    def _outcome(self, engine: Engine, job: Job) -> Steps[Outcome]:
         if job.asked is None:
             if job.palette not in self._palettes:
                 raise WireError("no_palette", "this palette is gone: send its blend again, with a new id")
             palette, seed = self._palettes[job.palette]
-            return Outcome(palette.at([job.at], heed), seed, [palette.model.card.name])
+            clips = yield from palette.steps_at([job.at])
+            return Outcome(clips, seed, [palette.model.card.name])
         request = job.request()
         if isinstance(request, Blend):
-            palette, seed = engine.palette(request), request.seed or 0
+            palette, seed = (yield from engine.prepare(request)), request.seed or 0
             self._palettes[job.palette] = palette, seed
-            return Outcome(palette.at(_positions(request), heed), seed, [palette.model.card.name], palette.info)
-        answer = engine.run(request, heed)
+            clips = yield from palette.steps_at(_positions(request))
+            return Outcome(clips, seed, [palette.model.card.name], palette.info)
+        answer = yield from engine.steps(request)
         return Outcome(answer.clips, answer.seed, answer.models, answer.info)
 
     def _fail(self, job: Job, code: Code, text: str) -> None:

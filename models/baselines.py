@@ -42,7 +42,7 @@ def random_edits(
             # An edit gets many tries: some land on other notes, and were they given up at once the clip would thin out.
             edit, tries = editor.draw(edited.notes), 30
         rest, new = editor.attempt(edit, edited.notes)
-        changed = clip.with_notes(_settle(rest, new, single))
+        changed = clip.with_notes(settle(rest, new, single))
         off = abs(amount - distance(clip, changed, voice=voice))
         tries -= 1
         is_nearer = off < gap or (not tries and off <= gap + 1e-9)  # the last try may be a detour, lest the search get stuck
@@ -64,7 +64,7 @@ def crossfade(a: Clip, b: Clip, at: float, *, rng: np.random.Generator, voice: V
     stay = [from_a[i] for i in leaving[round(at * len(from_a)) :]]
     come = [from_b[i] for i in coming[: round(at * len(from_b))]]
     single = voice is None and is_single_line(a) and is_single_line(b)
-    return frame.with_notes(_settle(stay, come, single)).in_order()
+    return frame.with_notes(settle(stay, come, single)).in_order()
 
 
 def morph(a: Clip, b: Clip, at: float, *, voice: VoiceOf | None = None) -> Clip:
@@ -90,7 +90,7 @@ def morph(a: Clip, b: Clip, at: float, *, voice: VoiceOf | None = None) -> Clip:
     alone.sort(key=lambda entry: note_order(entry[0]))
     there = [n for (n, comes), moment in zip(alone, _moments(len(alone)), strict=True) if comes == (at > moment)]
     single = voice is None and is_single_line(a) and is_single_line(b)
-    return frame.with_notes(_settle(_settle([], led, single), there, single)).in_order()
+    return frame.with_notes(settle(settle([], led, single), there, single)).in_order()
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ def _repeated(clip: Clip, frame: Clip) -> list[Note]:
     return notes
 
 
-def _settle(notes: Sequence[Note], new: Sequence[Note], single: bool) -> list[Note]:
+def settle(notes: Sequence[Note], new: Sequence[Note], single: bool) -> list[Note]:
     """Let new notes in where no other is struck within half a step, and end each note where a new one of its lane begins.
 
     A lane is a pitch, or the whole clip where it is a single line. New notes of one pitch may stand close, as flams do.

@@ -66,7 +66,8 @@ def test_every_field_of_a_request_is_an_option_or_an_argument(verb: str) -> None
             continue
         option = options[f"--{name.replace('_', '-')}"]
         assert option.help == field.description
-        assert option.default == (None if field.default is None else str(field.default))
+        default = ",".join(field.default) if isinstance(field.default, tuple) else field.default
+        assert option.default == (None if default is None else str(default))
 
 
 def test_a_verb_is_described_by_its_request(run: Run) -> None:
@@ -309,7 +310,7 @@ def test_what_cannot_be_is_one_sentence(run: Run, clips: Path, tmp_path: Path) -
         (("vary", tmp_path / "empty", "--out", tmp_path), "holds no MIDI files"),
         (("interpolate", tmp_path / "empty", clips / "rock.mid", "--out", tmp_path), "is a folder"),
         (("interpolate", clips / "rock.mid", clips / "corrupt.mid", "--out", tmp_path), "corrupt.mid is corrupt"),
-        (("interpolate", clips / "rock.mid", clips / "twinkle.mid", "--out", tmp_path), "need different models"),
+        (("blend", clips / "rock.mid", clips / "twinkle.mid", "--out", tmp_path), "need different models"),
         (("vary", clips / "rock.mid", "--out", tmp_path / "file" / "x"), "file"),
         (("vary", clips / "rock.mid", "--device", "mps", "--out", tmp_path), "there is no device mps here"),
         (("recall", tmp_path / "file", "--out", tmp_path), "is not a record"),

@@ -128,9 +128,13 @@ def test_a_message_cannot_name_a_file(client: OscClient, tiny_models: Path) -> N
 
 
 def test_corners_of_two_kinds_are_refused_in_a_sentence(client: OscClient) -> None:
-    reply = client.ask("interpolate", clips=[BEAT, TUNE])
+    reply = client.ask("blend", clips=[BEAT, TUNE])
     assert reply.code == "bad_request"
     assert "different models" in str(reply.end.values[2])
+
+
+def test_clips_that_no_model_covers_together_are_morphed(client: OscClient) -> None:
+    assert client.ask("interpolate", clips=[BEAT, TUNE]).end.values[3] == "morph"
 
 
 def test_a_report_goes_to_the_file_that_the_config_names(client: OscClient, server: Server) -> None:

@@ -1,0 +1,101 @@
+"""What a decode changed in a clip's grid, as groups that belong together, and clips with only some of them. Arrays only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from models.grid import DRUMS, HOLD, STEPS_PER_BEAT, WINDOW_STEPS, Grid, GridKind
+from models.residual import without_orphans
+
+Cells = list[tuple[int, int, int]]  # (window, step, voice)
+
+
+def find_groups(own: Grid, changed: Grid, kind: GridKind) -> list[Cells]:
+    """List the changes between two grids, in order of time, those together that are one change to a listener.
+
+    Drums: a stroke that comes and one that goes within a beat of the same voice, or at the same step, are one that moved.
+    Melodies: a run of steps that differ, cut where notes begin in both.
+    """
+    return _stroke_groups(own, changed, kind) if kind is DRUMS else _note_groups(own, changed)
+
+
+def apply_groups(own: Grid, changed: Grid, groups: Iterable[Cells], kind: GridKind) -> Grid:
+    """Change `own` only where these groups say."""
+    cells = [cell for group in groups for cell in group]
+    if not cells:
+        return own
+    b, t, v = (np.array(axis) for axis in zip(*cells, strict=True))
+    tokens = own.tokens.copy()
+    velocities, offsets = own.velocities.copy(), own.offsets.copy()
+    if kind is DRUMS:
+        np.bitwise_xor.at(tokens, (b, t), 1 << v)
+    else:
+        tokens[b, t] = changed.tokens[b, t]
+    velocities[b, t, v], offsets[b, t, v] = changed.velocities[b, t, v], changed.offsets[b, t, v]
+    return Grid(tokens if kind is DRUMS else without_orphans(tokens), velocities, offsets)
+
+
+def graft(own: Grid, changed: Grid, other: Grid, kind: GridKind) -> Grid:
+    """Add to a change what another decode changed elsewhere: where too little came out, two make enough."""
+    taken = own.tokens != changed.tokens
+    near = taken.copy()
+    near[:, 1:] |= taken[:, :-1]
+    near[:, :-1] |= taken[:, 1:]
+    groups = find_groups(own, other, kind)
+    return apply_groups(changed, other, (g for g in groups if not any(near[b, t] for b, t, _ in g)), kind)
+
+
+def in_regions(groups: Sequence[Cells], rng: np.random.Generator) -> list[Cells]:
+    """Put groups in an order of which any first part is spread evenly over the windows, and within each lies side by side.
+
+    So where only some changes are kept, every two bars have their share, and what is kept of them belongs together.
+    """
+    windows: dict[int, list[Cells]] = {}
+    for group in groups:
+        windows.setdefault(group[0][0], []).append(group)
+    ranked: list[tuple[float, int, Cells]] = []
+    for b, mine in windows.items():
+        first = int(rng.integers(len(mine)))
+        shift = rng.random()
+        turned = [*mine[first:], *mine[:first]]
+        ranked += [((i + shift) / len(mine), b, group) for i, group in enumerate(turned)]
+    return [group for _, _, group in sorted(ranked, key=lambda r: r[:2])]
+
+
+def _stroke_groups(own: Grid, changed: Grid, kind: GridKind) -> list[Cells]:
+    before, after = kind.onsets[own.tokens], kind.onsets[changed.tokens]
+    comes: list[tuple[int, int, int]] = [(int(b), int(t), int(v)) for b, t, v in zip(*np.nonzero(after & ~before), strict=True)]
+    goes = [(int(b), int(t), int(v)) for b, t, v in zip(*np.nonzero(before & ~after), strict=True)]
+    groups: list[Cells] = []
+    free = dict.fromkeys(comes)
+    for cell in goes:
+        mates = [c for c in free if _is_move(cell, c)]
+        mate = min(mates, key=lambda c: (c[2] != cell[2], abs(_place(c) - _place(cell))), default=None)
+        if mate is not None:
+            del free[mate]
+        groups.append([cell] if mate is None else [cell, mate])
+    groups += [[cell] for cell in free]
+    return sorted(groups, key=lambda g: (_place(g[0]), g))
+
+
+def _is_move(a: tuple[int, int, int], b: tuple[int, int, int]) -> bool:
+    apart = abs(_place(a) - _place(b))
+    return apart == 0 or (a[2] == b[2] and apart <= STEPS_PER_BEAT)
+
+
+def _note_groups(own: Grid, changed: Grid) -> list[Cells]:
+    differs = own.tokens != changed.tokens
+    groups: list[Cells] = []
+    for b, row in enumerate(differs):
+        for t in np.nonzero(row)[0].tolist():
+            begins = own.tokens[b, t] != HOLD and changed.tokens[b, t] != HOLD
+            if not groups or begins or groups[-1][-1] != (b, t - 1, 0):
+                groups.append([])
+            groups[-1].append((b, t, 0))
+    return groups
+
+
+def _place(cell: tuple[int, int, int]) -> int:
+    return cell[0] * WINDOW_STEPS + cell[1]
