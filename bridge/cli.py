@@ -42,6 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 service_app = typer.Typer(help="Start the server with the computer.", no_args_is_help=True, rich_markup_mode=None)
+device_app = typer.Typer(help="The Max for Live device.", no_args_is_help=True, rich_markup_mode=None)
 models_app = typer.Typer(help="List the models, or show one.", no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -286,12 +287,20 @@ def evaluate(
     split: Annotated[str, typer.Option(help="the split to measure on; without a splits.csv, all is taken")] = "test",
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="also write the figures there")] = None,
     seed: Annotated[int, typer.Option(min=0, help="fixes which windows are drawn, and what is sampled")] = 0,
+    control: Annotated[
+        bool, typer.Option("--control", help="also measure what requests promise: amounts, locks, walks, seams")
+    ] = False,
 ) -> None:
     """Measure a model on held-out music, with floors and baselines beside."""
     from models.evaluate import evaluate_folder
 
     with _progress("evaluate") as progress:
         figures = evaluate_folder(model, data, split=split, seed=seed, progress=progress)
+    if control:
+        from bridge.control import control_folder
+
+        with _progress("control") as progress:
+            figures |= control_folder(model, data, split=split, seed=seed, progress=progress)
     if json_file:
         json_file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     beside: dict[str, dict[str, list[str]]] = {"floor": {}, "baseline": {}}
@@ -355,6 +364,49 @@ def remove() -> None:
     from bridge.service import remove as remove_service
 
     typer.echo(remove_service())
+
+
+# The Live device
+
+
+app.add_typer(device_app, name="device")
+
+
+@device_app.command("build")
+def build_device(
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="instead of where the program has it")] = None,
+    check: Annotated[bool, typer.Option("--check", help="write nothing; say whether the file is up to date")] = False,
+) -> None:
+    """Build the device from its sources, without Max."""
+    from max_for_live.build import BUILT, build
+
+    place, data = out or BUILT, build()
+    if not check:
+        place.write_bytes(data)
+    elif not place.exists() or place.read_bytes() != data:
+        raise ValueError(f"{place} is not what the sources give: run `{PROGRAM} device build`")
+    typer.echo(place)
+
+
+@device_app.command("install")
+def install_device(
+    to: Annotated[Path | None, typer.Option("--to", metavar="DIR", help="instead of Live's User Library")] = None,
+    force: Annotated[bool, typer.Option("--force", help="write over a device there that differs")] = False,
+) -> None:
+    """Copy the device to where Live looks for it."""
+    from max_for_live.build import install
+
+    typer.echo(install(to, force=force))
+
+
+@device_app.command("path")
+def print_device_path() -> None:
+    """Print where the device is."""
+    from max_for_live.build import BUILT
+
+    if not BUILT.exists():
+        raise ValueError(f"{BUILT} is not there; `{PROGRAM} device build` makes it")
+    typer.echo(BUILT)
 
 
 @app.command()

@@ -26,7 +26,10 @@ def loaded_by(code: str) -> set[str]:
     return set(told.rpartition("LOADED ")[2].split())
 
 
-@pytest.mark.parametrize("module", ["bridge", "bridge.requests", "bridge.options", "bridge.provenance", "bridge.cli"])
+LIGHT = ["bridge", "bridge.requests", "bridge.options", "bridge.provenance", "bridge.cli", "max_for_live.build"]
+
+
+@pytest.mark.parametrize("module", LIGHT)
 def test_the_light_modules_load_nothing_heavy(module: str) -> None:
     assert not loaded_by(f"import {module}") & HEAVY
 
@@ -62,11 +65,26 @@ def test_models_know_nothing_of_the_bridge(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "bridge").rglob("*.py")), ids=lambda path: path.stem)
-def test_only_command_line_and_batch_know_the_engine_and_no_one_the_command_line(path: Path) -> None:
+def test_only_who_asks_knows_the_engine_and_no_one_the_command_line(path: Path) -> None:
     known = imports_of(path)
     assert "bridge.cli" not in known
     if "bridge.engine" in known:
-        assert path.stem in ("cli", "server", "batch")
+        assert path.stem in ("cli", "server", "batch", "control")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "max_for_live").rglob("*.py")), ids=lambda path: path.stem)
+def test_the_device_knows_what_can_be_asked_and_nothing_of_how_it_is_done(path: Path) -> None:
+    known = {"bridge.config", "bridge.requests", "bridge.wire", "models.drum_map"}
+    ours = {name for name in imports_of(path) if name.partition(".")[0] in ("bridge", "models")}
+    assert {".".join(name.split(".")[:2]) for name in ours} <= known
+
+
+@pytest.mark.parametrize("folder", ["bridge", "models"])
+def test_only_the_command_line_knows_the_device_and_only_when_asked(folder: str) -> None:
+    for path in (ROOT / folder).rglob("*.py"):
+        uses = [name for name in imports_of(path) if name.partition(".")[0] == "max_for_live"]
+        assert not uses or path.name == "cli.py"
+    assert "max_for_live" not in loaded_by("import bridge.cli")
 
 
 def imports_of(path: Path) -> list[str]:

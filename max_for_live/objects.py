@@ -1,0 +1,95 @@
+"""The Max objects that the device is made of: their inlets and outlets, and the attributes we may set. Facts only.
+
+Max ignores without a word what it does not know, so a name that is not here is an error of the lint. Counts and attributes are
+those of the Max 8 reference and of devices that Ableton ships.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+BOX = _names(
+    "id maxclass text numinlets numoutlets outlettype patching_rect presentation presentation_rect varname annotation"
+    " annotation_name fontname fontsize fontface saved_attribute_attributes parameter_enable"
+)
+PARAMETER = _names(
+    "parameter_longname parameter_shortname parameter_type parameter_enum parameter_mmin parameter_mmax parameter_unitstyle"
+    " parameter_initial parameter_initial_enable parameter_invisible parameter_modmode parameter_info"
+    " parameter_annotation_name"
+)
+PATCHER = _names(
+    "fileversion appversion classnamespace rect openrect bglocked openinpresentation default_fontsize default_fontface"
+    " default_fontname gridonopen gridsize devicewidth description boxes lines parameters dependency_cache latency is_mpe"
+    " external_mpe_tuning_enabled minimum_live_version minimum_max_version platform_compatibility project autosave"
+)
+# Colours of Live's theme, with what Max shows where there is no Live.
+THEME: Mapping[str, tuple[float, float, float, float]] = {
+    "live_control_text_bg": (0.764706, 0.764706, 0.764706, 1),
+    "live_control_fg": (0, 0, 0, 1),
+    "live_lcd_bg": (0.156863, 0.156863, 0.156863, 1),
+    "live_lcd_control_fg": (1, 0.709804, 0.196078, 1),
+    "live_value_arc": (0.427451, 0.843137, 1, 1),
+}
+
+
+@dataclass(frozen=True)
+class Object:
+    """An object: how many inlets it has, what comes out of each outlet, and what it can be told in the file."""
+
+    inlets: int
+    outlets: tuple[str, ...]
+    attributes: frozenset[str] = frozenset()
+    colours: frozenset[str] = frozenset()
+
+
+def _object(inlets: int, *outlets: str, attributes: str = "", colours: str = "") -> Object:
+    return Object(inlets, outlets, _names(attributes), _names(colours))
+
+
+# Objects with a face: the name is the box's maxclass.
+FACES: Mapping[str, Object] = {
+    "live.text": _object(1, "", "", attributes="texton mode"),
+    "live.dial": _object(1, "", "float"),
+    "live.numbox": _object(1, "", "float"),
+    "live.menu": _object(1, "", "", "float"),
+    "live.comment": _object(1, attributes="textjustification", colours="textcolor bgcolor"),
+    "live.line": _object(1, attributes="justification"),
+    "umenu": _object(1, "int", "", "", attributes="items allowdrag bgfillcolor_type", colours="bgfillcolor textcolor"),
+    "pictslider": _object(
+        2, "int", "int", attributes="leftvalue rightvalue topvalue bottomvalue", colours="bgcolor color elementcolor"
+    ),
+}
+
+# Objects that are typed: a name and arguments, from which inlets and outlets follow where they differ.
+_Shape = Callable[[tuple[str, ...]], Object]
+_TYPED: Mapping[str, _Shape] = {
+    "midiin": lambda _: _object(1, "int"),
+    "midiout": lambda _: _object(1),
+    "live.thisdevice": lambda _: _object(1, "bang", "int", "int"),
+    "deferlow": lambda _: _object(1, ""),
+    "prepend": lambda _: _object(1, ""),
+    "udpreceive": lambda _: _object(1, ""),
+    "udpsend": lambda _: _object(1),
+    "pattr": lambda _: _object(1, "", "", "", attributes="saved_object_attributes"),
+    "t": lambda letters: _object(1, *({"b": "bang", "i": "int"}.get(letter, "") for letter in letters)),
+    "pak": lambda items: _object(len(items), ""),
+    # With one argument, `route` has a second inlet to change it; that is how Max writes it down for any number of them.
+    "route": lambda names: _object(len(names) + 1, *[""] * (len(names) + 1)),
+}
+
+
+def find_object(maxclass: str, text: str = "", outlets: int = 0) -> Object | None:
+    """Look an object up; `outlets` is what the script of a `js` declares. None is an object that we do not use."""
+    if maxclass != "newobj":
+        return FACES.get(maxclass)
+    name, *arguments = text.split() or [""]
+    if name == "js":
+        return _object(1, *[""] * outlets, attributes="saved_object_attributes")
+    shape = _TYPED.get(name)
+    return shape(tuple(word for word in arguments if not word.startswith("@"))) if shape else None
