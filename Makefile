@@ -1,6 +1,7 @@
 # Two commands: `make demo` varies a beat and a tune with the shipped models, `make test` runs the checks. Both set up what they need.
 PYTHON ?= python3
 BIN := .venv/bin
+PEERS := liblo-tools puredata-core supercollider-language
 
 .PHONY: demo test check lint bench evaluate pictures cards clean
 
@@ -41,8 +42,8 @@ pictures: .venv/tested
 .venv/tested: .venv/installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
 	@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
-		(apt-get update -qq && apt-get install -y -qq liblo-tools puredata-core) >/dev/null 2>&1 \
-		|| echo "liblo-tools and puredata-core could not be installed: their tests will be skipped"; fi
+		(apt-get update -qq && apt-get install -y -qq --no-install-recommends $(PEERS)) >/dev/null 2>&1 \
+		|| echo "not all of $(PEERS) could be installed: their tests will be skipped"; fi
 	touch $@
 
 clean:

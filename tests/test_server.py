@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -24,7 +25,7 @@ from pythonosc.udp_client import SimpleUDPClient
 
 from bridge.config import ServerConfig, read_config
 from bridge.doctor import examine_port
-from bridge.osc import encode
+from bridge.osc import Value, decode, encode
 from bridge.server import Server, ServerError
 from bridge.wire import HELD_BYTES
 from tests.osc_client import HOST, OscClient, Relay, Row
@@ -381,3 +382,56 @@ def test_pure_data_asks_and_gets_variations(server: Server) -> None:
     count = next(int(line.split("bridge done 1 ")[1].split()[0]) for line in said if "bridge done" in line)
     assert count >= 1
     assert sum("bridge clip 1 " in line for line in said) == count
+
+
+@pytest.mark.skipif(shutil.which("sclang") is None, reason="peer: sclang")
+def test_supercollider_asks_and_gets_variations(server: Server, tmp_path: Path) -> None:
+    page = (ROOT / "docs/osc.md").read_text(encoding="utf-8")
+    example = page.split("```supercollider\n")[1].split("```")[0].replace("9120", str(server.port))
+    # The example ends when it is answered, or after a while.
+    ending = "OSCdef(\\end, { 0.exit }, '/bridge/done'); SystemClock.sched(40, { 1.exit });\n"
+    script = tmp_path / "vary.scd"
+    script.write_text(ending + example, encoding="utf-8")
+    done = subprocess.run(
+        ["sclang", "-D", str(script)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={
+            **os.environ,
+            "QT_QPA_PLATFORM": "offscreen",
+            "QTWEBENGINE_DISABLE_SANDBOX": "1",
+            "HOME": str(tmp_path),
+            "XDG_RUNTIME_DIR": str(tmp_path),
+        },
+    )
+    assert "done, clips: 4 seed: 7" in done.stdout, done.stdout
+    assert done.stdout.count("[ 36, 0.0, 0.25, ") >= 1
+
+
+def test_what_touchdesigner_is_told_to_run_asks_and_reads_variations(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """TouchDesigner itself cannot be had here: its two OSC operators are played by a socket."""
+    page = (ROOT / "docs/osc.md").read_text(encoding="utf-8").split("## TouchDesigner")[1]
+    ask, hear = (block.split("```")[0] for block in page.split("```python\n")[1:3])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as heard:
+        heard.bind(("127.0.0.1", 0))
+        heard.settimeout(20)
+
+        class Out:
+            def sendOSC(self, address: str, values: list[Value]) -> None:  # noqa: N802 - TouchDesigner's name
+                out.sendto(encode(address, values), ("127.0.0.1", server.port))
+
+        exec(ask.replace("9121", str(heard.getsockname()[1])), {"op": lambda name: Out()})
+        callbacks: dict[str, Any] = {}
+        exec(hear, callbacks)
+        address = ""
+        while address != "/bridge/done":
+            for message in decode(heard.recv(65536)):
+                address = message.address
+                callbacks["onReceiveOSC"](None, 0, "", b"", 0, address, list(message.values), None)
+    told = capsys.readouterr().out
+    assert told.count("clip ") >= 4
+    assert "/bridge/done [1, 4, 7, 'drums']" in told
