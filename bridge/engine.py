@@ -535,10 +535,9 @@ class _Run:
             grids = yield from _decode_all(model, tries, span=(1 - 0.4**turn, 1 - 0.4 ** (turn + 1)))
             for i, t in enumerate(tries):
                 k = next(k for k in lacking if sources[k] is t.source)
-                mates = [g for g, other in zip(grids, tries, strict=True) if other.source is t.source and other is not t]
-                grid, far, clip = self._fit_amount(
-                    model, t.source, [grids[i], *mates[i % max(1, len(mates)) :][:2]], amount, rngs[k]
-                )
+                others = [*range(i + 1, len(tries)), *range(i)]
+                own = [grids[i], *(grids[j] for j in others if tries[j].source is t.source)]
+                grid, far, clip = self._fit_amount(model, t.source, own, amount, rngs[k])
                 found[k].setdefault(_shape(clip), (far, clip, _count_decoded(t.source, clip, grid)))
         chosen: list[list[Clip]] = []
         for f in found:
@@ -565,35 +564,36 @@ class _Run:
 
         Returns what was decoded, how far off the clip still is, and the clip.
         """
-        own, kind = source.heard.grid, source.heard.kind
+        own, kind, size = source.heard.grid, source.heard.kind, max(1, len(source.free.notes))
         grid = grids[0]
-        clip = source.write(model, grid)
-        far = source.how_far(clip)
+        groups = find_groups(own, grid, kind)
         for other in grids[1:]:
-            if far >= amount - source.rounding:
+            if len(groups) >= amount * size:
                 break
             grid = graft(own, grid, other, kind)
-            clip = source.write(model, grid)
-            far = source.how_far(clip)
-        best = abs(far - amount), clip
-        groups = in_regions(find_groups(own, grid, kind), rng)
-        low, high, far_low, far_high = 0, len(groups), 0.0, far
+            groups = find_groups(own, grid, kind)
+        groups = in_regions(groups, rng)
+        best: tuple[float, Clip] = (math.inf, source.clip)
 
         def keep(some: Sequence[Cells]) -> float:
             nonlocal best
-            kept = source.write(model, apply_groups(own, grid, some, kind))
-            far = source.how_far(kept)
-            best = min(best, (abs(far - amount), kept), key=lambda pair: pair[0])
+            clip = source.write(model, grid if len(some) == len(groups) else apply_groups(own, grid, some, kind))
+            far = source.how_far(clip)
+            best = min(best, (abs(far - amount), clip), key=lambda pair: pair[0])
             return far
 
-        while best[0] > source.rounding and far_high > amount and high - low > 1:
-            # Distance grows about evenly with the changes: a secant finds their number in two or three tries.
+        # Most groups are one note's change. Distance grows about evenly with them: a secant finds their number in a few tries.
+        low, high, far_low, far_high = 0, len(groups) + 1, 0.0, max(amount * 1.01, len(groups) / size)
+        while best[0] > source.rounding and high - low > 1:
             guess = low + (high - low) * (amount - far_low) / (far_high - far_low)
             k = min(max(round(guess), low + 1), high - 1)
             far = keep(groups[:k])
-            low, high, far_low, far_high = (k, high, far, far_high) if far <= amount else (low, k, far_low, far)
+            if far <= amount:
+                low, far_low, far_high = k, far, max(far_high, far + (high - k) / size / 2)
+            else:
+                high, far_high = k, far
         for smaller in groups[high : high + OTHERS]:
-            if best[0] <= source.rounding or far_high <= amount:
+            if best[0] <= source.rounding:
                 break
             keep([*groups[:low], smaller])  # where the next change is too much, one further on may do
         return grid, *best

@@ -52,12 +52,18 @@ class Exam:
 def evaluate_folder(name: str, data: Path, *, split: str, seed: int, progress: Progress) -> Figures:
     """Examine a model on a data folder; a model called NAME-plain is taken for the textbook VAE to compare with."""
     model = load_torch_model(name)
+    exam = read_exam(model, name, data, split)
     try:
         find_model(f"{name}-plain")
     except ModelError:
         plain = None
     else:
         plain = load_torch_model(f"{name}-plain")  # one that is there but broken is an error, not a figure less
+    return evaluate(model, exam, plain=plain, seed=seed, progress=progress)
+
+
+def read_exam(model: LatentModel, name: str, data: Path, split: str) -> Exam:
+    """Read the windows of a split of a data folder on which to examine a model, and those it may have learned from."""
     known = model.card.config.get("sets") or ()
     sets = tuple(str(s) for s in known) if isinstance(known, list | tuple) else ()
     kind = model.family.kind
@@ -68,8 +74,7 @@ def evaluate_folder(name: str, data: Path, *, split: str, seed: int, progress: P
         raise ValueError(f"{data} has no {kind.name} to measure on in split {split!r}: nothing fits two bars of 4/4")
     has_splits = any((place / "splits.csv").exists() for place in (data, data.parent))
     train = pack(find_sources(data, "train", sets), kind) if has_splits and split != "train" else None
-    exam = Exam(test, train, load_hashes(find_model(name)), split)
-    return evaluate(model, exam, plain=plain, seed=seed, progress=progress)
+    return Exam(test, train, load_hashes(find_model(name)), split)
 
 
 def evaluate(
@@ -186,7 +191,7 @@ class Sitting:
             yield from self.auc(f"vary_auc_{name}", Exhibit(varied, self.sources.piece))
             yield f"vary_distance_{name}", float(np.median(reached))
             edited = [random_edits(c, min(float(d), 1.0), rng=rng, voice=voice) for c, d in zip(clips, reached, strict=True)]
-            yield from self.auc(f"baseline.random_edits.vary_auc_{name}", Exhibit(self.grid(edited), self.sources.piece))
+            yield from self.auc_written(f"baseline.random_edits.vary_auc_{name}", edited)
 
     def middles(self) -> Named:
         """Measure what lies midway between held-out windows of different pieces, and what simpler ways put there."""
@@ -205,9 +210,9 @@ class Sitting:
         voice = VOICE_OF.get if self.kind is DRUMS else None
         pairs = list(zip(self.clips(a), self.clips(b), strict=True))
         faded = [crossfade(x, y, 0.5, rng=rng, voice=voice) for x, y in pairs]
-        yield from self.auc("baseline.crossfade.middle_auc", Exhibit(self.grid(faded), self.sources.piece))
+        yield from self.auc_written("baseline.crossfade.middle_auc", faded)
         morphed = [morph(x, y, 0.5, voice=voice) for x, y in pairs]
-        yield from self.auc("baseline.morph.middle_auc", Exhibit(self.grid(morphed), self.sources.piece))
+        yield from self.auc_written("baseline.morph.middle_auc", morphed)
 
     def training(self) -> Named:
         """Measure real training windows as if they were samples, and a Markov chain that learned from them."""
@@ -317,12 +322,16 @@ class Sitting:
         """Whether there are pieces enough to judge by."""
         return min(len(np.unique(lot.piece)) for lot in (self.real, self.sources)) >= FOLDS
 
-    def auc(self, key: str, other: Exhibit) -> Named:
+    def auc_written(self, key: str, clips: list[Clip]) -> Named:
+        """Judge clips against the real windows, written and heard again as they were, or the judges would see that."""
+        yield from self.auc(key, Exhibit(self.grid(clips), self.sources.piece), self.grid(self.clips(self.real.grid)))
+
+    def auc(self, key: str, other: Exhibit, real: Grid | None = None) -> Named:
         """Judge windows against the real ones: the AUC and its interval."""
         if not self.is_judged or len(np.unique(other.piece)) < FOLDS:
             yield from _unjudged(key)
             return
-        verdict = judge(Exhibit(self.real.grid, self.real.piece), other, sight=self.sight, seed=self.seed)
+        verdict = judge(Exhibit(self.real.grid if real is None else real, self.real.piece), other, sight=self.sight, seed=self.seed)
         yield key, verdict.auc
         yield f"{key}_low", verdict.low
         yield f"{key}_high", verdict.high

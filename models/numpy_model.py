@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from models.family import Card, Family
 from models.grid import Grid, leading_rests
 from models.latent import Dice, Latents
-from models.shape import CALM, CONTEXT, ECHOES, LAGS, UNKNOWN, Shape
+from models.shape import CALM, CONTEXT, ECHOES, LAGS, UNKNOWN, Shape, whole_steps
 
 Array = NDArray[np.float32]
 AHEAD = max(ECHOES) + 1  # steps before a window, of which nothing is known, so that no step is a special case
@@ -68,10 +68,11 @@ class NumpyModel:
         """Write the music of latents [B, Z] at noise levels [B]; see LatentModel.decode."""
         level = np.clip(np.asarray(levels, np.float32), self.least_noise, 1)
         warmth = np.broadcast_to(np.asarray(temperature, np.float32), len(latents))
-        told = self._told(*known) if known else None
-        if told is not None:
-            barred = np.where(self._contradicts(*told), np.float32(-np.inf), np.float32(0))
+        told = None
+        if known:
+            barred = np.where(self._contradicts(*self._told(*known)), np.float32(-np.inf), np.float32(0))
             bias = barred if bias is None else barred + bias
+            told = self._told(known[0], whole_steps(known[1]))
         contexts = self._contexts(np.asarray(latents, np.float32), level, told)
         return self._write(contexts, dice, np.maximum(warmth, COLD), bias)
 

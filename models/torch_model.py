@@ -14,7 +14,7 @@ from models.family import Card, Family
 from models.grid import Grid, leading_rests
 from models.latent import Dice, Latents
 from models.network import Feel, Known, Network, Symbols, feel_bins
-from models.shape import Shape
+from models.shape import Shape, whole_steps
 
 COLD = 1e-4  # the temperature below which drawing is choosing the likeliest
 
@@ -50,14 +50,15 @@ class TorchModel:
         """Write the music of latents [B, Z] at noise levels [B]; see LatentModel.decode."""
         net = self.network
         level = self._tensor(levels).clamp(net.shape.least_noise, 1.0)
-        told = Known(self._tensor(known[0].tokens), self._tensor(known[1]).float()) if known else None
+        told = Known(self._tensor(known[0].tokens), self._tensor(whole_steps(known[1])).float()) if known else None
+        forced = Known(self._tensor(known[0].tokens), self._tensor(known[1]).float()) if known else None
         thrown = (self._tensor(dice.tokens), self._tensor(dice.feel)) if dice else None
         warmth = temperature if isinstance(temperature, float) else self._tensor(np.maximum(temperature, COLD))[:, None]
         tokens, feel = net.generate(
             net.contexts(self._tensor(latents), level, told),
             thrown,
             temperature=max(warmth, COLD) if isinstance(warmth, float) else warmth,
-            known=told,
+            known=forced,
             bias=self._tensor(bias) if bias is not None else None,
             tables=self.tables,
         )

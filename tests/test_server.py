@@ -421,7 +421,7 @@ def test_what_touchdesigner_is_told_to_run_asks_and_reads_variations(
         heard.settimeout(20)
 
         class Out:
-            def sendOSC(self, address: str, values: list[Value]) -> None:  # noqa: N802 - TouchDesigner's name
+            def sendOSC(self, address: str, values: list[Value]) -> None:  # TouchDesigner's name for it
                 out.sendto(encode(address, values), ("127.0.0.1", server.port))
 
         exec(ask.replace("9121", str(heard.getsockname()[1])), {"op": lambda name: Out()})
