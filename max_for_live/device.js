@@ -1,0 +1,1885 @@
+// The Live device's script, for Max's `js` object: ES5 in one file. The build puts `var TABLE = {...}` before it: the controls,
+// the fields of each verb, version, ports, and the words for drum pads; there is no logic in that.
+//
+// Music is pure: notes to messages and back, overlaps, names, state as text. Device does things: presses, picks, the server,
+// requests, results into slots, the puck, history, self-test, state; then what all of these stand on: what Live tells, the work
+// queue, time, the status line. To read it, begin with its tables `UI` and `OSC`: what each control and each message does.
+//
+// What keeps Live safe: LiveAPI only after the bang of live.thisdevice and only in steps of the work queue, of which one Task
+// runs one a tick, each with few reads or one write; nothing is written into a clip that is not the device's own and unedited;
+// every write is read back. Functions live inside Music and Device since Max calls any global one that a message names, and
+// udpreceive hears the whole network.
+
+inlets = 1;
+outlets = 4;
+autowatch = 0;
+
+var SERVER_OUT = 0;
+var CONTROLS_OUT = 1;
+var RECEIVER_OUT = 2;
+var STATE_OUT = 3;
+
+var Music = (function () {
+  var ATOMS = 250; // of a message, by the contract; 245 keep it below 1,400 bytes too
+  var CLOSE = 1e-4; // beats: nearer than this is the same time
+  var SLIVER = 1 / 32; // beats: a new note that begins this little inside one that stays is moved behind it
+  var SHORTEST = 1 / 256; // beats, of a new note
+  var ROOTS = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"];
+  var STATE_MARK = "lb1"; // so that the text never looks like a number, and is known to be ours
+
+  // Notes as Live gives them
+
+  function parseNotes(answer) {
+    var given = answer;
+    try {
+      if (typeof given === "string") given = JSON.parse(given);
+    } catch (problem) {
+      return null; // cut off: the caller asks for less
+    }
+    return given && given.notes ? given.notes.map(readNote) : null;
+  }
+
+  function readNote(given) {
+    return {
+      note_id: given.note_id,
+      pitch: Number(given.pitch),
+      start_time: Number(given.start_time),
+      duration: Number(given.duration),
+      velocity: or(given.velocity, 100),
+      mute: given.mute ? 1 : 0,
+      probability: or(given.probability, 1),
+      velocity_deviation: or(given.velocity_deviation, 0),
+      release_velocity: or(given.release_velocity, 64),
+    };
+  }
+
+  // A note without its id, as Live takes it.
+  function copyNote(note, shift) {
+    return {
+      pitch: note.pitch,
+      start_time: shift ? note.start_time + shift : note.start_time, // not a bit changes where nothing is shifted
+      duration: note.duration,
+      velocity: note.velocity,
+      mute: note.mute,
+      probability: note.probability,
+      velocity_deviation: note.velocity_deviation,
+      release_velocity: note.release_velocity,
+    };
+  }
+
+  function or(value, otherwise) { return value === undefined || value === null ? otherwise : Number(value); }
+
+  function byStart(a, b) { return a.start_time - b.start_time || a.pitch - b.pitch || a.duration - b.duration; }
+  function byPitch(a, b) { return a.pitch - b.pitch || byStart(a, b); }
+  function endOf(note) { return note.start_time + note.duration; }
+
+  // Text that tells whether notes are still the same: how many, and a hash (FNV-1a) of all that they are.
+  function fingerprint(notes) {
+    var text = notes
+      .slice()
+      .sort(byPitch)
+      .map(function (n) {
+        var fine = [n.start_time, n.duration, n.velocity, n.probability, n.velocity_deviation, n.release_velocity];
+        return [n.pitch, n.mute].concat(fine.map(function (v) { return Math.round(v * 4096); })).join(" ");
+      })
+      .join("/");
+    var hash = 0x811c9dc5;
+    for (var i = 0; i < text.length; i++) {
+      hash ^= text.charCodeAt(i);
+      hash = (hash + (hash << 1) + (hash << 4) + (hash << 7) + (hash << 8) + (hash << 24)) >>> 0;
+    }
+    return notes.length + "-" + hash.toString(16);
+  }
+
+  // Clips to messages
+
+  // A part is a clip of a request: notes in Live's own times, `base` where its time 0 lies, beats, meter, name.
+  function clipMessages(id, index, part) {
+    var head = ["/bridge/clip", id, index, part.beats, part.meter[0], part.meter[1], part.notes.length, plainText(part.name)];
+    return [head].concat(noteMessages(id, index, part, 0, part.notes.length));
+  }
+
+  function noteMessages(id, index, part, first, count) {
+    var isPlain = part.notes.every(isDefault);
+    var width = isPlain ? 4 : 8;
+    var most = Math.floor((ATOMS - 4) / width);
+    var end = Math.min(first + count, part.notes.length);
+    var messages = [];
+    for (var at = first; at < end; at += most) {
+      var message = ["/bridge/notes", id, index, at, width];
+      part.notes.slice(at, Math.min(at + most, end)).forEach(function (n) {
+        message.push(n.pitch, n.start_time - part.base, n.duration, n.velocity);
+        if (!isPlain) message.push(n.mute, n.probability, n.velocity_deviation, n.release_velocity);
+      });
+      messages.push(message);
+    }
+    return messages;
+  }
+
+  function isDefault(n) {
+    return !n.mute && n.probability === 1 && n.velocity_deviation === 0 && n.release_velocity === 64;
+  }
+
+  // A name as it may travel: ASCII, not too long.
+  function plainText(text) { return String(text).replace(/[^\x20-\x7e]/g, "_").slice(0, 100); }
+
+  // Messages to clips
+
+  function emptyReply() { return { heads: {}, rows: {}, clips: -1, info: [] }; }
+
+  // Take the values of a /bridge/clip after its id; returns whether they are news.
+  function takeHead(reply, values) {
+    var v = values.slice(0, 5).map(Number);
+    if (!isCount(v[0], 64) || !(v[1] > 0) || !isCount(v[4], 1 << 16) || reply.heads[v[0]]) return false;
+    reply.heads[v[0]] = { beats: v[1], meter: [v[2] || 4, v[3] || 4], count: v[4] };
+    return true;
+  }
+
+  // Take the values of a /bridge/notes after its id.
+  function takeRows(reply, values) {
+    var v = values.map(Number);
+    var index = v[0], first = v[1], width = v[2], isNews = false;
+    var isOdd = !(width >= 4) || (v.length - 3) % width !== 0 || !v.every(isFinite);
+    if (isOdd || !isCount(index, 64) || !isCount(first, 1 << 16)) return false;
+    var rows = (reply.rows[index] = reply.rows[index] || {});
+    for (var at = 3, i = first; at < v.length; at += width, i++) {
+      if (rows[i]) continue;
+      rows[i] = v.slice(at, at + width);
+      isNews = true;
+    }
+    return isNews;
+  }
+
+  // What is missing of a reply that is done: [index, first, count] each; count -1 is the header and all notes.
+  function gaps(reply) {
+    var found = [];
+    for (var index = 0; index < reply.clips; index++) {
+      var head = reply.heads[index], rows = reply.rows[index] || {};
+      if (!head) {
+        found.push([index, 0, -1]);
+        continue;
+      }
+      for (var i = 0; i < head.count; i++) {
+        if (rows[i]) continue;
+        var first = i;
+        while (i < head.count && !rows[i]) i++;
+        found.push([index, first, i - first]);
+      }
+    }
+    return found;
+  }
+
+  // A length as a part has it, where it is the same to 32 bits.
+  function exactBeats(beats, parts) {
+    var same = parts.filter(function (part) { return Math.abs(part.beats - beats) < 1e-6 * beats; });
+    return same.length ? same[0].beats : beats;
+  }
+
+  // Which part most of a result's untouched notes come from.
+  function mainPart(reply, index, parts) {
+    var counts = parts.map(function () { return 0; });
+    for (var i in reply.rows[index] || {}) counts[reply.rows[index][i][8]]++;
+    return parts[counts.indexOf(Math.max.apply(null, counts))] || null;
+  }
+
+  // The notes of a result with its time 0 at `base`: what the server left alone is our own copy, every field.
+  function rebuild(reply, index, parts, base) {
+    var rows = reply.rows[index] || {}, notes = [];
+    for (var i = 0; i < reply.heads[index].count; i++) {
+      var row = rows[i], part = parts[row[8]], source = part && part.notes[row[9]];
+      var note = source ? copyNote(source, base - part.base) : newNote(row, base);
+      note.isKept = Boolean(source);
+      notes.push(note);
+    }
+    return resolveOverlaps(notes);
+  }
+
+  function newNote(row, base) {
+    return {
+      pitch: clamp(Math.round(row[0]), 0, 127),
+      start_time: base + tidy(row[1]),
+      duration: Math.max(SHORTEST, tidy(row[2])),
+      velocity: clamp(row[3], 1, 127),
+      mute: row[4] ? 1 : 0,
+      probability: clamp(or(row[5], 1), 0, 1),
+      velocity_deviation: clamp(or(row[6], 0), -127, 127),
+      release_velocity: clamp(or(row[7], 64), 0, 127),
+    };
+  }
+
+  // Take the noise of 32-bit numbers off a time that lies on a grid.
+  function tidy(time) {
+    var near = Math.round(time * 3840) / 3840;
+    return Math.abs(near - time) < 1e-5 ? near : time;
+  }
+
+  function clamp(value, low, high) { return Math.min(high, Math.max(low, value)); }
+  function isCount(value, most) { return value >= 0 && value < most && Math.floor(value) === value; }
+
+  // Live drops what overlaps on one pitch, so new notes give way before: they end where the next begins, and go where an
+  // untouched one sounds. Untouched notes stay as they are.
+  function resolveOverlaps(notes) {
+    var out = [], last = null;
+    notes.slice().sort(byPitch).forEach(function (given) {
+      var note = given;
+      while (last && last.pitch === note.pitch && !(last.isKept && note.isKept) && note.start_time < endOf(last) - CLOSE) {
+        if (last.isKept) {
+          var inside = endOf(last) - note.start_time;
+          if (inside > SLIVER || note.duration - inside < SHORTEST) return;
+          note.start_time += inside;
+          note.duration -= inside;
+        } else {
+          last.duration = note.start_time - last.start_time;
+          if (last.duration >= SHORTEST) break;
+          out.pop(); // what is too short now goes, and the one before it may reach here
+          last = out[out.length - 1] || null;
+        }
+      }
+      out.push(note);
+      last = note;
+    });
+    return out.sort(byStart);
+  }
+
+  // What must go and what must come so that found notes are the wanted ones.
+  function compareNotes(found, wanted) {
+    var have = found.slice().sort(byPitch), want = wanted.slice().sort(byPitch);
+    var difference = { remove: [], add: [] }, i = 0, j = 0;
+    while (i < have.length || j < want.length) {
+      var order = i === have.length ? 1 : j === want.length ? -1 : comparePlace(have[i], want[j]);
+      var isSame = order === 0 && areSame(have[i], want[j]);
+      if (order <= 0 && !isSame) difference.remove.push(have[i]);
+      if (order >= 0 && !isSame) difference.add.push(want[j]);
+      if (order <= 0) i++;
+      if (order >= 0) j++;
+    }
+    difference.add.sort(byStart); // Live cuts an earlier note when a later one is added under it
+    return difference;
+  }
+
+  function comparePlace(a, b) {
+    var apart = a.start_time - b.start_time;
+    return a.pitch - b.pitch || (Math.abs(apart) < CLOSE ? 0 : apart);
+  }
+
+  // Live may round what it keeps; what it rounds by less than this no one can hear.
+  function areSame(a, b) {
+    return (
+      Math.abs(a.duration - b.duration) < CLOSE && a.mute === b.mute && Math.abs(a.probability - b.probability) < 0.006 &&
+      Math.abs(a.velocity - b.velocity) < 0.51 && Math.abs(a.velocity_deviation - b.velocity_deviation) < 0.51 &&
+      Math.abs(a.release_velocity - b.release_velocity) < 0.51
+    );
+  }
+
+  // How a clip is to look: the sets that lead there from how it looks now, in an order in which no start is after its end.
+  function dressing(now, look) {
+    var sets = [];
+    ["name", "color", "signature_numerator", "signature_denominator", "looping"].forEach(function (name) {
+      if (now[name] !== look[name]) sets.push([name, look[name]]);
+    });
+    if (look.looping) moveEdges(sets, "loop_start", "loop_end", now, look);
+    moveEdges(sets, "start_marker", "end_marker", now, look);
+    if (look.groove && now.groove !== look.groove) sets.push(["groove", "id " + look.groove]);
+    return sets;
+  }
+
+  function moveEdges(sets, start, end, now, look) {
+    var moves = [[start, look[start]], [end, look[end]]].filter(function (move) {
+      return Math.abs(now[move[0]] - move[1]) > 1e-9;
+    });
+    if (look[start] >= now[end]) moves.reverse();
+    sets.push.apply(sets, moves);
+  }
+
+  // Points evenly along the way that the puck went; the ends are its ends.
+  function resample(path, count) {
+    var lengths = [0], points = [];
+    for (var i = 1; i < path.length; i++) {
+      var dx = path[i][0] - path[i - 1][0], dy = path[i][1] - path[i - 1][1];
+      lengths.push(lengths[i - 1] + Math.sqrt(dx * dx + dy * dy));
+    }
+    var total = lengths[lengths.length - 1];
+    if (!(total > 0) || count < 2) return path.slice(-1);
+    for (var k = 0, at = 1; k < count; k++) {
+      var goal = (total * k) / (count - 1);
+      while (at < path.length - 1 && lengths[at] < goal) at++;
+      var span = lengths[at] - lengths[at - 1];
+      var share = span > 0 ? clamp((goal - lengths[at - 1]) / span, 0, 1) : 0;
+      points.push([mix(path[at - 1][0], path[at][0], share), mix(path[at - 1][1], path[at][1], share)]);
+    }
+    return points;
+  }
+
+  function mix(a, b, share) { return a + (b - a) * share; }
+
+  // Words
+
+  // Which drum voice a pad's name says, by the rule that stands with the words in configs/drum_maps.yaml; "" for none.
+  function voiceOf(name, entries) {
+    var said = wordsOf(name);
+    for (var i = 0; i < entries.length; i++) {
+      var fits = entries[i][1].some(function (entry) {
+        return wordsOf(entry).every(function (word) { return said.indexOf(word) >= 0; });
+      });
+      if (fits) return entries[i][0] === "other" ? "" : entries[i][0];
+    }
+    return "";
+  }
+
+  function wordsOf(name) {
+    var parted = [/([a-z])([A-Z])/g, /([A-Za-z])([0-9])/g, /([0-9])([A-Za-z])/g].reduce(function (said, edge) {
+      return said.replace(edge, "$1 $2");
+    }, name);
+    return parted.toLowerCase().match(/[a-z0-9]+/g) || [];
+  }
+
+  // A key by Live's names, and the same by its steps, should the server not know the name.
+  function keyTexts(root, scale, steps) {
+    var name = ROOTS[((root % 12) + 12) % 12];
+    return { named: name + " " + scale, spelled: steps.length > 1 ? name + " " + steps.join(" ") : "" };
+  }
+
+  // A clip's name without what earlier presses have added.
+  function stem(name) { return name.replace(/( (~?[\d/]+ %|\d+\/\d+))? #\d+$/, "") || name || "Clip"; }
+
+  // A name as it is saved: not too long, and not cut within a character of two halves.
+  function shortName(name) { return name.slice(0, 60).replace(/[\ud800-\udbff]$/, ""); }
+
+  // Anything as text of letters, digits, - _ . and ~: no space, comma, semicolon, backslash or dollar, which Max reads.
+  function packState(state) {
+    var text = encodeURIComponent(JSON.stringify(state));
+    var safe = text.replace(/[!'()*~]/g, function (c) { return "%" + c.charCodeAt(0).toString(16); });
+    return STATE_MARK + safe.replace(/%/g, "~");
+  }
+
+  function unpackState(text) {
+    if (text.indexOf(STATE_MARK) !== 0) return null;
+    try {
+      return JSON.parse(decodeURIComponent(text.slice(STATE_MARK.length).replace(/~/g, "%")));
+    } catch (problem) {
+      return null; // cut or damaged: the same as none
+    }
+  }
+
+  return {
+    byStart: byStart, clamp: clamp, clipMessages: clipMessages, compareNotes: compareNotes, copyNote: copyNote,
+    dressing: dressing, emptyReply: emptyReply, exactBeats: exactBeats, fingerprint: fingerprint, gaps: gaps,
+    keyTexts: keyTexts, mainPart: mainPart, noteMessages: noteMessages, packState: packState, parseNotes: parseNotes,
+    plainText: plainText, rebuild: rebuild, resample: resample, resolveOverlaps: resolveOverlaps, shortName: shortName, stem: stem,
+    takeHead: takeHead, takeRows: takeRows, unpackState: unpackState, voiceOf: voiceOf,
+  };
+}());
+
+var Device = (function () {
+  var TICK = 5; // ms between two steps
+  var BURST = 8; // messages a tick: udpsend and the network have small queues
+  var GETS = 40; // reads of a step, about: some 210 in one turn have crashed Live
+  var BATCH = 500; // notes of one add_new_notes
+  var SILENCE = 500; // ms without a word about an id, after which its verb is sent again
+  var PATIENCE = 6000; // ms without any sign of life, after which a request is given up
+  var LONGEST = 30000; // ms of silence about an id, of a server that is alive
+  var GAP = 100; // ms after which lost reply notes are asked for, then doubling
+  var MOST_GAPS = 50; // at a time
+  var ASKS = 5; // how often in a row nothing may come of that
+  var GREETINGS = 3; // unanswered hellos, after which the server is gone, or another port is tried
+  var LOST = 3000; // ms without a word from it: one that loads its models may be slow
+  var FAST = 500, SLOW = 2000, BEAT = 5000; // ms between hellos: at first, to a dead server, to a living one
+  var MOST_PRESSES = 8; // under way at a time
+  var FAR = 1 << 20; // beats: all notes lie within
+  var LARGEST = 16384; // bytes: udpsend's own 5096 are less than the self-test sends
+  var CORNERS = ["a", "b", "c", "d"];
+  var PUCK_NAME = "Latent Bridge puck";
+  var NO_SERVER = "no server: run latent-bridge serve";
+
+  var values = {}; // what dials, toggles and menus say, by name
+  var chosen = { seed: 1, model: "auto", made: 0 }; // saved in the set, beside the picks and the puck; made counts the results
+  var hasBegun = false;
+  var begunAt = 0;
+  var liveVersion = 0;
+
+  // What each control does, by its name.
+  var UI = {
+    sample: button(pressSample),
+    vary: button(pressVary),
+    interpolate: button(pressInterpolate),
+    blend: button(pressBlend),
+    cancel: button(pressCancel),
+    pick_a: button(function () { pressPick("a"); }),
+    pick_b: button(function () { pressPick("b"); }),
+    pick_c: button(function () { pressPick("c"); }),
+    pick_d: button(function () { pressPick("d"); }),
+    keep: button(pressKeep),
+    render: button(pressRender),
+    back: button(function () { pressStep(-1); }),
+    forward: button(function () { pressStep(1); }),
+    more: button(pressMore),
+    undo: button(pressUndo),
+    reroll: button(function () {
+      rollSeed();
+      say("seed " + chosen.seed);
+    }),
+    selftest: button(pressSelftest),
+    seed: chooseSeed,
+    model: chooseModel,
+    puck: function (v) { movePuck(Number(v[0]) / 127, Number(v[1]) / 127, true); },
+    puck_x: function (v) { movePuck(Number(v[0]) / 100, puck.y, false); },
+    puck_y: function (v) { movePuck(puck.x, Number(v[0]) / 100, false); },
+    amount: keepValue,
+    variety: keepValue,
+    count: keepValue,
+    bars: keepValue,
+    steps: keepValue,
+    density: keepValue,
+    octave: keepValue,
+    key: keepValue,
+    lock_rhythm: keepValue,
+    lock_pitch: keepValue,
+    lock_velocity: keepValue,
+    lock_notes: keepValue,
+    lock_voices: keepValue,
+  };
+
+  // What may come from the server; `v` are the values of the message, for most of them after the id.
+  var OSC = {
+    "/bridge/welcome": hearWelcome,
+    "/bridge/model": hearModel,
+    "/bridge/progress": ofRequest(function (request, v) {
+      var share = Math.round(Number(v[0]) * 100);
+      if (share > 0 && share <= 100) tell(request.job, share + " %…");
+    }),
+    "/bridge/info": ofRequest(function (request, v) {
+      var said = v.join(" ");
+      if (request.reply.info.indexOf(said) < 0) request.reply.info.push(said);
+    }),
+    "/bridge/clip": ofRequest(function (request, v) {
+      if (Music.takeHead(request.reply, v)) takeNews(request);
+    }),
+    "/bridge/notes": ofRequest(function (request, v) {
+      if (Music.takeRows(request.reply, v)) takeNews(request);
+    }),
+    "/bridge/missing": ofRequest(function (request, v) {
+      resendPart(request, Number(v[0]), Number(v[1]), Number(v[2]));
+    }),
+    "/bridge/done": ofRequest(function (request, v) {
+      request.isDone = true;
+      request.reply.clips = Math.min(64, Number(v[0]) || 0);
+      takeNews(request);
+    }),
+    "/bridge/error": function (v) {
+      var isVersion = Number(v[0]) === -1 && v[1] === "version" && server.unanswered;
+      if (isVersion) setServer("version", v.slice(2).join(" ") + " (this device is " + TABLE.version + ")");
+      else hearError(v);
+    },
+    "/bridge/echo": ofRequest(function (request, v) {
+      end(request, request.echo === String(v[0]) ? null : { code: "garbled" });
+    }),
+  };
+
+  // A press may come as a bang, as 1, or as 1 and then 0 when the mouse is let go.
+  function button(act) {
+    var isHeld = false;
+    return function (v) {
+      var isRelease = isHeld && Number(v[0]) === 0;
+      isHeld = Number(v[0]) === 1;
+      if (!isRelease) act();
+    };
+  }
+
+  function keepValue(v, name) { if (isFinite(Number(v[0]))) values[name] = Number(v[0]); }
+
+  function chooseSeed(v) {
+    var seed = Math.round(Number(v[0]));
+    if (!(seed >= 0)) return;
+    isSeedTyped = hasBegun && seed !== chosen.seed;
+    chosen.seed = seed;
+    save();
+  }
+
+  function rollSeed() {
+    chosen.seed = Math.floor(Math.random() * 10000);
+    show("seed", chosen.seed);
+    save();
+  }
+
+  function chooseModel(v) {
+    var name = isFinite(Number(v[0])) ? menu[Number(v[0])] : String(v[0]);
+    if (!name) return;
+    chosen.model = name;
+    save();
+  }
+
+  // Presses: what one button began, from the press to a result or a sentence
+
+  var presses = []; // jobs, of which those under way are not over
+  var lastAsked = "";
+  var isSeedTyped = false; // since the last press
+
+  // A job is what steps of the work queue belong to. `parts` are the clips it is about, `made` those that came of it.
+  function newJob(verb) {
+    return {
+      verb: verb, parts: [], made: [], scenes: [], wanted: 0, failures: [], info: [], pads: {}, isDrums: null, key: null,
+      lockedNotes: "", place: null, unfinished: 0, isCancelled: false, isOver: false, onStop: null, onFail: null,
+    };
+  }
+
+  function openPresses() { return presses.filter(function (p) { return !p.isOver; }); }
+
+  // Begin a press whose steps are these; says why not, where it cannot be.
+  function begin(verb, steps) {
+    var open = openPresses();
+    if (!hasBegun) return say("Live is still loading");
+    if (verb !== "self-test" && server.state !== "ready" && server.state !== "warming") {
+      if (now() - server.greetedAt >= FAST) greet();
+      return say(serverText());
+    }
+    if (open.length >= MOST_PRESSES) return say(open.length + " presses are under way: wait, or press Cancel");
+    var p = newJob(verb);
+    presses = open.concat(p);
+    steps.forEach(function (step) { later(p, step); });
+    return p;
+  }
+
+  function pressSample() {
+    begin("sample", [
+      findSamplePlace,
+      function (p) { hearTrack(p, p.place.track, []); },
+      hearKey,
+      askVerb,
+    ]);
+  }
+
+  function pressVary() {
+    begin("vary", [
+      function (p) { p.parts.push(readClip(selectedClip())); },
+      hearParts,
+      askVerb,
+    ]);
+  }
+
+  function pressMore() {
+    var result = history.list[Math.floor(history.at + 0.5)];
+    if (!result) return say("nothing has been made yet: press Vary or Sample first");
+    begin("vary", [
+      function (p) {
+        if (!go(result.clip)) throw sorry("this result is gone: step to another one");
+        p.parts.push(readClip(result.clip));
+      },
+      hearParts,
+      askVerb,
+    ]);
+  }
+
+  function pressInterpolate() { begin("interpolate", [readPick("a"), readPick("b"), hearParts, askVerb]); }
+
+  function pressCancel() {
+    var open = openPresses();
+    puck.isWanted = false;
+    if (!open.length) return say("nothing is under way");
+    open.forEach(function (p) {
+      p.isCancelled = true;
+      later(p, conclude);
+    });
+    eachRequest(function (request) {
+      if (request.job.isCancelled) cancelRequest(request);
+    });
+  }
+
+  // Find out what a request needs to know beside the notes.
+  function hearParts(p) {
+    p.place = placeBelow(p.parts[0]);
+    if (values.lock_notes) later(p, function () { p.lockedNotes = selectedNotes(p.parts[0]); });
+    p.parts.forEach(function (part) {
+      later(p, function () { hearTrack(p, part.track, part.notes); });
+    });
+    later(p, hearKey);
+  }
+
+  function hearKey(p) { p.key = p.isDrums ? null : readKey(); }
+
+  function askVerb(p) {
+    if (asked() === lastAsked && !isSeedTyped) rollSeed(); // pressed again as it was: to hear something new
+    isSeedTyped = false;
+    lastAsked = asked();
+    p.amount = Math.round(values.amount);
+    send();
+
+    function asked() {
+      return JSON.stringify([p.verb, pairs(p, p.verb), p.parts.map(function (part) { return part.print; })]);
+    }
+
+    function send() {
+      tell(p, server.state === "warming" ? "waits for the server to warm up…" : "asking…");
+      ask(p, p.verb, pairs(p, p.verb), p.parts, function (problem, reply) {
+        if (problem && spellKey(p, problem)) return send();
+        if (problem) return stop(p, problem.text);
+        p.info = reply.info;
+        writeResults(p, reply, namesOf(p, reply));
+      });
+    }
+  }
+
+  // A scale whose name the server does not know is spelled in semitones from now on; tells whether that may help.
+  function spellKey(p, problem) {
+    if (!p.key || !p.key.spelled || !/^key\b/.test(problem.text)) return false;
+    unknownKeys[p.key.named] = true;
+    p.key = { named: p.key.spelled };
+    return true;
+  }
+
+  // Keys and values of a request, of the fields that its verb has.
+  function pairs(p, verb) {
+    var given = p.parts.length ? ["clips", p.parts.length] : [], pads = padsText(p.pads);
+    TABLE.verbs[verb].forEach(function (field) {
+      var value = valueOf(field, p);
+      if (value !== "") given.push(field, value);
+    });
+    if (pads) given.push("pads", pads);
+    if (chosen.model === "auto" && (p.isDrums || !p.parts.length)) given.push("kind", p.isDrums ? "drums" : "notes");
+    return given;
+  }
+
+  // What is asked for a field, from the controls that have a say in it; "" leaves it out.
+  function valueOf(field, p) {
+    if (field === "model" || field === "seed") return chosen[field];
+    if (field === "key") return p.key ? p.key.named : "";
+    if (field === "lock_notes") return p.lockedNotes;
+    var parts = [];
+    for (var name in TABLE.controls) {
+      var control = TABLE.controls[name];
+      if (control.field !== field) continue;
+      if (control.choices) return control.choices[values[name]] || "";
+      if (!control.part) return Math.round(values[name]) * control.scale;
+      if (values[name]) parts.push(control.part);
+    }
+    return parts.join(",");
+  }
+
+  function namesOf(p, reply) {
+    var names = [], stems = stemsOf(p.parts);
+    for (var i = 1; i <= reply.clips; i++) {
+      if (p.verb === "vary") names.push(stems[0] + " ~" + p.amount + " %");
+      else if (p.verb === "interpolate") names.push(stems.join(" > ") + " " + i + "/" + reply.clips);
+      else names.push(chosen.model !== "auto" ? chosen.model : p.isDrums ? "Drums" : "Notes");
+    }
+    return names;
+  }
+
+  function nameOfBlend(parts, at) { return stemsOf(parts).join(" + ") + " " + percent(at) + " %"; }
+
+  function stemsOf(parts) { return parts.map(function (part) { return Music.stem(part.name); }); }
+  function percent(at) { return Math.round(at[0] * 100) + "/" + Math.round(at[1] * 100); }
+  function count(n, one, many) { return n + " " + (n === 1 ? one : many); }
+
+  // End a press with a sentence; what it has made can be undone.
+  function finish(p, sentence) {
+    if (p.isOver) return;
+    p.isOver = true;
+    p.parts = [];
+    if (p.made.length || p.scenes.length) remember(p);
+    if (sentence) say(sentence);
+    if (p.onStop) p.onStop();
+  }
+
+  function stop(p, sentence) {
+    var made = p.made.length ? "; " + count(p.made.length, "clip was", "clips were") + " made before" : "";
+    finish(p, (p.isCancelled ? "cancelled" : p.verb + ": " + sentence) + made);
+  }
+
+  // End a press whose results are written.
+  function conclude(p) {
+    if (p.isCancelled) return stop(p, "");
+    var isBelow = p.parts.length > 0 && p.parts[0].slot > 0;
+    var sentence = count(p.made.length, "clip in a slot", "clips in slots") + (isBelow ? " below" : "");
+    if (p.failures.length) sentence += "; " + count(p.failures.length, "was", "were") + " not kept: " + p.failures[0];
+    finish(p, sentence + remarks(p));
+  }
+
+  function remarks(p) { return p.info.length ? " – " + p.info.join("; ") : ""; }
+
+  // Picks: the clips of the puck's corners, and the ends of an interpolation
+
+  var picks = { a: null, b: null, c: null, d: null };
+
+  function pressPick(corner) {
+    if (!hasBegun) return say("Live is still loading");
+    later(newJob("pick"), function () {
+      var part = readClip(selectedClip()), isAgain = picks[corner] && picks[corner].clip === part.clip;
+      picks[corner] = isAgain ? null : newPick(part.clip, part.where, part.name, part.print);
+      showPick(corner);
+      say(corner.toUpperCase() + (isAgain ? " is free: pick another clip" : " is " + (part.name || "this clip")));
+      puck.path = [];
+      puck.palette = null;
+      save();
+    });
+  }
+
+  function newPick(clip, where, name, print) {
+    return { clip: clip, where: where, name: Music.shortName(name), print: print, isLost: false };
+  }
+
+  function showPick(corner) {
+    var pick = picks[corner];
+    show("name_" + corner, !pick ? "–" : pick.isLost ? "?" : pick.name || "clip");
+  }
+
+  // The step that reads a picked clip, as it is now.
+  function readPick(corner) {
+    return function (p) {
+      var pick = picks[corner];
+      if (!pick) throw sorry("pick clip " + corner.toUpperCase() + " first");
+      pick.isLost = !findPick(pick);
+      if (pick.isLost) {
+        showPick(corner);
+        throw sorry("clip " + corner.toUpperCase() + " (" + pick.name + ") is not where it was: pick it again");
+      }
+      var part = readClip(pick.clip);
+      pick.where = part.where;
+      pick.name = Music.shortName(part.name);
+      pick.print = part.print;
+      showPick(corner);
+      p.parts.push(part);
+    };
+  }
+
+  // Find a picked clip: itself, or after the set was opened again what lies in its place and has its name or its notes.
+  function findPick(pick) {
+    if (pick.clip && go(pick.clip)) return true;
+    if (!go(pick.where) || cursor.type !== "Clip" || !number("is_midi_clip")) return false;
+    if ((Music.shortName(text("name")) !== pick.name || !pick.name) && Music.fingerprint(readNotes()) !== pick.print) return false;
+    pick.clip = Number(cursor.id);
+    return true;
+  }
+
+  // The server: hello, welcome, ports
+
+  var server = {
+    state: "searching", text: "", // then warming, ready, gone, or version with its text
+    session: 0, port: TABLE.listen[0], isPortOurs: false, unanswered: 0, greetedAt: -Infinity, heardAt: -Infinity,
+    version: "", expected: 0, listed: [], models: [],
+  };
+  var menu = ["auto"]; // the models as the menu shows them
+
+  function greet() {
+    if (server.unanswered >= GREETINGS && now() - server.heardAt > LOST) {
+      if (server.state !== "version") setServer("gone");
+      if (!server.isPortOurs && server.unanswered % GREETINGS === 0) tryNextPort();
+    }
+    sayHello();
+    at("hello", server.unanswered > 4 * GREETINGS || server.state === "version" ? SLOW : FAST, greet);
+  }
+
+  function sayHello() {
+    server.unanswered++;
+    server.greetedAt = now();
+    transmit(["/bridge/hello", server.port, TABLE.protocol, server.session, "Latent Bridge for Live"]);
+  }
+
+  // A receiver whose port is taken is deaf and says so to no one: only a welcome tells that it is not.
+  function tryNextPort() {
+    server.port = TABLE.listen[0] + ((server.port - TABLE.listen[0] + 1) % TABLE.listen[1]);
+    outlet(RECEIVER_OUT, ["port", server.port]);
+  }
+
+  function hearWelcome(v) {
+    if (!server.unanswered && server.state !== "warming") return; // not asked for
+    var protocol = Number(v[0]), older = protocol > TABLE.protocol ? "this device" : "the server";
+    server.unanswered = 0;
+    server.isPortOurs = true;
+    server.heardAt = now();
+    server.version = String(v[1]);
+    server.expected = Math.min(64, Number(v[4]) || 0);
+    if (server.listed.filter(String).length >= server.expected) server.listed = []; // else some of the last list got lost
+    at("hello", v[3] === "ready" && !server.expected ? BEAT : FAST, greet); // fast until the models are there
+    if (protocol === TABLE.protocol) return setServer(v[3] === "ready" ? "ready" : "warming");
+    setServer("version", "the server speaks protocol " + protocol + ", this device " + TABLE.protocol + ": update " + older);
+  }
+
+  // The models come after the welcome, a message each; they count once all are there.
+  function hearModel(v) {
+    var index = Number(v[0]), listed = server.listed;
+    if (!(index >= 0 && index < server.expected) || listed[index] || !v[1]) return;
+    listed[index] = String(v[1]);
+    if (listed.filter(String).length < server.expected) return;
+    at("hello", BEAT, greet);
+    if (listed.join() === server.models.join()) return;
+    server.models = listed;
+    showModels();
+    if (/^(ready|listing)/.test(status)) say(serverText());
+  }
+
+  function showModels() {
+    menu = ["auto"].concat(server.models);
+    if (menu.indexOf(chosen.model) < 0) menu.push(chosen.model); // chosen once, gone now: the server says so when it is asked
+    outlet(CONTROLS_OUT, ["model", "clear"]);
+    menu.forEach(function (name) { outlet(CONTROLS_OUT, ["model", "append", name]); });
+    show("model", menu.indexOf(chosen.model));
+  }
+
+  function setServer(name, sentence) {
+    if (server.state === name && server.text === (sentence || "")) return;
+    server.state = name;
+    server.text = sentence || "";
+    if (!openPresses().length || name === "version") say(serverText());
+  }
+
+  function serverText() {
+    switch (server.state) {
+      case "searching": return "looking for the server…";
+      case "warming": return "the server is warming up…";
+      case "ready":
+        if (!server.expected) return "ready, but the server has no models";
+        return server.models.length ? "ready: " + server.models.join(", ") : "listing the models…";
+      case "version": return server.text;
+      default: return NO_SERVER;
+    }
+  }
+
+  // Requests: ask until there is an answer
+
+  var requests = {}; // by "id" and the id
+  var nextId = 0;
+  var outbox = [];
+
+  // Ask for something; `then` hears of a problem {code, text} or null, and of the reply.
+  function ask(job, verb, given, parts, then) {
+    return askAnew({ job: job, verb: verb, given: given, parts: parts, then: then, longest: LONGEST });
+  }
+
+  function askAnew(request) {
+    delete requests["id" + request.id];
+    request.id = nextId;
+    nextId = nextId < 0x7ffffff0 ? nextId + 1 : 1;
+    requests["id" + request.id] = request;
+    request.reply = Music.emptyReply();
+    request.isDone = false;
+    request.heardAt = Infinity; // until something of it has left
+    request.parts.forEach(function (part, index) { if (request.verb !== "at") resendPart(request, index, 0, -1); });
+    askAgain(request, ["/bridge/" + request.verb, request.id].concat(request.given));
+    return request;
+  }
+
+  function askAgain(request, message) {
+    request.message = message;
+    request.asks = 0;
+    request.sentAt = 0; // until it has left
+    transmit(message, request);
+  }
+
+  // Send a part of a request, or some of its notes; a count below 0 is all of it.
+  function resendPart(request, index, first, notes) {
+    var part = request.parts[index];
+    if (!part || request.isCancelled) return;
+    var isAll = notes < 0, id = request.id;
+    var messages = isAll ? Music.clipMessages(id, index, part) : Music.noteMessages(id, index, part, first, notes);
+    messages.forEach(function (message) { transmit(message, request); });
+  }
+
+  // Let a handler hear of our own ids only.
+  function ofRequest(handle) {
+    return function (v) {
+      var request = requests["id" + Number(v[0])];
+      if (!request) return;
+      request.heardAt = server.heardAt = now();
+      handle(request, v.slice(1));
+    };
+  }
+
+  function hearError(v) {
+    ofRequest(function (request, rest) {
+      // Parts were lost too often, or the server has started anew in the middle of its answer: all of it once more.
+      var isHalf = request.isDone || rest[0] === "incomplete" || rest[0] === "id_reused", isFirst = !request.isRetried;
+      request.isRetried = true;
+      if (isHalf && isFirst && !request.isCancelled) askAnew(request);
+      else end(request, { code: String(rest[0]), text: rest.slice(1).join(" ") });
+    })(v);
+  }
+
+  function takeNews(request) {
+    request.asks = 0;
+    if (request.isDone && !Music.gaps(request.reply).length) end(request, null);
+  }
+
+  function end(request, problem) {
+    delete requests["id" + request.id];
+    if (!request.isCancelled) attempt(request.job, function () { request.then(problem, request.reply); });
+  }
+
+  // Tell the server that no one waits any more, until it has said so or is silent.
+  function cancelRequest(request) {
+    request.isCancelled = true;
+    request.isDone = false;
+    outbox = outbox.filter(function (next) { return next.request !== request; });
+    askAgain(request, ["/bridge/cancel", request.id]);
+  }
+
+  function eachRequest(visit) {
+    Object.keys(requests).forEach(function (key) { if (requests[key]) visit(requests[key]); });
+  }
+
+  // Ask again where nothing was heard for a while, and give up in the end.
+  function tend(request) {
+    var time = now(), quiet = time - Math.max(request.heardAt, request.sentAt);
+    if (!request.sentAt) return;
+    if (request.isDone) {
+      if (quiet < GAP << Math.min(3, request.asks)) return;
+      if (request.asks === ASKS) return end(request, { code: "lost", text: "a part of the answer got lost: press again" });
+      Music.gaps(request.reply).slice(0, MOST_GAPS).forEach(function (gap) {
+        transmit(["/bridge/resend", request.id].concat(gap), request);
+      });
+      request.asks++;
+      request.sentAt = time;
+    } else if (quiet >= SILENCE) {
+      var isServerSilent = time - Math.max(request.heardAt, server.heardAt) > PATIENCE;
+      if (isServerSilent || time - request.heardAt > request.longest) {
+        return end(request, { code: "silent", text: "the server does not answer: run latent-bridge serve" });
+      }
+      sayHello(); // a server that has started anew does not know where we listen
+      transmit(request.message, request);
+      request.sentAt = time;
+    }
+  }
+
+  function transmit(message, request) {
+    outbox.push({ message: message, request: request || null });
+    plan();
+  }
+
+  // Send a few messages; of requests that are over, and of a puck position that is stale, nothing more is sent.
+  function flush() {
+    for (var sent = 0; outbox.length && sent < BURST; ) {
+      var next = outbox.shift(), request = next.request;
+      if (request && requests["id" + next.message[1]] !== request) continue;
+      outlet(SERVER_OUT, next.message);
+      sent++;
+      if (!request) continue;
+      request.sentAt = now();
+      if (request.heardAt === Infinity) request.heardAt = request.sentAt;
+    }
+  }
+
+  // Results into slots
+
+  // Write each clip of a reply, then say so. A place is a track, and the row from which on its slots may be taken.
+  function writeResults(p, reply, names) {
+    p.wanted = reply.clips;
+    names.forEach(function (name, index) {
+      later(p, function () { writeResult(p, reply, index, name); });
+    });
+    later(p, conclude);
+  }
+
+  function writeResult(p, reply, index, name) {
+    var look = lookOf(reply, index, p.parts, Music.mainPart(reply, index, p.parts));
+    var wanted = Music.rebuild(reply, index, p.parts, look.base);
+    chosen.made++;
+    look.name = name + " #" + chosen.made;
+    if (!look.source) look.color = p.place.color;
+    tell(p, p.made.length + p.failures.length + 1 + " of " + p.wanted + "…");
+    makeClip(p, p.place, look, function (clip) {
+      fill(p, clip, wanted, function (found, problem) {
+        if (problem) {
+          p.failures.push(problem);
+          return removeClip(p, clip);
+        }
+        p.made.push({ clip: clip, print: Music.fingerprint(found), name: look.name });
+        p.unfinished = 0;
+      });
+    });
+  }
+
+  // How a result looks: as its source, with a loop as long as the result.
+  function lookOf(reply, index, parts, source) {
+    var head = reply.heads[index], beats = Music.exactBeats(head.beats, parts);
+    var base = source ? source.base : 0;
+    var look = {
+      source: source, base: base, beats: beats, name: "", color: source ? source.color : 0,
+      looping: source ? source.looping : 1, groove: source ? source.groove : 0,
+      signature_numerator: head.meter[0], signature_denominator: head.meter[1],
+      loop_start: base, loop_end: base + beats, start_marker: base, end_marker: base + beats,
+    };
+    if (source && source.beats === beats) {
+      ["loop_start", "loop_end", "start_marker", "end_marker"].forEach(function (edge) { look[edge] = source[edge]; });
+    }
+    return look;
+  }
+
+  // Make a clip in the next free slot of a place; where there is none, in a new scene.
+  function makeClip(job, place, look, then) {
+    if (!go(place.track)) throw sorry("the track is gone");
+    if (!number("has_midi_input") || number("is_foldable")) throw sorry(text("name") + " is no MIDI track");
+    if (number("is_frozen")) throw sorry("track " + text("name") + " is frozen: unfreeze it first");
+    var slots = ids("clip_slots");
+    place.row = Math.min(place.row, slots.length); // scenes may have gone meanwhile
+    var end = Math.min(slots.length, place.row + GETS);
+    while (place.row < end && !(go(slots[place.row]) && !number("has_clip"))) place.row++;
+    if (place.row < end) createClip(job, place, slots[place.row], look, then);
+    else if (place.row < slots.length) later(job, again);
+    else addScene(job, slots.length, again);
+
+    function again() { makeClip(job, place, look, then); }
+  }
+
+  function addScene(job, before, then) {
+    go("live_set");
+    cursor.call("create_scene", -1);
+    job.unfinished = -1; // until it is noted for undo
+    later(job, function () {
+      go("live_set");
+      var scenes = ids("scenes");
+      job.unfinished = 0;
+      if (scenes.length <= before) throw sorry("there is no free slot, and Live makes no new scene");
+      job.scenes.push(scenes[scenes.length - 1]);
+      then();
+    });
+  }
+
+  // The slot is empty in this very turn, so nothing is overwritten. A result as long as its source begins as a duplicate of it:
+  // so it keeps what no one can read and write, envelopes, launch settings and the MPE of untouched notes.
+  function createClip(job, place, slot, look, then) {
+    var source = look.source, isAlike = source && source.slot && source.beats === look.beats && !look.isBare;
+    var canCopy = isAlike && go(source.slot) && child("clip") === source.clip;
+    job.unfinished = -1; // its id can be read in the next step
+    if (canCopy) cursor.call("duplicate_clip_to", "id " + slot);
+    else if (go(slot)) cursor.call("create_clip", look.beats);
+    later(job, function () {
+      var clip = go(slot) ? child("clip") : 0;
+      if (clip) {
+        job.unfinished = clip;
+        place.row++;
+        return dress(job, clip, look, function () { then(clip); });
+      }
+      if (!canCopy) throw sorry("Live made no clip in a free slot");
+      look.isBare = true;
+      makeClip(job, place, look, then);
+    });
+  }
+
+  // Set what a clip does not have yet, one write a step.
+  function dress(job, clip, look, then) {
+    needClip(clip);
+    Music.dressing(readLook(), look).forEach(function (pair) {
+      later(job, function () {
+        needClip(clip);
+        cursor.set(pair[0], pair[1]);
+      });
+    });
+    later(job, then);
+  }
+
+  // Make the notes of a clip of ours the wanted ones: look, do one thing, look again, until they are. `then` hears what is
+  // there in the end, and a problem where it is not as wanted. What is there at first must pass `isOurs`, where that is given.
+  function fill(job, clip, wanted, then, isOurs) {
+    var did = "", left = "";
+
+    function look() {
+      needClip(clip);
+      var found = readNotes(), difference = Music.compareNotes(found, wanted);
+      if (!did && isOurs && !isOurs(found)) return;
+      var size = difference.remove.length + "/" + difference.add.length;
+      if (size === "0/0") return then(found, "");
+      if (did === "add" && difference.remove.length) return then(found, "Live changed a note of it");
+      if (did && size === left) ways[did]++; // nothing has come of it: this Live wants it said in another way
+      did = difference.remove.length ? "remove" : "add";
+      left = size;
+      if (ways[did] === WAYS[did]) {
+        ways[did] = 0;
+        return then(found, "Live takes " + (found.length ? "not all notes of it" : "no notes from the device"));
+      }
+      if (did === "remove") removeNotes(difference.remove);
+      else addNotes(difference.add.slice(0, BATCH));
+      later(job, look);
+    }
+
+    look();
+  }
+
+  // Which way of saying it this Live understands. To add notes: a plain object, JSON, a Dict. To remove them: a list of their
+  // ids, or all notes at once, of which those that are to stay are added again.
+  var WAYS = { add: 3, remove: 2 };
+  var ways = { add: 0, remove: 0 };
+
+  function addNotes(notes) {
+    var given = { notes: notes.map(function (n) { return Music.copyNote(n, 0); }) };
+    if (ways.add === 0) return cursor.call("add_new_notes", given);
+    if (ways.add === 1) return cursor.call("add_new_notes", JSON.stringify(given));
+    var dict = new Dict();
+    dict.setparse("given", JSON.stringify(given));
+    cursor.call("add_new_notes", dict.get("given"));
+  }
+
+  function removeNotes(notes) {
+    if (ways.remove === 0) cursor.call("remove_notes_by_id", notes.map(function (n) { return n.note_id; }));
+    else cursor.call("remove_notes_extended", 0, 128, -FAR, 2 * FAR);
+  }
+
+  // Delete a clip that the job has made and not finished.
+  function removeClip(job, clip) {
+    later(job, function () {
+      if (go(clip) && climb("ClipSlot") && child("clip") === clip) cursor.call("delete_clip");
+      job.unfinished = 0;
+    });
+  }
+
+  // The puck
+
+  var puck = {
+    x: 0, y: 0, path: [], palette: null, answer: null, request: null, clip: 0, print: "", sixteenth: 125,
+    isWanted: false, isPreparing: false, isWriting: false, isStale: false, askedAt: -Infinity, wroteAt: -Infinity,
+  };
+
+  function pressBlend() {
+    var p = begin("blend", []);
+    if (p) preparePalette(p, function () {
+      finish(p, "blend is ready: drag the puck" + remarks(p));
+      puck.isWanted = true;
+      drivePuck();
+    });
+  }
+
+  function pressKeep() {
+    if (!puck.answer) return say("nothing to keep yet: pick clips and drag the puck");
+    var answer = puck.answer;
+    begin("keep", [function (p) {
+      p.parts = answer.parts;
+      p.place = placeBelow(p.parts[0]);
+      writeResults(p, answer.reply, [nameOfBlend(p.parts, answer.at)]);
+    }]);
+  }
+
+  function pressRender() {
+    var points = Music.resample(puck.path.length ? puck.path : [[puck.x, puck.y]], values.count);
+    var p = begin("render", []);
+    if (p) preparePalette(p, function () {
+      p.wanted = points.length;
+      p.info = points.length < values.count ? ["the puck has not moved since the last pick"] : [];
+      renderNext(p, puck.palette, points);
+    });
+  }
+
+  // One position after the other: of several at once the server answers the last only.
+  function renderNext(p, palette, points) {
+    if (!points.length) return later(p, conclude);
+    ask(p, "at", [palette.id].concat(points[0]), palette.parts, function (problem, reply) {
+      if (problem && problem.code === "superseded") return renderNext(p, palette, points); // the puck has moved meanwhile
+      if (problem) {
+        puck.palette = null;
+        return stop(p, problem.text);
+      }
+      later(p, function () { writeResult(p, reply, 0, nameOfBlend(p.parts, points[0])); });
+      later(p, function () { renderNext(p, palette, points.slice(1)); });
+    });
+  }
+
+  function movePuck(x, y, isByPad) {
+    if (!(x >= 0 && x <= 1 && y >= 0 && y <= 1) || (x === puck.x && y === puck.y)) return;
+    puck.x = x;
+    puck.y = y;
+    if (isByPad) showDials();
+    else showPad();
+    if (!hasBegun || now() - begunAt < 1000) return; // a set that opens moves its dials too
+    if (puck.path.length >= 4000) puck.path = puck.path.filter(function (_, i) { return i % 2 === 0; });
+    puck.path.push([x, y]);
+    puck.isWanted = true;
+    save();
+    drivePuck();
+  }
+
+  function showDials() {
+    show("puck_x", Math.round(puck.x * 100));
+    show("puck_y", Math.round(puck.y * 100));
+  }
+
+  function showPad() {
+    outlet(CONTROLS_OUT, ["puck", "set", Math.round(puck.x * 127), Math.round(puck.y * 127)]);
+  }
+
+  // Ask for the puck's position, at most once a sixteenth. When it begins to move, see whether the palette is still true.
+  function drivePuck() {
+    if (!puck.isWanted || puck.isPreparing) return;
+    var wait = puck.askedAt + puck.sixteenth - now();
+    if (wait > 0) return at("puck", wait, drivePuck);
+    if (puck.palette && now() - puck.askedAt < 1000) return askPosition();
+    var p = begin("puck", []);
+    if (p) preparePalette(p, function () {
+      finish(p, "");
+      if (puck.isWanted) askPosition();
+    });
+  }
+
+  function askPosition() {
+    var where = [puck.x, puck.y], parts = puck.palette.parts;
+    puck.isWanted = false;
+    puck.askedAt = now();
+    if (puck.request) delete requests["id" + puck.request.id]; // its answer would be stale
+    puck.request = ask(newJob("puck"), "at", [puck.palette.id].concat(where), parts, function (problem, reply) {
+      if (!problem) {
+        puck.answer = { reply: reply, parts: parts, at: where };
+        return writePuck();
+      }
+      // The server has started anew, or a position of Render's took the place of this one.
+      if (problem.code !== "no_palette" && problem.code !== "superseded") return say("puck: " + problem.text);
+      if (problem.code === "no_palette") puck.palette = null;
+      puck.isWanted = true;
+      drivePuck();
+    });
+  }
+
+  // Read the picked clips and have a palette made of them, unless the one that is there was made of the same.
+  function preparePalette(p, then) {
+    puck.isPreparing = true;
+    p.onStop = function () { puck.isPreparing = false; };
+    CORNERS.forEach(function (corner) {
+      if (picks[corner] || corner === "a" || corner === "b") later(p, readPick(corner));
+    });
+    later(p, function () {
+      go("live_set");
+      puck.sixteenth = Math.max(60, 15000 / number("tempo"));
+      hearParts(p);
+      later(p, function () { askPalette(p, then); });
+    });
+  }
+
+  function askPalette(p, then) {
+    var given = pairs(p, "blend").concat("grid", 0);
+    var mark = JSON.stringify([given, p.parts.map(function (part) { return [part.clip, part.print, part.beats, part.base]; })]);
+    if (puck.palette && puck.palette.mark === mark) return ready(puck.palette.id);
+    tell(p, "preparing…");
+    var request = ask(p, "blend", given, p.parts, function (problem, reply) {
+      if (problem && spellKey(p, problem)) return askPalette(p, then);
+      if (problem) return stop(p, problem.text);
+      p.info = reply.info;
+      ready(request.id);
+    });
+
+    function ready(id) {
+      puck.palette = { id: id, mark: mark, parts: p.parts.slice() };
+      puck.isPreparing = false;
+      then();
+    }
+  }
+
+  // Write the newest answer into the audition clip, at most once a sixteenth. One that the musician has edited is theirs.
+  function writePuck() {
+    puck.isStale = true;
+    if (puck.isWriting) return;
+    var wait = puck.wroteAt + puck.sixteenth - now();
+    if (wait > 0) return at("write puck", wait, writePuck);
+    var answer = puck.answer, look = lookOf(answer.reply, 0, answer.parts, answer.parts[0]), job = newJob("puck");
+    var wanted = Music.rebuild(answer.reply, 0, answer.parts, look.base);
+    look.name = PUCK_NAME;
+    look.isBare = true;
+    puck.isStale = false;
+    puck.isWriting = true;
+    puck.wroteAt = now();
+    job.onStop = function () { puck.isWriting = false; };
+    later(job, function () {
+      if (puck.clip && go(puck.clip) && text("name") === PUCK_NAME) rewrite();
+      else make();
+    });
+
+    function rewrite() {
+      fill(job, puck.clip, wanted, function (found, problem) {
+        dress(job, puck.clip, look, function () { done(found, problem); });
+      }, function (found) {
+        var isOurs = Music.fingerprint(found) === puck.print;
+        if (!isOurs) later(job, make);
+        return isOurs;
+      });
+    }
+
+    function make() {
+      makeClip(job, placeBelow(answer.parts[0]), look, function (clip) {
+        puck.clip = clip;
+        fill(job, clip, wanted, function (found, problem) {
+          done(found, problem);
+          if (go("live_set") && number("is_playing")) later(job, launch);
+        });
+      });
+    }
+
+    function launch() {
+      if (go(puck.clip)) cursor.call("fire"); // what was playing on the track stops, as it would by hand
+    }
+
+    function done(found, problem) {
+      job.unfinished = 0;
+      puck.print = Music.fingerprint(found);
+      puck.isWriting = false;
+      say(problem ? "puck: " + problem : "puck at " + percent(answer.at) + " %");
+      save();
+      if (puck.isStale) writePuck();
+    }
+  }
+
+  // History
+
+  // `list` holds all results; `at` is where the musician stands: between two of them after a press, so that forward goes to the
+  // first new one and back to the one before.
+  var history = { presses: [], list: [], at: -0.5 };
+
+  function remember(p) {
+    history.presses.push({ made: p.made, scenes: p.scenes });
+    history.at = history.list.length - 0.5;
+    history.list = history.list.concat(p.made);
+    showResult();
+    save();
+  }
+
+  function pressStep(direction) {
+    if (!history.list.length) return say("nothing has been made yet: press Vary or Sample first");
+    var job = newJob("step");
+    later(job, function () {
+      var next = direction > 0 ? Math.floor(history.at) + 1 : Math.ceil(history.at) - 1, result = history.list[next];
+      if (!result) return say(direction > 0 ? "this is the newest result" : "this is the first result");
+      var slot = go(result.clip) && climb("ClipSlot") ? Number(cursor.id) : 0;
+      if (!slot) {
+        history.list.splice(next, 1); // someone has deleted it: on to the one behind it
+        history.at = next - 0.5;
+        showResult();
+        return pressStep(direction);
+      }
+      later(job, function () { setView("highlighted_clip_slot", slot); });
+      later(job, function () { setView("detail_clip", result.clip); });
+      history.at = next;
+      showResult();
+      say("at " + result.name);
+    });
+  }
+
+  function setView(name, id) { if (go(id) && go("live_set view")) cursor.set(name, "id " + id); }
+
+  function showResult() {
+    var total = history.list.length, result = history.list[history.at];
+    if (result) show("result", history.at + 1 + "/" + total + " " + result.name);
+    else show("result", total ? count(total, "result", "results") : "no results yet");
+  }
+
+  // Take back the last press: its clips where they are as they were written, and its scenes where they are still empty.
+  function pressUndo() {
+    if (openPresses().length) return say("something is under way: press Cancel first");
+    var last = history.presses.pop();
+    if (!last) return say("nothing to undo");
+    unmake(newJob("undo"), last, function (gone, kept, scenes) {
+      history.list = history.list.filter(function (result) { return last.made.indexOf(result) < 0; });
+      history.at = history.list.length - 0.5;
+      showResult();
+      var sentence = "removed " + count(gone, "clip", "clips") + (scenes ? " and " + count(scenes, "scene", "scenes") : "");
+      if (kept) sentence += "; " + count(kept, "clip stays: it was", "clips stay: they were") + " changed or moved since";
+      say(sentence);
+    });
+  }
+
+  function unmake(job, last, then) {
+    var gone = 0, kept = 0, scenes = 0;
+    last.made.forEach(function (result) {
+      later(job, function () {
+        if (!go(result.clip)) return; // the musician has deleted it already
+        var isAsMade = text("name") === result.name && Music.fingerprint(readNotes()) === result.print;
+        if (!isAsMade || !climb("ClipSlot") || child("clip") !== result.clip) return kept++;
+        cursor.call("delete_clip");
+        gone++;
+      });
+    });
+    last.scenes.slice().reverse().forEach(function (scene) {
+      later(job, function () {
+        if (!go(scene) || !number("is_empty") || text("name")) return;
+        go("live_set");
+        var all = ids("scenes");
+        if (all.length < 2) return; // Live keeps one
+        cursor.call("delete_scene", all.indexOf(scene));
+        scenes++;
+      });
+    });
+    later(job, function () { then(gone, kept, scenes); });
+  }
+
+  // Self-test
+
+  // Try everything once and report it line by line, each at once: should Live crash, the report has what came before.
+  function pressSelftest() {
+    var failed = [], passed = 0;
+    var p = begin("self-test", [testBasics, function () { testClip(p, check); }, function () { testSizes([1, 2, 4, 8]); }]);
+    if (p) p.onFail = function (sentence) {
+      check(false, "notes: " + sentence);
+      later(p, function () { testSizes([1, 2, 4, 8]); });
+    };
+
+    function testBasics() {
+      check(true, "device " + TABLE.build + ", protocol " + TABLE.protocol);
+      go("live_app");
+      check(liveVersion >= 11, "Live " + cursor.call("get_version_string"));
+      check(server.state === "ready", "server " + server.version + ": " + serverText() + ", listening on port " + server.port);
+    }
+
+    // A text that comes back, in a message of so many kilobytes.
+    function testSizes(sizes) {
+      if (!sizes.length) return later(p, summarise);
+      var sent = "e";
+      while (sent.length < sizes[0] * 1024 - 40) sent += "0123456789";
+      var request = ask(p, "echo", [sent], [], function (problem) {
+        check(!problem, "UDP " + sizes[0] + " kB" + (problem ? ": " + problem.code : ""));
+        testSizes(sizes.slice(1));
+      });
+      request.echo = sent;
+      request.longest = 1500;
+    }
+
+    function check(isPassed, what) {
+      if (isPassed) passed++;
+      else failed.push(what.split(":")[0]);
+      report((isPassed ? "PASS " : "FAIL ") + what);
+    }
+
+    function report(line) {
+      post("Latent Bridge self-test: " + Music.plainText(line) + "\n");
+      tell(p, line);
+      if (server.state !== "ready" && server.state !== "warming") return;
+      ask(newJob("report"), "report", [Music.plainText(line)], [], function () {});
+    }
+
+    function summarise() {
+      var sentence = failed.length ? "FAIL: " + failed.join(", ") : "PASS, all " + passed;
+      report((failed.length ? "FAIL " : "PASS ") + passed + " of " + (passed + failed.length));
+      finish(p, "self-test: " + sentence);
+    }
+  }
+
+  // A clip of our own in an empty slot: its look and notes of every kind, read back; then it goes again.
+  function testClip(p, check) {
+    var look = {
+      source: null, beats: 4, name: "Latent Bridge self-test", color: 0xff3636, looping: 1, groove: 0, signature_numerator: 3,
+      signature_denominator: 4, loop_start: 1, loop_end: 3, start_marker: 0.5, end_marker: 3.5,
+    };
+    var wanted = [0, 36, 60, 64, 127].map(function (pitch, i) {
+      return {
+        pitch: pitch, start_time: i / 3 - 0.5, duration: 0.25, velocity: 1 + 30 * i, mute: i % 2,
+        probability: i === 1 ? 0.5 : 1, velocity_deviation: i === 2 ? 20 : 0, release_velocity: 64 + i,
+      };
+    });
+    makeClip(p, { track: deviceTrack(), row: 0 }, look, function (clip) {
+      fill(p, clip, wanted, function (found, problem) {
+        var differs = Music.dressing(readLook(), look).filter(function (pair) { return pair[0] !== "color"; });
+        var test = { made: [{ clip: clip, print: Music.fingerprint(found), name: look.name }], scenes: p.scenes };
+        check(!problem, "notes: " + (problem || "written and read back") + ", by way " + ways.add + " and " + ways.remove);
+        check(!differs.length, "clip: " + (differs.join(" ") || "loop, markers and meter are as set"));
+        p.unfinished = 0;
+        p.scenes = [];
+        unmake(p, test, function (gone) { check(gone === 1, "undo: the clip is " + (gone ? "gone again" : "still there")); });
+      });
+    });
+  }
+
+  // State, as text in the set
+
+  var savedText = "";
+  var restored = null; // the audition clip of a set that was opened again: path and print
+
+  function save() { at("save", 300, function () { if (hasBegun) later(newJob("save"), writeState); }); }
+
+  // Where clips are is looked up anew: scenes may have been put in above them.
+  function writeState() {
+    var kept = CORNERS.map(function (corner) {
+      var pick = picks[corner];
+      if (pick && pick.clip && go(pick.clip)) pick.where = pathHere();
+      return pick ? [pick.where, pick.name, pick.print] : 0;
+    });
+    var audition = puck.clip && go(puck.clip) ? [pathHere(), puck.print] : 0;
+    var saved = Music.packState([chosen.seed, chosen.model, chosen.made, puck.x, puck.y, kept, audition]);
+    if (saved === savedText) return;
+    savedText = saved;
+    outlet(STATE_OUT, [saved]);
+  }
+
+  function restore(given) {
+    var saved = Music.unpackState(given);
+    if (!saved || given === savedText) return;
+    savedText = given;
+    chosen = { seed: Number(saved[0]) || 0, model: String(saved[1]), made: Number(saved[2]) || 0 };
+    puck.x = Music.clamp(Number(saved[3]) || 0, 0, 1);
+    puck.y = Music.clamp(Number(saved[4]) || 0, 0, 1);
+    CORNERS.forEach(function (corner, i) {
+      var kept = saved[5] && saved[5][i], isPlace = kept && /^live_set tracks \d+ [a-z_\d ]+$/.test(kept[0]);
+      picks[corner] = isPlace ? newPick(0, kept[0], String(kept[1]), String(kept[2])) : null;
+    });
+    restored = saved[6] || null;
+    if (hasBegun) showAll();
+  }
+
+  // Look once for what the state names, so that a clip that is gone is seen at once.
+  function findRestored() {
+    var job = newJob("restore");
+    CORNERS.forEach(function (corner) {
+      later(job, function () {
+        var pick = picks[corner];
+        if (pick && !pick.clip) pick.isLost = !findPick(pick);
+        showPick(corner);
+      });
+    });
+    later(job, function () {
+      var isPlace = restored && /^live_set tracks \d+ clip_slots \d+ clip$/.test(restored[0]);
+      if (isPlace && go(restored[0]) && text("name") === PUCK_NAME) {
+        puck.clip = Number(cursor.id);
+        puck.print = String(restored[1]);
+      }
+      restored = null;
+    });
+  }
+
+  function showAll() {
+    show("seed", chosen.seed);
+    showDials();
+    showPad();
+    showModels();
+    showResult();
+    findRestored();
+  }
+
+  // What Live tells: only to be called in steps
+
+  var cursor = null; // the one LiveAPI object, made at the bang
+
+  // Go to a path or an id; tells whether something is there.
+  function go(where) {
+    if (typeof where === "string") {
+      cursor.goto(where);
+      return Number(cursor.id) > 0;
+    }
+    if (!(where > 0)) return false;
+    cursor.id = where;
+    return Number(cursor.id) === where;
+  }
+
+  function get(name) {
+    var value = cursor.get(name);
+    return value === null || value === undefined ? [] : [].concat(value);
+  }
+
+  // Children come as id, number, id, number …
+  function ids(name) { return get(name).filter(function (atom) { return atom !== "id"; }).map(Number); }
+
+  function number(name) { return Number(get(name)[0]); }
+  function text(name) { return get(name).join(" "); }
+  function child(name) { return ids(name)[0] || 0; }
+  function pathHere() { return String(cursor.unquotedpath).replace(/"/g, ""); }
+
+  // Go up until a type of thing is reached.
+  function climb(type) {
+    for (var i = 0; i < 32; i++) {
+      if (cursor.type === type) return true;
+      if (cursor.type === "Song" || !go(child("canonical_parent"))) return false;
+    }
+    return false;
+  }
+
+  function needClip(clip) {
+    if (!go(clip)) throw sorry("someone has removed the clip that was being written");
+  }
+
+  // What went wrong, in a sentence for the status line.
+  function sorry(sentence) { return { sentence: sentence }; }
+
+  // All notes of the clip we are at, pickups and beyond the loop too. A text that came cut off is asked for in halves.
+  function readNotes(from, span) {
+    var first = from || 0, pitches = span || 128, half = pitches >> 1;
+    var notes = Music.parseNotes(cursor.call("get_notes_extended", first, pitches, -FAR, 2 * FAR));
+    if (notes) return notes;
+    if (pitches === 1) throw sorry("Live does not tell the notes of this clip");
+    return readNotes(first, half).concat(readNotes(first + half, pitches - half));
+  }
+
+  function readLook() {
+    var look = { name: text("name"), groove: child("groove") };
+    "color looping loop_start loop_end start_marker end_marker signature_numerator signature_denominator".split(" ")
+      .forEach(function (name) { look[name] = number(name); });
+    return look;
+  }
+
+  // Read a clip as a part of a request. Its beats count from the loop's start, or from the start marker where nothing loops.
+  function readClip(clip) {
+    if (!go(clip)) throw sorry("the clip is gone");
+    if (!number("is_midi_clip")) throw sorry("the selected clip is audio: select a MIDI clip");
+    var part = readLook();
+    part.clip = clip;
+    part.where = pathHere();
+    part.base = part.looping ? part.loop_start : part.start_marker;
+    part.beats = (part.looping ? part.loop_end : part.end_marker) - part.base;
+    part.meter = [part.signature_numerator, part.signature_denominator];
+    part.notes = readNotes().sort(Music.byStart);
+    part.print = Music.fingerprint(part.notes);
+    go(child("canonical_parent"));
+    part.slot = cursor.type === "ClipSlot" ? Number(cursor.id) : 0;
+    if (!climb("Track")) throw sorry("the clip is on no track");
+    part.track = Number(cursor.id);
+    part.firstRow = part.slot ? ids("clip_slots").indexOf(part.slot) + 1 : selectedRow();
+    return part;
+  }
+
+  // The clip that the musician means: in Session the highlighted slot's, in the Arrangement that in the detail view.
+  function selectedClip() {
+    var isArranging = go("live_app view") && text("focused_document_view") === "Arranger";
+    go("live_set view");
+    var detail = child("detail_clip"), slot = child("highlighted_clip_slot"), highlighted = go(slot) ? child("clip") : 0;
+    var clip = isArranging ? detail || highlighted : highlighted || detail;
+    if (!clip) throw sorry("select a MIDI clip first");
+    return clip;
+  }
+
+  function selectedRow() {
+    go("live_set view");
+    var scene = child("selected_scene");
+    go("live_set");
+    return Math.max(0, ids("scenes").indexOf(scene));
+  }
+
+  // Where results go: the track of the clip they come from, below it; of a clip in the Arrangement, from the selected scene on.
+  function placeBelow(part) { return { track: part.track, row: part.firstRow, color: part.color }; }
+
+  // Sampled clips go to the highlighted slot and those below it; where that is no MIDI track, to the device's own.
+  function findSamplePlace(p) {
+    go("live_set view");
+    var slot = child("highlighted_clip_slot");
+    var isGood = go(slot) && climb("Track") && number("has_midi_input") && !number("is_foldable");
+    if (!isGood) go(deviceTrack());
+    p.place = { track: Number(cursor.id), row: 0, color: number("color") };
+    p.place.row = isGood ? ids("clip_slots").indexOf(slot) : selectedRow();
+  }
+
+  // In a Rack the device's parent is a chain.
+  function deviceTrack() {
+    if (!go("this_device") || !climb("Track")) throw sorry("the device is on no track");
+    return Number(cursor.id);
+  }
+
+  // The notes that are selected in a clip, as their places among its notes.
+  function selectedNotes(part) {
+    needClip(part.clip);
+    var selected = Music.parseNotes(cursor.call("get_selected_notes_extended")) || [], isSelected = {}, places = [];
+    selected.forEach(function (n) { isSelected[n.note_id] = true; });
+    part.notes.forEach(function (n, i) { if (isSelected[n.note_id]) places.push(i); });
+    if (places.length === 1) places.push(places[0]); // a lone number would travel as one
+    if (places.join(",").length > 200) throw sorry("too many notes are selected to stay: lock rhythm or pitch instead");
+    return places.join(",");
+  }
+
+  // See whether a track has a Drum Rack, also within Racks: then the clips are drums, and its pads say which note is what.
+  function hearTrack(p, track, notes) {
+    var rack = findDrumRack(track), pitches = [];
+    p.isDrums = p.isDrums !== false && rack > 0;
+    notes.forEach(function (n) { if (pitches.indexOf(n.pitch) < 0) pitches.push(n.pitch); });
+    if (rack) readPads(p, rack, pitches);
+  }
+
+  function findDrumRack(track) {
+    var devices = go(track) ? ids("devices") : [];
+    for (var i = 0; i < devices.length && i < GETS / 2; i++) {
+      if (!go(devices[i])) continue;
+      if (number("can_have_drum_pads")) return devices[i];
+      if (!number("can_have_chains")) continue;
+      ids("chains").forEach(function (chain) { if (go(chain)) devices = devices.concat(ids("devices")); });
+    }
+    return 0;
+  }
+
+  function readPads(p, rack, pitches) {
+    if (!go(rack)) return;
+    var pads = ids("drum_pads");
+    pitches.slice(0, GETS).forEach(function (pitch) {
+      var voice = go(pads[pitch]) ? Music.voiceOf(text("name"), TABLE.drum_words) : "";
+      if (voice && !p.pads[pitch]) p.pads[pitch] = voice;
+    });
+    if (pitches.length > GETS) later(p, function () { readPads(p, rack, pitches.slice(GETS)); });
+  }
+
+  function padsText(pads) {
+    return Object.keys(pads).reduce(function (said, pitch) {
+      var longer = said + (said ? "," : "") + pitch + ":" + pads[pitch];
+      return longer.length <= 200 ? longer : said;
+    }, "");
+  }
+
+  // The key of the set, where there is one. Live 11 does not say whether its scale is meant and starts with C Major, so that
+  // one is taken as none.
+  function readKey() {
+    if (!values.key) return null;
+    go("live_set");
+    var scale = text("scale_name"), root = number("root_note");
+    if (liveVersion >= 12 ? !number("scale_mode") : root === 0 && scale === "Major") return null;
+    var key = Music.keyTexts(root, scale, get("scale_intervals"));
+    return unknownKeys[key.named] ? { named: key.spelled } : key;
+  }
+
+  var unknownKeys = {}; // that the server does not know by name
+
+  // The work queue: steps in order, one a tick. What a step queues comes right after it, before the steps of others.
+
+  var work = [];
+  var inserted = null; // what the step that is running queues
+
+  function later(job, step) {
+    (inserted || work).push({ job: job, step: step });
+    plan();
+  }
+
+  function runStep() {
+    while (work.length && work[0].job.isOver) work.shift();
+    var next = work.shift();
+    if (!next) return;
+    inserted = [];
+    // A press that was cancelled ends between two clips, never within one.
+    attempt(next.job, next.job.isCancelled && !next.job.unfinished ? conclude : next.step);
+    work = inserted.concat(work);
+    inserted = null;
+  }
+
+  // Do something for a job; should it fail, the job ends with a sentence, and no half clip stays behind.
+  function attempt(job, step) {
+    try {
+      step(job);
+    } catch (problem) {
+      if (!problem.sentence) post("Latent Bridge: " + problem + "\n");
+      if (inserted) inserted = [];
+      if (job.unfinished > 0) removeClip(newJob(job.verb), job.unfinished);
+      job.unfinished = 0;
+      if (job.onFail) job.onFail(problem.sentence || String(problem));
+      else stop(job, problem.sentence || "a fault of the device: " + problem);
+    }
+  }
+
+  // Time: one Task for the queue, the network and whatever is due
+
+  var task = null;
+  var timers = {}; // by name: when, and what
+  var plannedAt = 0;
+  var isPumping = false;
+  var isAsleep = false;
+
+  function now() { return new Date().getTime(); }
+
+  function at(name, ms, run) {
+    timers[name] = { due: now() + ms, run: run };
+    plan();
+  }
+
+  function pump() {
+    plannedAt = 0;
+    isPumping = true;
+    try {
+      runTimers();
+      runStep();
+      eachRequest(tend);
+      flush();
+    } finally {
+      isPumping = false;
+      plan();
+    }
+  }
+
+  function runTimers() {
+    Object.keys(timers).forEach(function (name) {
+      var timer = timers[name];
+      if (timer.due > now()) return;
+      delete timers[name];
+      timer.run();
+    });
+  }
+
+  // See to it that the Task runs when there is something to do.
+  function plan() {
+    if (!task || isPumping) return;
+    var time = now(), due = Infinity;
+    if (Object.keys(requests).length) due = time + 4 * TICK;
+    if (work.length || outbox.length) due = time + TICK;
+    Object.keys(timers).forEach(function (name) { due = Math.min(due, Math.max(timers[name].due, time + 1)); });
+    if (due === Infinity || (plannedAt && plannedAt <= due)) return;
+    task.cancel();
+    task.schedule(due - time);
+    plannedAt = due;
+  }
+
+  // With audio off Max may let Tasks sleep; then what comes in from the server and the controls keeps things going.
+  function keepGoing() {
+    if (plannedAt && now() - plannedAt > 500) isAsleep = true;
+    for (var steps = 0; isAsleep && steps < 3; steps++) pump();
+    plan();
+  }
+
+  // The status line and the other things that are shown
+
+  var status = "";
+
+  function say(sentence) {
+    if (sentence !== status) show("status", sentence);
+    status = sentence;
+  }
+
+  // Say how far a press is, if it is the newest.
+  function tell(p, sentence) {
+    var open = openPresses();
+    if (open[open.length - 1] === p) say(p.verb + ": " + sentence);
+  }
+
+  function show(control, value) { outlet(CONTROLS_OUT, [control, "set", value]); }
+
+  // live.thisdevice bangs when the device is loaded, and again when it is saved: the second time nothing starts anew.
+  function start() {
+    cursor = new LiveAPI("live_set");
+    if (task) task.cancel();
+    task = new Task(function () {
+      isAsleep = false;
+      pump();
+    });
+    plannedAt = 0;
+    [["host", "127.0.0.1"], ["port", TABLE.port], ["maxpacketsize", LARGEST]].forEach(function (message) {
+      outlet(SERVER_OUT, message); // a udpsend that comes out of a saved set sends nothing before
+    });
+    show("build", TABLE.build);
+    if (!hasBegun) {
+      hasBegun = true;
+      begunAt = now();
+      server.session = Math.floor(Math.random() * 0x7fffffff) ^ (begunAt & 0xffffff);
+      nextId = 1 + Math.floor(Math.random() * 0x3fffffff);
+      go("live_app");
+      liveVersion = Number(cursor.call("get_major_version")) || 0;
+      say(serverText());
+      greet();
+    }
+    showAll();
+    save();
+  }
+
+  Object.keys(TABLE.controls).forEach(function (name) { values[name] = TABLE.controls[name].initial || 0; });
+  chosen.seed = values.seed;
+
+  return {
+    start: start,
+    restore: restore,
+    turn: function (control, v) {
+      if (UI.hasOwnProperty(control)) UI[control](v, control);
+      if (hasBegun) keepGoing();
+    },
+    hear: function (address, v) {
+      if (!hasBegun || !OSC.hasOwnProperty(address)) return;
+      OSC[address](v);
+      keepGoing();
+    },
+  };
+}());
+
+// What Max calls. What a message says is looked up in tables, so that it reaches nothing else.
+
+function bang() {
+  Device.start();
+}
+
+function ui() {
+  var atoms = arrayfromargs(arguments);
+  Device.turn(String(atoms[0]), atoms.slice(1));
+}
+
+function restore() {
+  Device.restore(arrayfromargs(arguments).join(" "));
+}
+
+function anything() {
+  Device.hear(messagename, arrayfromargs(arguments));
+}

@@ -1,0 +1,494 @@
+// A Live set, strict where Live is: what Live refuses is refused, and kept as a failure. What things have stands in lom.js.
+//
+//   const live = new Live({ version: "11.3.43", scale: { mode: 1, root: 9, name: "Minor" }, notes: { object: "ignored" } });
+//   const track = live.addTrack({ name: "Bass" })       kind: "midi" (default), "audio" or "group"; also frozen, group, color
+//   const clip = live.addClip(track, 0, { name: "Riff", length: 4, notes: [{ pitch: 36, start_time: 0, duration: 0.25 }] })
+//   live.addArrangementClip(track, 16, {...});  live.addReturn("Reverb");  live.addScene(0);  live.addGroove("Swing");
+//   live.addDevice(track, { racks: 1 })                 the Max device, in so many Racks within each other
+//   live.addDrumRack(track, { 36: "Kick 808", 38: "Snare" }, { racks: 0 })
+//   live.select(track.slots[0])                         as a click: highlights a slot, shows its clip; or an arrangement clip
+//   live.highlighted()                                  the slot that is highlighted
+//   live.edit(clip, { notes: [...] })                   the musician changes fields; the clip is theirs from then on
+//   live.remove(clip)   live.undo()   live.redo()       what the musician does
+//   live.snapshot()                                     all that the musician made, as text: it must be the same afterwards
+//   live.made(device)                                   clips that devices (or this one) made, as data with path and notes
+//   live.log                                            each change: { at, by, path, what, values }; live.undoSteps counts them
+//   live.tamper = (notes, clip) => notes                changes what add_new_notes really writes, as an unknown Live might
+//
+// A device may change only what it made itself: touching the musician's clips, scenes or song is a failure ("trespass").
+// Options: version, tempo, signature [4, 4], scale, scenes (8), tracks (one MIDI track "1-MIDI"), mostScenes, view "Session" or
+// "Arranger"; notes: which forms of an argument the note functions take, object | string | dict | list (of ids): "ok" or
+// "ignored"; digits: of numbers in the text of notes; names: whether get gives a text "whole" or as "atoms".
+// Things have the fields that the tables read: clip.notes, slot.clip, song.scenes.
+"use strict";
+
+const { inspect } = require("node:util");
+const { apiClass } = require("./live_api.js");
+const { COLORS, NOTE_DEFAULTS, Refused, TABLES, snap, without } = require("./lom.js");
+
+const SCALES = {
+  Major: [0, 2, 4, 5, 7, 9, 11],
+  Minor: [0, 2, 3, 5, 7, 8, 10],
+  Dorian: [0, 2, 3, 5, 7, 9, 10],
+  "Minor Pentatonic": [0, 3, 5, 7, 10],
+};
+
+const NAMES = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"];
+
+class Thing {
+  constructor(live, type, parent, fields) {
+    this.live = live;
+    this.type = type;
+    this.parent = parent;
+    this.id = ++live.lastId;
+    this.owner = null; // the device that made it; null for the musician
+    Object.assign(this, fields);
+    live.things.set(this.id, this);
+  }
+
+  [inspect.custom]() {
+    return `${this.type} ${this.id} at "${this.live.path(this)}"`;
+  }
+}
+
+class Live {
+  constructor(options) {
+    const given = Object.assign({ version: "12.1.5", tempo: 120, signature: [4, 4], scenes: 8, tracks: true }, options);
+    this.version = given.version.split(".").map(Number);
+    this.forms = Object.assign({ object: "ok", string: "ok", dict: "ok", list: "ok" }, given.notes);
+    this.digits = given.digits || 0;
+    this.names = given.names || "whole";
+    this.mostScenes = given.mostScenes || Infinity;
+    this.lastId = 0;
+    this.lastNote = 0;
+    this.things = new Map();
+    this.log = [];
+    this.undoSteps = 0;
+    this.tamper = null;
+    this.done = [];
+    this.undone = [];
+    this._step = null;
+    this.observers = [];
+    this._makeSong(given);
+    if (given.tracks) this.addTrack({ name: "1-MIDI" });
+  }
+
+  get tracks() {
+    return this.song.tracks;
+  }
+
+  get scenes() {
+    return this.song.scenes;
+  }
+
+  // What the musician does
+
+  addTrack(options) {
+    const { name, kind, frozen, group, color } = Object.assign(
+      { name: "MIDI", kind: "midi", frozen: false, group: null },
+      options,
+    );
+    const track = new Thing(this, "Track", this.song, { name, kind, frozen, group, color: snap(color || 0xff94a6) });
+    Object.assign(track, { devices: [], arrangement: [], arm: 0, mute: 0, solo: 0, playing: -1 });
+    track.slots = this.song.scenes.map(() => this._slot(track));
+    this.song.tracks = [...this.song.tracks, track];
+    if (!this.view.selected_track) this.view.selected_track = track;
+    return track;
+  }
+
+  addReturn(name) {
+    const track = new Thing(this, "Track", this.song, { name, kind: "return", frozen: false, group: null, color: snap(0) });
+    Object.assign(track, { devices: [], arrangement: [], slots: [], arm: 0, mute: 0, solo: 0, playing: -1 });
+    this.song.returns = [...this.song.returns, track];
+    return track;
+  }
+
+  addScene(index = -1) {
+    const scene = this.asStep(null, () => this.insertScene(index));
+    this.notify();
+    return scene;
+  }
+
+  addGroove(name) {
+    const groove = new Thing(this, "Groove", this.pool, { name, amount: 100 });
+    this.pool.grooves = [...this.pool.grooves, groove];
+    return groove;
+  }
+
+  // Put a clip into a slot. Fields are those of the object model; notes have at least pitch, start_time and duration.
+  addClip(track, index, options) {
+    while (this.song.scenes.length <= index) this.insertScene(-1);
+    const slot = track.slots[index];
+    if (slot.clip) throw new Error(`the test puts a clip on another: ${this.path(slot)}`);
+    slot.clip = this.makeClip(slot, options);
+    this.notify();
+    return slot.clip;
+  }
+
+  addArrangementClip(track, at, options) {
+    const clip = this.makeClip(track, options);
+    clip.at = at;
+    track.arrangement = [...track.arrangement, clip].sort((a, b) => a.at - b.at);
+    return clip;
+  }
+
+  addDevice(track, options) {
+    return this._addDevice(track, (options && options.racks) || 0, {
+      type: "MaxDevice",
+      name: "Latent Bridge",
+      class_name: "MxDeviceMidiEffect",
+    });
+  }
+
+  addDrumRack(track, pads, options) {
+    const rack = this._addDevice(track, (options && options.racks) || 0, {
+      type: "RackDevice",
+      name: "Drum Rack",
+      class_name: "DrumGroupDevice",
+      chains: [],
+    });
+    rack.pads = Array.from({ length: 128 }, (_, note) => {
+      const pad = new Thing(this, "DrumPad", rack, {
+        note,
+        name: pads[note] || NAMES[note % 12] + (Math.floor(note / 12) - 2),
+      });
+      pad.chains = [];
+      if (pads[note]) {
+        const chain = new Thing(this, "DrumChain", rack, { name: pads[note], devices: [], mute: 0, solo: 0, color: snap(0) });
+        rack.chains.push(chain);
+        pad.chains.push(chain);
+      }
+      return pad;
+    });
+    return rack;
+  }
+
+  select(thing) {
+    if (thing.type === "Track") this.selectTrack(thing);
+    if (thing.type === "Scene") this.selectScene(thing);
+    if (thing.type === "ClipSlot") {
+      this.highlight(thing);
+      if (thing.clip) this.view.detail_clip = thing.clip;
+    }
+    if (thing.type === "Clip") {
+      this.view.detail_clip = thing;
+      if (thing.parent.type === "ClipSlot") this.highlight(thing.parent);
+    }
+    this.notify();
+  }
+
+  // Change fields of something by hand.
+  edit(thing, fields) {
+    this.asStep(null, () => {
+      const { notes, ...rest } = fields;
+      if (notes)
+        this.change(
+          thing,
+          "notes",
+          notes.map((n) => this.makeNote(n)),
+        );
+      for (const [field, value] of Object.entries(rest)) this.change(thing, field, value);
+      thing.owner = null;
+    });
+    this.notify();
+  }
+
+  remove(thing) {
+    this.asStep(null, () => {
+      if (thing.type === "Clip" && thing.parent.type === "ClipSlot") this.change(thing.parent, "clip", null);
+      else if (thing.type === "Clip") this.change(thing.parent, "arrangement", without(thing.parent.arrangement, thing));
+      else if (thing.type === "Scene") this.deleteScene(this.song.scenes.indexOf(thing));
+      else if (thing.type === "Track") this.change(this.song, "tracks", without(this.song.tracks, thing));
+      else throw new Error(`the test cannot remove a ${thing.type}`);
+    });
+    this.notify();
+  }
+
+  undo() {
+    this._back(this.done, this.undone, "before");
+  }
+
+  redo() {
+    this._back(this.undone, this.done, "after");
+  }
+
+  // Text of all that the musician has made, to the last bit. Where a clip lies is told by its scene: rows move with scenes.
+  snapshot() {
+    const isOwn = (thing) => thing.owner === null;
+    const rowOf = ({ parent }) => (parent.type === "ClipSlot" ? parent.parent.slots.indexOf(parent) : -1);
+    const sceneOf = (clip) => (this.scenes[rowOf(clip)] || { id: 0 }).id;
+    const { tempo, signature, scale, groove } = this.song;
+    const tracks = this.tracks.map((track) => {
+      const clips = this._clipsOf(track).filter(isOwn);
+      const { name, color } = track;
+      return { name, color, clips: clips.map((clip) => ({ scene: sceneOf(clip), ...data(clip, true) })) };
+    });
+    const scenes = this.scenes.filter(isOwn).map(({ id, name }) => ({ id, name }));
+    return JSON.stringify({ tempo, signature, scale, groove, scenes, tracks }, null, 1);
+  }
+
+  made(device) {
+    const all = this.song.tracks.flatMap((track) => this._clipsOf(track));
+    const own = all.filter((c) => (device ? c.owner === device : c.owner !== null));
+    return own.map((clip) => Object.defineProperty({ path: this.path(clip), ...data(clip, false) }, "thing", { value: clip }));
+  }
+
+  // What things are and where
+
+  path(thing) {
+    if (!this.isAlive(thing)) return "";
+    if (thing === this.song) return "live_set";
+    if (thing === this.app) return "live_app";
+    const [child, index] = this._place(thing);
+    return `${this.path(thing.parent)} ${child}${index === null ? "" : ` ${index}`}`;
+  }
+
+  isAlive(thing) {
+    return thing === this.song || thing === this.app || (this._place(thing) !== null && this.isAlive(thing.parent));
+  }
+
+  // Follow a path from something (for relative paths) to something or null; throws Refused where it is no path.
+  find(path, from, device) {
+    const words = String(path)
+      .split(" ")
+      .filter((word) => word);
+    if (!words.length) return null;
+    if (words[0] === "id") return this.byId(words[1]);
+    const roots = { live_set: this.song, live_app: this.app, this_device: device };
+    let at = from;
+    if (Object.hasOwn(roots, words[0])) at = roots[words.shift()];
+    while (words.length && at) {
+      const name = words.shift();
+      const child = TABLES[at.type].children[name];
+      if (!child || !this.has(child)) throw new Refused(`invalid path: a ${at.type} has no ${name}`);
+      const value = child.of(at);
+      if (!Array.isArray(value)) at = value;
+      else if (words.length && /^\d+$/.test(words[0])) at = value[Number(words.shift())] || null;
+      else throw new Refused(`invalid path: ${name} needs an index`);
+    }
+    return at || null;
+  }
+
+  byId(id) {
+    const thing = this.things.get(Number(id));
+    return thing && this.isAlive(thing) ? thing : null;
+  }
+
+  // Changes
+
+  // Set a field of something, so that it can be undone; what is not the device's own is a trespass.
+  change(thing, field, value) {
+    const before = thing[field];
+    if (before === value) return;
+    const step = this._step;
+    if (step && step.by && !step.isAllowed(thing, field, before)) step.trespass(`${field} of ${this.path(thing)}`);
+    if (step) step.changes.push({ thing, field, before, after: value });
+    thing[field] = value;
+  }
+
+  // Do something as one step of the undo history; all of it or nothing.
+  asStep(by, call, trespass) {
+    const isAllowed = (thing, field, before) => {
+      if (thing.type === "Song.View") return true;
+      if (thing.type === "ClipSlot" && field === "clip") return !before || before.owner === by;
+      if (thing.type === "Song" && field === "scenes") return true; // checked where scenes are deleted
+      if (thing.type === "Track" && field === "slots") return true;
+      return thing.owner === by;
+    };
+    this._step = { by, changes: [], isAllowed, trespass };
+    try {
+      const result = call();
+      const { changes } = this._step;
+      if (changes.some(({ thing }) => thing.type !== "Song.View")) {
+        this.done.push(changes);
+        this.undone = [];
+        if (by) this.undoSteps++;
+      }
+      return result;
+    } catch (error) {
+      for (const { thing, field, before } of this._step.changes.reverse()) thing[field] = before;
+      throw error;
+    } finally {
+      this._step = null;
+    }
+  }
+
+  // Tell observers what has changed.
+  notify() {
+    for (const observer of [...this.observers]) observer();
+  }
+
+  apiClass(max) {
+    return apiClass(this, max);
+  }
+
+  // Helpers
+
+  _makeSong({ tempo, signature, scale, scenes, view }) {
+    const { mode, root, name, intervals } = Object.assign({ mode: 0, root: 0, name: "Major" }, scale);
+    this.app = new Thing(this, "Application", null, {});
+    this.app.view = new Thing(this, "Application.View", this.app, { focused_document_view: view || "Session" });
+    this.song = new Thing(this, "Song", null, { tempo, signature, groove: 1, swing: 0, is_playing: 0, time: 0 });
+    Object.assign(this.song, { tracks: [], returns: [], scenes: [], cue_points: [] });
+    this.song.scale = { mode, root, name, intervals: intervals || SCALES[name] };
+    this.song.master = new Thing(this, "Track", this.song, { name: "Main", kind: "master", color: 0, devices: [], slots: [] });
+    Object.assign(this.song.master, { arrangement: [], arm: 0, mute: 0, solo: 0, playing: -1, frozen: false, group: null });
+    this.pool = new Thing(this, "GroovePool", this.song, { grooves: [] });
+    this.view = new Thing(this, "Song.View", this.song, { selected_track: null, detail_clip: null });
+    for (let i = 0; i < scenes; i++) this.insertScene(-1);
+    this.view.selected_scene = this.song.scenes[0] || null;
+  }
+
+  _slot(track) {
+    return new Thing(this, "ClipSlot", track, { clip: null, has_stop_button: 1 });
+  }
+
+  insertScene(index) {
+    if (this.song.scenes.length >= this.mostScenes) throw new Refused(`there are ${this.mostScenes} scenes already`);
+    const at = index < 0 ? this.song.scenes.length : index;
+    const scene = new Thing(this, "Scene", this.song, { name: "", color: 0 });
+    const insert = (list, one) => [...list.slice(0, at), one, ...list.slice(at)];
+    this.change(this.song, "scenes", insert(this.song.scenes, scene));
+    for (const track of this.song.tracks) this.change(track, "slots", insert(track.slots, this._slot(track)));
+    return scene;
+  }
+
+  deleteScene(index) {
+    if (this.song.scenes.length < 2) throw new Refused("the last scene cannot be deleted");
+    const scene = this.song.scenes[index];
+    if (!scene) throw new Refused(`there is no scene ${index}`);
+    const gone = this.song.tracks.map((t) => t.slots[index].clip).filter((c) => c);
+    const step = this._step;
+    if (step.by && [scene, ...gone].some((one) => one.owner !== step.by)) step.trespass(`scene ${index} is deleted`);
+    this.change(this.song, "scenes", without(this.song.scenes, scene));
+    for (const track of this.song.tracks) this.change(track, "slots", without(track.slots, track.slots[index]));
+    if (this.view.selected_scene === scene)
+      this.view.selected_scene = this.song.scenes[Math.min(index, this.song.scenes.length - 1)];
+  }
+
+  makeClip(parent, options) {
+    const given = Object.assign(
+      { name: "", length: 4, looping: 1, notes: [], signature: this.song.signature, audio: false },
+      options,
+    );
+    const track = parent.type === "Track" ? parent : parent.parent;
+    const clip = new Thing(this, "Clip", parent, { name: given.name, looping: given.looping, audio: given.audio });
+    const [start, end] = given.loop || [0, given.length];
+    const [first, last] = given.markers || [start, end];
+    Object.assign(clip, { loopStart: start, loopEnd: end, start_marker: first, end_marker: last, at: 0 });
+    Object.assign(clip, { numerator: given.signature[0], denominator: given.signature[1], groove: given.groove || null });
+    Object.assign(clip, { color: snap(given.color === undefined ? track.color : given.color), muted: 0, is_playing: 0 });
+    Object.assign(clip, { launch_mode: given.launch_mode || 0, legato: given.legato || 0, velocity_amount: 0 });
+    clip.notes = given.notes.map((note) => this.makeNote(note));
+    return clip;
+  }
+
+  copyClip(clip, slot, owner) {
+    const copy = new Thing(this, "Clip", slot, {});
+    const notes = clip.notes.map((note) => ({ ...note, note_id: ++this.lastNote }));
+    const { id } = copy;
+    return Object.assign(copy, clip, { id, owner, notes, parent: slot });
+  }
+
+  // A note as it lies in a clip. `mpe` stands for what the object model does not show; it goes where the note goes.
+  makeNote(fields) {
+    const note = Object.assign({ note_id: ++this.lastNote }, NOTE_DEFAULTS, fields);
+    note.mute = note.mute ? 1 : 0;
+    return note;
+  }
+
+  _addDevice(parent, racks, fields) {
+    if (racks) {
+      const rack = this._addDevice(parent, 0, {
+        type: "RackDevice",
+        name: "Rack",
+        class_name: "MidiEffectGroupDevice",
+        pads: [],
+      });
+      const chain = new Thing(this, "Chain", rack, { name: "Chain", devices: [], mute: 0, solo: 0, color: snap(0) });
+      rack.chains = [chain];
+      return this._addDevice(chain, racks - 1, fields);
+    }
+    const { type, ...rest } = fields;
+    const device = new Thing(this, type, parent, Object.assign({ parameters: [], is_active: 1, pads: [] }, rest));
+    parent.devices = [...parent.devices, device];
+    return device;
+  }
+
+  selectTrack(track) {
+    this.change(this.view, "selected_track", track);
+  }
+
+  selectScene(scene) {
+    this.change(this.view, "selected_scene", scene);
+  }
+
+  highlight(slot) {
+    this.selectTrack(slot.parent);
+    this.selectScene(this.song.scenes[slot.parent.slots.indexOf(slot)]);
+  }
+
+  highlighted() {
+    const { selected_track: track, selected_scene: scene } = this.view;
+    if (!track || !scene || !this.isAlive(track)) return null;
+    return track.slots[this.song.scenes.indexOf(scene)] || null;
+  }
+
+  _clipsOf(track) {
+    return [...track.slots.map((slot) => slot.clip).filter((clip) => clip), ...track.arrangement];
+  }
+
+  _back(from, to, side) {
+    const changes = from.pop();
+    if (!changes) return;
+    to.push(changes);
+    for (const one of side === "before" ? [...changes].reverse() : changes) {
+      if (one.field === "clip" && one[side]) this._bearAgain(one[side]);
+      one.thing[one.field] = one[side];
+    }
+    this.notify();
+  }
+
+  // What comes back by undo is another object for the LiveAPI: its old id is gone.
+  _bearAgain(clip) {
+    this.things.delete(clip.id);
+    clip.id = ++this.lastId;
+    this.things.set(clip.id, clip);
+  }
+
+  has({ since }) {
+    if (!since) return true;
+    for (let i = 0; i < since.length; i++) if ((this.version[i] || 0) !== since[i]) return (this.version[i] || 0) > since[i];
+    return true;
+  }
+
+  _place(thing) {
+    if (!thing.parent) return null;
+    for (const [name, child] of Object.entries(TABLES[thing.parent.type].children)) {
+      if (!child.isHome) continue;
+      const value = child.of(thing.parent);
+      if (value === thing) return [name, null];
+      if (Array.isArray(value) && value.includes(thing)) return [name, value.indexOf(thing)];
+    }
+    return null;
+  }
+}
+
+// A clip as plain data; with ids, to the last field.
+function data(clip, hasIds) {
+  const notes = [...clip.notes].sort((a, b) => a.start_time - b.start_time || a.pitch - b.pitch);
+  const shown = notes.map(({ note_id: id, ...note }) => (hasIds ? { note_id: id, ...note } : note));
+  const { name, color, looping, loopStart, loopEnd, start_marker, end_marker, numerator, denominator, muted } = clip;
+  const groove = clip.groove ? clip.groove.name : null;
+  const fields = { name, color, looping, loopStart, loopEnd, start_marker, end_marker, numerator, denominator, muted, groove };
+  return {
+    ...fields,
+    at: clip.at,
+    launch_mode: clip.launch_mode,
+    legato: clip.legato,
+    velocity_amount: clip.velocity_amount,
+    notes: shown,
+  };
+}
+
+module.exports = { COLORS, Live, SCALES };

@@ -1,0 +1,596 @@
+// The world of Max's `js` object, as strict as Max where that is known: ES5 only, atoms only, a clock of its own. No Live here.
+//
+//   const { Clock, Max, readScript } = require("./max.js");
+//   const { Live } = require("./live.js");
+//   const clock = new Clock();
+//   const live = new Live();
+//   const max = new Max(readScript("Latent Bridge.amxd").source, { clock, live, device: live.addDevice(live.tracks[0]) });
+//   max.send("bang");  max.send("ui", "vary", 1);   messages from a cord; the bang is that of live.thisdevice
+//   max.sent(0)                                     messages that came out of outlet 0, as arrays of atoms; take(0) also clears
+//   max.on(0, (atoms) => ...)                       hears each message of an outlet as it comes
+//   clock.advance(500)                              time passes, and Tasks run; advance(ms, () => done) stops early
+//   max.check()                                     throws where anything was done that Max or Live would not forgive
+//   max.console                                     lines of the Max console; errors begin with "error: "
+//   max.turns                                       of each message and Task run: at, what, and how many gets, writes, sent
+//
+// What a script does wrong is thrown where Max or Live would fail at once, and is always kept in max.failures too, so that a
+// try in the script cannot hide it. Options: name (of the script's file), inlets and outlets (of the box in the patch: a script
+// that says otherwise fails), seed (of Math.random), epoch (what Date says at time 0).
+"use strict";
+
+const fs = require("node:fs");
+const vm = require("node:vm");
+
+const MOST_GETS = 200; // in a turn: some 210 have crashed Live
+const MOST_ATOMS = 256; // in a message
+const LONGEST_SYMBOL = 32767; // characters
+
+// What ES5 has; everything else is taken away.
+const GLOBALS =
+  "Object Function Array String Boolean Number Date RegExp Error EvalError RangeError ReferenceError SyntaxError TypeError " +
+  "URIError Math JSON NaN Infinity undefined parseInt parseFloat isNaN isFinite decodeURI decodeURIComponent encodeURI " +
+  "encodeURIComponent eval";
+const MEMBERS = {
+  Object:
+    "create defineProperty defineProperties getOwnPropertyDescriptor getOwnPropertyNames getPrototypeOf keys freeze isFrozen " +
+    "seal isSealed preventExtensions isExtensible",
+  "Object.prototype": "constructor toString toLocaleString valueOf hasOwnProperty isPrototypeOf propertyIsEnumerable",
+  "Function.prototype": "constructor toString apply call bind",
+  Array: "isArray",
+  "Array.prototype":
+    "constructor toString toLocaleString concat join pop push reverse shift slice sort splice unshift indexOf lastIndexOf " +
+    "every some forEach map filter reduce reduceRight",
+  String: "fromCharCode",
+  "String.prototype":
+    "constructor toString valueOf charAt charCodeAt concat indexOf lastIndexOf localeCompare match replace search slice " +
+    "split substr substring toLowerCase toLocaleLowerCase toUpperCase toLocaleUpperCase trim",
+  Number: "MAX_VALUE MIN_VALUE NaN NEGATIVE_INFINITY POSITIVE_INFINITY",
+  "Number.prototype": "constructor toString toLocaleString valueOf toFixed toExponential toPrecision",
+  Math:
+    "E LN10 LN2 LOG2E LOG10E PI SQRT1_2 SQRT2 abs acos asin atan atan2 ceil cos exp floor log max min pow random round sin " +
+    "sqrt tan",
+  JSON: "parse stringify",
+  Date: "parse UTC now",
+};
+
+// A virtual clock: time passes only in `advance`, or with the real time between `follow` and `stop`.
+class Clock {
+  constructor() {
+    this.now = 0; // ms
+    this._queue = [];
+    this._count = 0;
+    this._timer = null;
+    this._start = null;
+  }
+
+  // Call something after a delay; returns what `cancel` takes.
+  after(ms, call) {
+    const entry = { at: this.now + Math.max(0, ms), number: this._count++, call };
+    let i = this._queue.length;
+    while (i > 0 && this._queue[i - 1].at > entry.at) i--;
+    this._queue.splice(i, 0, entry);
+    if (this._start !== null && i === 0) this._wait();
+    return entry;
+  }
+
+  cancel(entry) {
+    const i = this._queue.indexOf(entry);
+    if (i >= 0) this._queue.splice(i, 1);
+  }
+
+  // Let time pass; returns whether `until` came true, where it is given.
+  advance(ms, until) {
+    const end = this.now + ms;
+    for (;;) {
+      if (until && until()) return true;
+      if (!this._queue.length || this._queue[0].at > end) break;
+      const entry = this._queue.shift();
+      this.now = Math.max(this.now, entry.at);
+      entry.call();
+    }
+    this.now = end;
+    return Boolean(until && until());
+  }
+
+  // Go with the real time from now on.
+  follow() {
+    this._start = performance.now() - this.now;
+    this._wait();
+  }
+
+  stop() {
+    clearTimeout(this._timer);
+    this._start = null;
+  }
+
+  _wait() {
+    clearTimeout(this._timer);
+    const real = () => performance.now() - this._start;
+    const next = this._queue.length ? this._queue[0].at - real() : 50;
+    this._timer = setTimeout(
+      () => {
+        if (this._start === null) return;
+        this.advance(Math.max(0, real() - this.now));
+        if (this._start !== null) this._wait();
+      },
+      Math.max(0, Math.min(50, next)),
+    );
+  }
+}
+
+class Max {
+  constructor(source, options) {
+    const given = Object.assign({ name: "script.js", inlets: 1, outlets: 4, seed: 1, epoch: 1.7e12 }, options);
+    this.clock = given.clock || new Clock();
+    this.live = given.live || null;
+    this.device = given.device || null;
+    this.failures = [];
+    this.console = [];
+    this.turns = [];
+    this.boxed = { inlets: given.inlets, outlets: given.outlets };
+    this.phase = "loading"; // then "unbanged" until the bang comes, then "running"; "notifying" inside an observer callback
+    this._out = [];
+    this._listeners = [];
+    this._waiting = [];
+    this._turn = null;
+    this._line = "";
+    this._dicts = new Map();
+    this._tasks = new Set();
+    this._load(source, given);
+  }
+
+  // Send a message into an inlet, as a cord does; while the script is busy it waits its turn.
+  send(selector, ...atoms) {
+    this.sendTo(0, selector, ...atoms);
+  }
+
+  sendTo(inlet, selector, ...atoms) {
+    const bad = [selector, ...atoms].find((a) => typeof a !== "string" && !(typeof a === "number" && Number.isFinite(a)));
+    if (bad !== undefined) throw new TypeError(`the test sends what is no atom: ${bad}`);
+    this._waiting.push([inlet, selector, atoms]);
+    this._drain();
+  }
+
+  // All messages of an outlet so far.
+  sent(outlet) {
+    return (this._out[outlet] = this._out[outlet] || []);
+  }
+
+  // The messages of an outlet since the last take.
+  take(outlet) {
+    return this.sent(outlet).splice(0);
+  }
+
+  on(outlet, listener) {
+    this._listeners[outlet] = listener;
+  }
+
+  // Take the device away: what was to come of its Tasks does not.
+  close() {
+    for (const task of this._tasks) task.cancel();
+    this._listeners = [];
+    this.phase = "closed";
+  }
+
+  check() {
+    if (this.failures.length) throw new Error(`${this.failures.length} failures:\n${this.failures.slice(0, 20).join("\n")}`);
+  }
+
+  // Note what Max or Live would not forgive.
+  fail(text) {
+    this.failures.push(`${this._turn ? this._turn.what : this.phase}: ${text}`);
+    return text;
+  }
+
+  // As fail, and throw it into the script as an error of its own world.
+  raise(text) {
+    throw new this.realm.Error(this.fail(text));
+  }
+
+  error(text) {
+    this.console.push(`error: ${text}`);
+  }
+
+  // Make of plain values ones of the script's world, whose arrays are its arrays.
+  inRealm(value) {
+    return value !== null && typeof value === "object" ? this.realm.JSON.parse(JSON.stringify(value)) : value;
+  }
+
+  // Run something of the script as a turn of its own: a message or a Task.
+  turn(what, call) {
+    const before = this._turn;
+    this._turn = { at: this.clock.now, what, gets: 0, writes: 0, sent: 0, set: new Set() };
+    this.turns.push(this._turn);
+    try {
+      call();
+    } catch (error) {
+      this.error(`js: ${this.name}: ${error}`);
+      this.fail(`uncaught ${error && error.stack ? String(error.stack).split("\n").slice(0, 4).join(" | ") : error}`);
+    }
+    if (this._turn.gets > MOST_GETS) this.fail(`${this._turn.gets} gets in one turn; more than ${MOST_GETS} have crashed Live`);
+    this._turn = before;
+    this._drain();
+  }
+
+  _drain() {
+    while (!this._turn && this._waiting.length) this._dispatch(...this._waiting.shift());
+  }
+
+  _load(source, given) {
+    this.name = given.name;
+    checkSyntax(source, given.name);
+    const world = vm.createContext({});
+    this.world = world;
+    this.realm = vm.runInContext("({ Error: Error, JSON: JSON, Function: Function })", world);
+    vm.runInContext(`(${fakeTime})`, world)(() => given.epoch + this.clock.now, dice(given.seed));
+    this._define(world, given);
+    const kept = `${GLOBALS} ${Object.keys(world).join(" ")}`;
+    vm.runInContext(`(${strip})(${JSON.stringify(kept)}, ${JSON.stringify(MEMBERS)})`, world);
+    const known = new Set(Object.getOwnPropertyNames(world));
+    this.turn("global code", () => vm.runInContext(source, world, { filename: given.name }));
+    const isOwn = (name) => Object.hasOwn(world, name) && !known.has(name) && typeof world[name] === "function";
+    this._handlers = (name) => isOwn(name) && !world[name].local && world[name];
+    for (const side of ["inlets", "outlets"]) {
+      if (world[side] !== this.boxed[side]) this.fail(`the script has ${world[side]} ${side}, its box ${this.boxed[side]}`);
+    }
+    if (world.autowatch !== 0) this.fail("autowatch is not 0");
+    this.phase = "unbanged";
+  }
+
+  _define(world, given) {
+    const max = this;
+    const never = (what) =>
+      function () {
+        max.raise(`${what} crashes Live`);
+      };
+    const guarded = (name, call) => {
+      for (const way of ["apply", "call", "bind"]) Object.defineProperty(call, way, { value: never(`${name}.${way}`) });
+      return call;
+    };
+    const say =
+      (prefix) =>
+      (...words) => {
+        this._line += words.join(" ");
+        const lines = this._line.split("\n");
+        this._line = prefix ? "" : lines.pop();
+        this.console.push(...lines.filter((line) => line).map((line) => prefix + line));
+      };
+    Object.assign(world, {
+      inlets: 1,
+      outlets: 1,
+      inlet: 0,
+      autowatch: 0,
+      messagename: "",
+      jsarguments: this.inRealm([given.name]),
+      post: say(""),
+      cpost: say(""),
+      error: say("error: "),
+      outlet: guarded("outlet", (index, ...values) => this._outlet(index, values)),
+      messnamed: guarded("messnamed", (name, ...values) => void this._atoms("messnamed", [name, ...values])),
+      arrayfromargs: (...values) => this._arrayFromArgs(values),
+      setinletassist: () => undefined,
+      setoutletassist: () => undefined,
+      notifyclients: () => undefined,
+      Task: taskClass(this),
+      Dict: dictClass(this),
+      LiveAPI: this.live ? this.live.apiClass(this) : never("a LiveAPI without a Live"),
+    });
+    world.max = world.Max = Object.defineProperty({}, "time", { get: () => this.clock.now });
+  }
+
+  _arrayFromArgs(values) {
+    const isArguments = (v) => Object.prototype.toString.call(v) === "[object Arguments]";
+    const list = this.inRealm([]);
+    for (const value of values) {
+      if (isArguments(value)) for (let i = 0; i < value.length; i++) list.push(value[i]);
+      else list.push(value);
+    }
+    return list;
+  }
+
+  _outlet(index, values) {
+    if (this.phase === "loading") this.raise("outlet in global code: there are no outlets yet");
+    if (!Number.isInteger(index) || index < 0 || index >= this.boxed.outlets) this.raise(`there is no outlet ${index}`);
+    const atoms = this._atoms(`outlet ${index}`, values);
+    if (!atoms.length) return;
+    if (this._turn) this._turn.sent++;
+    this.sent(index).push(atoms);
+    if (this._listeners[index]) this._listeners[index](atoms);
+  }
+
+  // Flatten to numbers and strings, which is all that a cord carries.
+  _atoms(what, values) {
+    const atoms = [];
+    for (const value of values) {
+      for (const atom of Array.isArray(value) ? value : [value]) {
+        if (typeof atom === "number" && Number.isFinite(atom)) atoms.push(atom);
+        else if (typeof atom === "string") atoms.push(this._symbol(what, atom));
+        else this.raise(`${what} is given ${atom === null ? "null" : Array.isArray(atom) ? "nested arrays" : describe(atom)}`);
+      }
+    }
+    if (atoms.length > MOST_ATOMS) this.raise(`${what} is given ${atoms.length} atoms; ${MOST_ATOMS} are safe`);
+    return atoms;
+  }
+
+  _symbol(what, text) {
+    if (text.length > LONGEST_SYMBOL) this.raise(`${what} is given a symbol of ${text.length} characters`);
+    if (text.includes("\0")) this.raise(`${what} is given a symbol with a NUL in it`);
+    return text;
+  }
+
+  _dispatch(inlet, selector, atoms) {
+    if (this.phase === "closed") return;
+    if (selector === "bang" && this.phase === "unbanged") this.phase = "running";
+    const call = this._handlerOf(selector, atoms);
+    this.world.inlet = inlet;
+    this.world.messagename = call ? call.name : String(selector);
+    if (call) this.turn([selector, ...atoms].join(" ").slice(0, 60), () => call.run.apply(this.world, call.atoms));
+    else {
+      this.error(`js: no function ${selector}`);
+      this.fail(`there is no function ${selector}`);
+    }
+  }
+
+  // Which function a message calls, and with what: the one of its name, else anything().
+  _handlerOf(selector, atoms) {
+    const find = (name, given) => {
+      const run = this._handlers(name);
+      return run ? { name, run, atoms: given } : null;
+    };
+    const anything = () => {
+      const run = this._handlers("anything");
+      return run ? { name: String(selector), run, atoms } : null;
+    };
+    if (typeof selector === "number") {
+      if (atoms.length) return find("list", [selector, ...atoms]) || anything();
+      const [first, second] = Number.isInteger(selector) ? ["msg_int", "msg_float"] : ["msg_float", "msg_int"];
+      return find(first, [selector]) || find(second, [second === "msg_int" ? Math.trunc(selector) : selector]) || anything();
+    }
+    return find(selector, atoms) || anything();
+  }
+}
+
+// Task(function, object, arguments): what a script may do later.
+function taskClass(max) {
+  return class Task {
+    constructor(call, object, values) {
+      if (max.phase === "loading") max.raise("a Task in global code");
+      if (typeof call !== "function") max.raise("a Task without a function");
+      this.function = call;
+      this.object = object;
+      this.arguments = values;
+      this.interval = 500;
+      this.iterations = 0;
+      Object.defineProperties(this, {
+        _next: { value: null, writable: true },
+        _isExecuting: { value: false, writable: true },
+        running: { get: () => (this._next || this._isExecuting ? 1 : 0) },
+      });
+      call.task = this;
+      max._tasks.add(this);
+    }
+
+    schedule(delay) {
+      this._at(delay === undefined ? 0 : delay, () => this.execute());
+    }
+
+    repeat(count, delay) {
+      const left = count === undefined || count < 0 ? Infinity : count;
+      const again = (times) => {
+        if (times > 1) this._at(this.interval, () => again(times - 1));
+        this.execute();
+      };
+      this.iterations = 0;
+      if (left > 0) this._at(delay === undefined ? 0 : delay, () => again(left));
+    }
+
+    execute() {
+      const values = this.arguments === undefined ? [] : Array.isArray(this.arguments) ? this.arguments : [this.arguments];
+      this.iterations++;
+      this._isExecuting = true;
+      max.turn(`Task ${this.function.name || ""}`, () => this.function.apply(this.object || max.world, values));
+      this._isExecuting = false;
+    }
+
+    cancel() {
+      if (this._next) max.clock.cancel(this._next);
+      this._next = null;
+    }
+
+    freepeer() {
+      this.cancel();
+    }
+
+    _at(delay, call) {
+      this.cancel();
+      if (typeof delay !== "number" || !Number.isFinite(delay)) max.raise(`a Task is scheduled after ${delay}`);
+      this._next = max.clock.after(delay, () => {
+        this._next = null;
+        call();
+      });
+    }
+  };
+}
+
+// Dict(name): named dictionaries, shared by all who name them.
+function dictClass(max) {
+  const read = (text) => {
+    try {
+      return JSON.parse(text);
+    } catch (error) {
+      return max.raise(`a Dict is given what is no JSON: ${String(text).slice(0, 40)}`);
+    }
+  };
+  class Dict {
+    constructor(name) {
+      if (max.phase === "loading") max.raise("a Dict in global code");
+      this.name = name || `u${max._dicts.size + 1}`;
+      if (!max._dicts.has(this.name)) max._dicts.set(this.name, {});
+    }
+
+    get _data() {
+      return max._dicts.get(this.name) || {};
+    }
+
+    parse(text) {
+      max._dicts.set(this.name, read(text));
+    }
+
+    setparse(key, text) {
+      this._data[key] = read(text);
+    }
+
+    stringify() {
+      return JSON.stringify(this._data);
+    }
+
+    set(key, ...values) {
+      const plain = values.map((v) => (v instanceof Dict ? v._data : JSON.parse(JSON.stringify(v))));
+      this._data[key] = plain.length === 1 ? plain[0] : plain;
+    }
+
+    get(key) {
+      const value = this._data[key];
+      if (value === undefined) return null;
+      if (typeof value !== "object" || Array.isArray(value)) return max.inRealm(value);
+      const inner = new Dict();
+      max._dicts.set(inner.name, value);
+      return inner;
+    }
+
+    contains(key) {
+      return key in this._data ? 1 : 0;
+    }
+
+    getkeys() {
+      return max.inRealm(Object.keys(this._data));
+    }
+
+    remove(key) {
+      delete this._data[key];
+    }
+
+    clear() {
+      max._dicts.set(this.name, {});
+    }
+
+    freepeer() {}
+  }
+  max.dictData = (value) => (value instanceof Dict ? value._data : undefined);
+  return Dict;
+}
+
+// These run in the script's own world, as text.
+
+/* eslint-disable */
+function strip(globals, members) {
+  var root = Function("return this")();
+  var own = Object.getOwnPropertyNames;
+  var drop = function (object, kept) {
+    own(object).forEach(function (name) {
+      if (kept.indexOf(name) >= 0 || name === "prototype" || name === "length" || name === "name") return;
+      if (typeof object === "function" && (name === "arguments" || name === "caller")) return;
+      delete object[name];
+    });
+  };
+  var lists = {};
+  Object.keys(members).forEach(function (path) {
+    lists[path] = members[path].split(" ");
+  });
+  drop(root, globals.split(" "));
+  Object.keys(lists).forEach(function (path) {
+    var parts = path.split(".");
+    drop(parts.length === 2 ? root[parts[0]][parts[1]] : root[path], lists[path]);
+  });
+}
+
+function fakeTime(now, random) {
+  var Real = Date;
+  var Fake = function (y, m, d, h, i, s, ms) {
+    if (!(this instanceof Fake)) return new Real(now()).toString();
+    switch (arguments.length) {
+      case 0:
+        return new Real(now());
+      case 1:
+        return new Real(y);
+      default:
+        return new Real(y, m, d || 1, h || 0, i || 0, s || 0, ms || 0);
+    }
+  };
+  Fake.prototype = Real.prototype;
+  Fake.prototype.constructor = Fake;
+  Fake.parse = Real.parse;
+  Fake.UTC = Real.UTC;
+  Fake.now = function () {
+    return now();
+  };
+  Date = Fake;
+  Math.random = function () {
+    return random();
+  };
+}
+/* eslint-enable */
+
+// A small generator of numbers in 0..1 (mulberry32).
+function dice(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t = (t + Math.imul(t ^ (t >>> 7), t | 61)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+// Refuse what is not ES5, with Node's own parser; it is there only under `node --expose-internals`.
+function checkSyntax(source, name) {
+  const late = source.match(/\bNumber\s*\.\s*(EPSILON|M\w+_SAFE_INTEGER)/); // which `strip` cannot take away
+  if (late) throw new SyntaxError(`${name} is not ES5: ${late[0]}`);
+  if (!process.execArgv.includes("--expose-internals")) return;
+  const { parse } = require("internal/deps/acorn/acorn/dist/acorn");
+  try {
+    parse(source, { ecmaVersion: 5, sourceType: "script" });
+  } catch (error) {
+    throw new SyntaxError(`${name} is not ES5: ${error.message}`);
+  }
+}
+
+// Take the script out of a frozen device: { name, source }.
+function readScript(path) {
+  const file = fs.readFileSync(path);
+  let at = 0;
+  while (file.toString("latin1", at, at + 4) !== "ptch") {
+    at += 8 + file.readUInt32LE(at + 4);
+    if (at >= file.length) throw new Error(`${path} has no patch in it`);
+  }
+  const patch = file.subarray(at + 8, at + 8 + file.readUInt32LE(at + 4));
+  if (patch.toString("latin1", 0, 4) !== "mx@c") throw new Error(`${path} is not frozen`);
+  const found = listFiles(patch).filter((one) => one.name.endsWith(".js"));
+  if (found.length !== 1) throw new Error(`${path} holds ${found.length} scripts`);
+  return { name: found[0].name, source: found[0].bytes.toString("utf8") };
+}
+
+function listFiles(patch) {
+  const list = Number(patch.readBigUInt64BE(8));
+  const files = [];
+  let at = list + 8;
+  while (at < patch.length) {
+    const end = at + patch.readUInt32BE(at + 4);
+    const file = {};
+    for (let field = at + 8; field < end; field += patch.readUInt32BE(field + 4)) {
+      const tag = patch.toString("latin1", field, field + 4);
+      if (tag === "fnam") file.name = patch.toString("latin1", field + 8, patch.indexOf(0, field + 8));
+      if (tag === "sz32") file.size = patch.readUInt32BE(field + 8);
+      if (tag === "of32") file.offset = patch.readUInt32BE(field + 8);
+    }
+    files.push({ name: file.name, bytes: patch.subarray(file.offset, file.offset + file.size) });
+    at = end;
+  }
+  return files;
+}
+
+function describe(value) {
+  return typeof value === "object" ? `an object ${JSON.stringify(value).slice(0, 60)}` : String(value);
+}
+
+module.exports = { Clock, Max, checkSyntax, dice, readScript };

@@ -1,0 +1,283 @@
+// A stage for scenarios: a fake Live with a device on its first track, and a scripted server that answers at once and as told.
+// The real server is met in tests/test_device_wire.py; here everything happens in virtual time and can be looked at.
+//
+//   const stage = new Stage({ live: {...}, server: {...} }).start();   start() bangs and waits until the device is ready
+//   stage.press("vary");  stage.turn("amount", 30);  stage.wait(100);
+//   stage.settle()                          time passes until nothing is under way any more
+//   stage.status, stage.shown.result        what the face shows
+//   stage.server.asked                      verbs as they came: { verb, id, keys, clips: [{ beats, meter, notes, name }] }
+//   stage.server.answer.vary = (ask) => [clips] | { error: [code, text] } | null for no answer
+//   stage.server.loses = (message, isRequest) => true for a message that gets lost
+//   stage.check()                           nothing was done that Max or Live would not forgive
+"use strict";
+
+const { Clock, Max, readScript } = require("./max.js");
+const { Live } = require("./live.js");
+const fs = require("node:fs");
+const path = require("node:path");
+
+const BUILT = path.join(__dirname, "../../max_for_live/Latent Bridge.amxd");
+const DEVICE = process.env.DEVICE_SCRIPT
+  ? { name: path.basename(process.env.DEVICE_SCRIPT), source: fs.readFileSync(process.env.DEVICE_SCRIPT, "utf8") }
+  : readScript(BUILT);
+
+const FIELDS = ["pitch", "start_time", "duration", "velocity", "mute", "probability", "velocity_deviation", "release_velocity"];
+
+class Stage {
+  constructor(options = {}) {
+    this.options = options;
+    this.clock = options.clock || new Clock();
+    this.live = options.set || new Live(options.live);
+    this.track = options.track || this.live.tracks[0];
+    this.device = this.live.addDevice(this.track, { racks: options.racks || 0 });
+    this.server = options.peer || new Server(this.clock, options.server);
+    this.load(options.seed || 1);
+  }
+
+  // Load the script, as when the set is opened.
+  load(seed) {
+    this.max = new Max(DEVICE.source, { name: DEVICE.name, clock: this.clock, live: this.live, device: this.device, seed });
+    this.shown = {};
+    this.lines = [];
+    this.port = 9130;
+    this.max.on(0, (atoms) => this.server.hear(this, atoms.map(single)));
+    this.max.on(1, ([control, what, value]) => {
+      if (what === "set") this.shown[control] = value;
+      if (control === "status") this.lines.push(value);
+    });
+    this.max.on(2, ([, port]) => (this.port = port));
+    this.max.on(3, ([text]) => (this.saved = text));
+  }
+
+  get status() {
+    return this.shown.status;
+  }
+
+  get source() {
+    return DEVICE.source;
+  }
+
+  start() {
+    this.max.send("bang");
+    this.wait(1200); // a puck does not move on its own while a set opens
+    return this;
+  }
+
+  press(button) {
+    this.max.send("ui", button, 1);
+    return this;
+  }
+
+  turn(control, ...values) {
+    this.max.send("ui", control, ...values);
+    return this;
+  }
+
+  wait(ms) {
+    this.clock.advance(ms);
+    return this;
+  }
+
+  // Let time pass until nothing has come out of the device for a while but greetings.
+  settle(most = 60000) {
+    let quiet = 0;
+    for (let waited = 0; waited < most && quiet < 2500; waited += 20) {
+      const before = this.activity();
+      this.clock.advance(20);
+      quiet = this.activity() === before ? quiet + 20 : 0;
+    }
+    return this;
+  }
+
+  activity() {
+    return `${this.live.log.length} ${this.lines.length} ${this.server.asked.length} ${this.max.sent(0).filter(([a]) => a !== "/bridge/hello").length}`;
+  }
+
+  // The set is saved, closed and opened again.
+  reopen() {
+    this.max.close();
+    this.load(7);
+    return this;
+  }
+
+  // Clips that the device has made, with their notes.
+  made() {
+    return this.live.made(this.device);
+  }
+
+  check() {
+    this.max.check();
+  }
+}
+
+// What a number becomes on the way: 32 bits.
+function single(atom) {
+  return typeof atom === "number" && !Number.isInteger(atom) ? Math.fround(atom) : atom;
+}
+
+class Server {
+  constructor(clock, options) {
+    this.clock = clock;
+    Object.assign(this, { isUp: true, state: "ready", protocol: 1, models: ["drums", "melody"], delay: 2, busy: [], loses: () => false }, options);
+    this.asked = [];
+    this.reports = [];
+    this.resent = [];
+    this.hellos = [];
+    this.answer = { sample, vary, interpolate, blend: () => [], at: (ask) => [whole(ask.clips[0])] };
+    this.forget();
+  }
+
+  // What a server that has started anew knows: nothing.
+  forget() {
+    this.parts = new Map();
+    this.answers = new Map();
+    this.palettes = new Map();
+    this.greeted = new Set();
+  }
+
+  hear(stage, message) {
+    if (!message[0].startsWith("/")) return; // a setting of udpsend
+    if (!this.isUp || this.loses(message, true)) return;
+    this.clock.after(this.delay, () => this.isUp && this.take(stage, message));
+  }
+
+  tell(stage, ...message) {
+    if (this.loses(message, false)) return;
+    this.clock.after(this.delay, () => {
+      if (!this.greeted.has(stage) || this.busy.includes(stage.port)) return; // it does not know where to, or no one listens
+      stage.max.send(...message.map(single));
+    });
+  }
+
+  take(stage, [address, id, ...values]) {
+    const name = address.replace("/bridge/", "");
+    const part = (index) => {
+      const parts = this.parts.get(id) || new Map();
+      this.parts.set(id, parts);
+      if (!parts.has(index)) parts.set(index, { rows: [] });
+      return parts.get(index);
+    };
+    switch (name) {
+      case "hello":
+        this.hellos.push([id, ...values]);
+        if (id === stage.port) this.greeted.add(stage);
+        if (values[0] !== this.protocol) return this.tell(stage, "/bridge/error", -1, "version", `this server speaks protocol ${this.protocol}, not ${values[0]}: update the older of the two`);
+        if (id === stage.port) this.welcome(stage);
+        return undefined;
+      case "clip":
+        return void Object.assign(part(values[0]), { beats: values[1], meter: values.slice(2, 4), count: values[4], name: values[5] });
+      case "notes": {
+        const [index, first, width, ...numbers] = values;
+        for (let k = 0; k < numbers.length / width; k++) part(index).rows[first + k] = numbers.slice(k * width, (k + 1) * width);
+        return undefined;
+      }
+      case "echo":
+        return this.tell(stage, "/bridge/echo", id, values[0]);
+      case "report":
+        if (!this.answers.has(id)) this.reports.push(values[0]);
+        this.answers.set(id, true);
+        return this.tell(stage, "/bridge/done", id, 0, 0, "");
+      case "cancel":
+        this.cancelled = id;
+        return this.tell(stage, "/bridge/error", id, "cancelled", "cancelled");
+      case "resend":
+        this.resent.push([id, ...values]);
+        return (this.answers.get(id) || []).filter((m) => belongs(m, values)).forEach((m) => this.tell(stage, ...m));
+      default:
+        return this.run(stage, name, id, values);
+    }
+  }
+
+  welcome(stage) {
+    const models = this.state === "ready" ? this.models : [];
+    this.tell(stage, "/bridge/welcome", this.protocol, "0.1.0", "cpu", this.state, models.length);
+    models.forEach((model, i) => this.tell(stage, "/bridge/model", i, model, model, 2, "about it"));
+  }
+
+  run(stage, verb, id, values) {
+    if (this.answers.has(id)) return this.answers.get(id).forEach((m) => this.tell(stage, ...m));
+    const ask = { verb, id, keys: {}, clips: [] };
+    if (verb === "at") {
+      ask.clips = this.palettes.get(values[0]);
+      ask.at = values.slice(1);
+      if (!ask.clips) return this.tell(stage, "/bridge/error", id, "no_palette", "there is no such palette");
+    } else {
+      for (let i = 0; i < values.length; i += 2) ask.keys[values[i]] = values[i + 1];
+      const missing = this.missing(id, ask.keys.clips || 0);
+      if (missing.length) return missing.forEach((gap) => this.tell(stage, "/bridge/missing", id, ...gap));
+      ask.clips = Array.from({ length: ask.keys.clips || 0 }, (_, i) => this.parts.get(id).get(i));
+    }
+    this.asked.push(ask);
+    const answer = this.answer[verb](ask);
+    if (verb === "blend") this.palettes.set(id, ask.clips);
+    if (!answer) return undefined;
+    const messages = answer.error ? [["/bridge/error", id, ...answer.error]] : [...this.messages(id, answer), ["/bridge/done", id, answer.length, 5, "drums"]];
+    this.answers.set(id, messages);
+    return messages.forEach((m) => this.tell(stage, ...m));
+  }
+
+  missing(id, clips) {
+    const gaps = [];
+    for (let i = 0; i < clips; i++) {
+      const part = (this.parts.get(id) || new Map()).get(i);
+      if (!part || part.count === undefined) gaps.push([i, 0, -1]);
+      else for (let k = 0; k < part.count; k++) if (!part.rows[k]) gaps.push([i, k, 1]);
+    }
+    return gaps;
+  }
+
+  *messages(id, clips) {
+    for (const text of clips.info || []) yield ["/bridge/info", id, text];
+    for (const [index, clip] of clips.entries()) {
+      yield ["/bridge/clip", id, index, clip.beats, ...clip.meter, clip.rows.length, clip.name || ""];
+      for (let first = 0; first < clip.rows.length; first += 24) {
+        yield ["/bridge/notes", id, index, first, 10, ...clip.rows.slice(first, first + 24).flat()];
+      }
+    }
+  }
+}
+
+function belongs([address, , index, first], [wanted, from, count]) {
+  if (index !== wanted || address === "/bridge/done") return false;
+  if (count < 0) return true;
+  return address === "/bridge/notes" && first < from + count && first + 24 > from;
+}
+
+// Answers: rows of ten numbers, the last two naming the note that this one is
+
+function whole(part, index = 0) {
+  return { ...part, rows: part.rows.map((row, i) => [...pad(row), index, i]) };
+}
+
+function pad(row) {
+  return [...row, 0, 1, 0, 64].slice(0, 4).concat(row.length > 4 ? row.slice(4) : [0, 1, 0, 64]);
+}
+
+// Variation k lacks note k and has a new one at a third of a beat further.
+function vary({ keys, clips }) {
+  return Array.from({ length: keys.count }, (_, k) => {
+    const clip = whole(clips[0]);
+    const gone = k % Math.max(1, clip.rows.length);
+    return { ...clip, rows: [...clip.rows.filter((_row, i) => i !== gone), fresh(100, 1 / 3 + k / 8)] };
+  });
+}
+
+function sample({ keys }) {
+  return Array.from({ length: keys.count }, (_, k) => ({ beats: keys.bars * 4, meter: [4, 4], rows: [fresh(36, 0), fresh(38 + k, 1.5)] }));
+}
+
+function interpolate({ keys, clips }) {
+  const middle = Array.from({ length: keys.steps - 2 }, (_, k) => ({ ...clips[0], beats: Math.max(clips[0].beats, clips[1].beats), rows: [fresh(60 + k, 0.5)] }));
+  return [whole(clips[0], 0), ...middle, whole(clips[1], 1)];
+}
+
+function fresh(pitch, start, duration = 0.25) {
+  return [pitch, start, duration, 90, 0, 1, 0, 64, -1, -1];
+}
+
+// Notes without ids, as plain lists in order.
+function rows(notes) {
+  return notes.map((n) => FIELDS.map((field) => Number(n[field]))).sort((a, b) => a[1] - b[1] || a[0] - b[0]);
+}
+
+module.exports = { FIELDS, Server, Stage, fresh, pad, rows, whole };

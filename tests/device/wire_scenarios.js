@@ -1,0 +1,544 @@
+// The device's own script, in the fake Live, over real UDP to a real server: what a musician presses, and what then lies in the
+// set. tests/test_device_wire.py plays these.
+//
+//   node --expose-internals wire_scenarios.js DEVICE.amxd PORT SCENARIO     with a server that listens on PORT
+//
+// SERVE in the environment is a JSON list, the command that starts a server, for the scenario that kills one.
+"use strict";
+
+const assert = require("node:assert/strict");
+const dgram = require("node:dgram");
+const { Live } = require("./live.js");
+const { dice, readScript } = require("./max.js");
+const { HOST, Relay, Server, World, encode, freePort } = require("./wire.js");
+
+const READY = 15000; // ms; a server that starts loads its models first
+const LONG = 20000; // ms that a press may take on a busy machine
+const FIELDS = ["pitch", "start_time", "duration", "velocity", "mute", "probability", "velocity_deviation", "release_velocity"];
+
+const SCENARIOS = {
+  "every verb": async ({ script, port }) => everyVerb(script, port),
+
+  "every verb where packets are lost": async ({ script, port }) => {
+    const relay = await new Relay(port, { seed: 7, share: 0.1 }).open();
+    await everyVerb(script, relay.port, /^self-test: (PASS|FAIL)/); // its echoes are given three chances only
+    for (const fate of ["lost", "doubled", "delayed"]) assert.ok(relay[fate] > 10, `${fate}: ${relay[fate]}`);
+    relay.close();
+  },
+
+  "clips of 0, 1, 500 and 5000 notes": async ({ script, port }) => everySize(script, port),
+
+  "clips of 0, 1, 500 and 5000 notes where packets are lost": async ({ script, port }) => {
+    const relay = await new Relay(port, { seed: 8, share: 0.1 }).open();
+    await everySize(script, relay.port, /^1 clip/); // what is said beside the clips may get lost
+    relay.close();
+  },
+
+  "a server that is killed and started again": async ({ script, serve }) => {
+    const server = new Server(serve, await freePort());
+    const set = new LiveSet(script, server.port);
+    const { device, live } = set;
+    const { heard } = device.receive;
+    const { sent } = device.send;
+    await device.until(() => device.status.startsWith("no server"), READY);
+    device.press("vary");
+    await set.idle(300);
+    assert.equal(device.status, "no server: run latent-bridge serve");
+    server.start();
+    await set.isReady();
+    set.select(set.long);
+    device.ui("count", 8);
+    // While notes are on their way there, while clips are made, and while notes come back: it goes on with the new server.
+    for (const [counts, address] of [
+      [sent, "/bridge/notes"],
+      [sent, "/bridge/vary"],
+      [heard, "/bridge/notes"],
+    ]) {
+      const before = counts[address] || 0;
+      device.press("vary");
+      await device.until(() => counts[address] > before, LONG);
+      await server.kill();
+      server.start();
+      await set.ends(/^8 clips in slots below/);
+    }
+    // Killed for good, it costs a sentence and leaves nothing behind; then all is as before.
+    const before = sent["/bridge/vary"];
+    device.press("vary");
+    await device.until(() => sent["/bridge/vary"] > before, LONG);
+    await server.kill();
+    await set.ends(/^vary: the server does not answer: run latent-bridge serve/);
+    assert.equal(live.made().length, 24);
+    server.start();
+    await set.isReady();
+    await set.press("vary", /^8 clips in slots below/);
+    await server.kill();
+    set.close(32);
+  },
+
+  "a hasty musician": async ({ script, port }) => {
+    const relay = await new Relay(port, { seed: 5, share: 0.1 }).open();
+    await beHasty(script, relay.port, { seed: Number(process.env.SEED || 1), presses: 40 });
+    relay.close();
+  },
+
+  "a port that is taken": async ({ script, port }) => {
+    const first = new LiveSet(script, port).close(0).firstPort;
+    const others = await Promise.all([0, 1].map((i) => occupy(first + i)));
+    const set = new LiveSet(script, port);
+    await set.isReady();
+    assert.ok(set.device.receive.port > first + 1, `${set.device.receive.port}`);
+    assert.match(set.device.max.console.join("\n"), /bind to port \d+ unsuccessful/);
+    await set.press("vary", /^3 clips in slots below/);
+    set.close(3);
+    for (const other of others) if (other) other.close();
+  },
+
+  "two devices in a set and one in another": async ({ script, port }) => {
+    const set = new LiveSet(script, port);
+    const other = new LiveSet(script, port);
+    const drums = set.live.tracks[1];
+    const second = set.world.open(script, drums, { racks: 2 });
+    const all = [set.device, second, other.device];
+    for (const device of all) await device.until(() => device.status.startsWith("ready"), READY);
+    assert.equal(new Set(all.map((device) => device.receive.port)).size, 3);
+    for (const device of all) device.ui("count", 3);
+    set.select(set.tune);
+    set.device.press("vary");
+    await set.device.until(() => set.device.lines.length && /asking/.test(set.device.status), LONG);
+    set.live.select(set.beat);
+    second.press("vary");
+    other.device.press("vary");
+    for (const device of all) await device.until(() => /^3 clips in slots below/.test(device.status), LONG);
+    assert.deepEqual(
+      set.live.made(set.device.thing).map(({ path }) => path.split(" ")[2]),
+      ["0", "0", "0"],
+    );
+    assert.deepEqual(
+      set.live.made(second.thing).map(({ path }) => path.split(" ")[2]),
+      ["1", "1", "1"],
+    );
+    second.check();
+    set.close(6);
+    other.close(3);
+  },
+
+  "a set that is opened again": async ({ script, port }) => {
+    const set = new LiveSet(script, port);
+    await set.isReady();
+    await set.pick("a", set.tune);
+    await set.pick("b", set.answer);
+    await set.press("blend", /ready/);
+    set.device.ui("puck", 64, 20);
+    await set.device.until(() => /^puck at/.test(set.device.status), LONG);
+    set.device.ui("seed", 4711);
+    await set.device.until(() => set.device.state && set.device.world.clock.now > 1000, LONG);
+    await set.idle(700);
+    const { state } = set.device;
+    set.device = set.device.reopen();
+    assert.ok(state.length < 4000);
+    await set.isReady();
+    await set.device.until(() => set.device.shown.name_a === "Tune" && set.device.shown.name_b === "Answer", LONG);
+    assert.equal(set.device.shown.seed, 4711);
+    set.device.ui("steps", 3);
+    await set.press("interpolate", /^3 clips in slots below/);
+    set.close(4);
+  },
+
+  "strangers on the network": async ({ script, port }) => {
+    const set = new LiveSet(script, port);
+    await set.isReady();
+    const stranger = dgram.createSocket("udp4");
+    const say = (...atoms) => stranger.send(encode(atoms), set.device.receive.port, HOST);
+    const before = set.device.lines.length;
+    for (let id = -1; id < 300; id++) say("/bridge/done", id, 1, 5, "drums");
+    for (const atoms of [
+      ["/bridge/clip", 1, 0, 4, 4, 4, 1, "x"],
+      ["/bridge/notes", 1, 0, 0, 10, 36, 0, 1, 100, 0, 1, 0, 64, -1, -1],
+      ["/bridge/error", -1, "version", "boo"],
+      ["/bridge/welcome", 9, "9.9", "cpu", "ready", 0],
+      ["/bridge/welcome"],
+      ["/bridge/model", 0],
+      ["/ui", "vary", 1],
+      ["/bang"],
+      ["/constructor", 1],
+      ["/hasOwnProperty", 1],
+      ["/bridge/echo", "text"],
+    ])
+      say(...atoms);
+    await set.device.until(() => set.device.receive.heard["/bridge/echo"], LONG);
+    await set.idle(200);
+    assert.deepEqual(set.device.lines.slice(before), []);
+    await set.press("vary", /^3 clips in slots below/);
+    stranger.close();
+    set.close(3);
+  },
+};
+
+// A set with a device on its first track, a tune and its answer there, and a beat on a track with a Drum Rack.
+class LiveSet {
+  constructor(script, port) {
+    this.live = new Live({ scale: { mode: 1, root: 9, name: "Minor" } });
+    const [track] = this.live.tracks;
+    const drums = this.live.addTrack({ name: "Drums" });
+    this.live.addTrack({ name: "Voice", kind: "audio" });
+    this.live.addDrumRack(drums, { 36: "Kick 808", 38: "Snare", 42: "Closed Hat" });
+    this.tune = this.live.addClip(track, 0, {
+      name: "Tune",
+      loop: [4, 12],
+      markers: [3.5, 12],
+      notes: tune(),
+      color: 0x10a4ee,
+    });
+    this.answer = this.live.addClip(track, 3, { name: "Answer", length: 8, notes: scale(60, 16, 0.5) });
+    this.third = this.live.addClip(track, 4, { name: "Third", length: 8, notes: scale(48, 8, 1) });
+    this.beat = this.live.addClip(drums, 1, {
+      name: "Beat",
+      length: 8,
+      notes: beat(8),
+      groove: this.live.addGroove("Swing 16"),
+    });
+    this.long = this.live.addClip(track, 6, { name: "Long", length: 64, notes: scale(40, 500, 0.125) });
+    this.before = this.live.snapshot();
+    this.world = new World(this.live, { leads: { 9120: port } });
+    this.device = this.world.open(script, track);
+    this.device.ui("count", 3);
+    this.select(this.tune);
+    const { TABLE } = this.device.max.world;
+    this.firstPort = TABLE.listen[0];
+    assert.equal(TABLE.port, 9120);
+  }
+
+  isReady() {
+    return this.device.until(() => this.device.status.startsWith("ready"), READY);
+  }
+
+  select(clip) {
+    this.live.select(clip);
+  }
+
+  // Press a button and wait for the sentence that ends it.
+  async press(name, pattern) {
+    const lines = this.device.lines.length;
+    this.device.press(name);
+    await this.device.until(() => this.device.lines.length > lines, LONG, `${name} says something`);
+    return this.ends(pattern);
+  }
+
+  async ends(pattern) {
+    await this.device.until(
+      () => !/…$|^self-?test: (PASS|FAIL) /.test(this.device.status),
+      LONG,
+      `the end of what is under way: ${pattern}`,
+    );
+    assert.match(this.device.status, pattern);
+    return this.device.status;
+  }
+
+  async pick(corner, clip) {
+    this.select(clip);
+    await this.press(`pick_${corner}`, new RegExp(`^${corner.toUpperCase()} is ${clip.name}$`));
+  }
+
+  idle(ms) {
+    const until = this.world.clock.now + ms;
+    return this.device.until(() => this.world.clock.now >= until, ms + 1000);
+  }
+
+  // What the device has made since, in the order of the slots.
+  since(known) {
+    return this.live.made().filter(({ thing }) => !known.includes(thing));
+  }
+
+  things() {
+    return this.live.made().map(({ thing }) => thing);
+  }
+
+  // Look whether all is as it must be after whatever has happened; `count` is how many clips there are of ours.
+  close(count) {
+    const made = this.live.made();
+    this.world.close();
+    for (const device of this.world.devices) device.check();
+    for (const { max } of this.world.devices) isGentle(max);
+    assert.equal(this.live.snapshot(), this.before, "the musician's own clips have changed");
+    assert.equal(made.length, count, made.map(({ path, name }) => `${path} ${name}`).join("\n"));
+    for (const clip of made) isWellMade(clip);
+    return this;
+  }
+}
+
+// Live is never held up: few reads or one write at a time.
+function isGentle(max) {
+  for (const { what, gets, writes } of max.turns) {
+    assert.ok(gets <= 50 && writes <= 1, `${what}: ${gets} gets and ${writes} writes at once`);
+  }
+  for (const { what, values } of max.live.log) {
+    if (what === "add_new_notes") assert.ok(values[0].data.notes.length <= 500, "too many notes at once");
+  }
+}
+
+function isWellMade(clip) {
+  const what = `${clip.path} ${clip.name}`;
+  assert.match(clip.name, / #\d+$|^Latent Bridge puck$/, what);
+  assert.equal(clip.looping, 1, what);
+  assert.ok(clip.loopEnd > clip.loopStart, what);
+  const ends = {};
+  for (const note of clip.notes) {
+    assert.ok(!(note.start_time < ends[note.pitch]), `${what}: notes of pitch ${note.pitch} overlap`);
+    ends[note.pitch] = note.start_time + note.duration;
+  }
+}
+
+// The notes of a clip as the object model tells them, from the loop's start on.
+function music({ notes, loopStart }) {
+  const order = [...notes].sort((a, b) => a.start_time - b.start_time || a.pitch - b.pitch);
+  return order.map((note) => FIELDS.map((name) => (name === "start_time" ? note.start_time - loopStart : note[name])));
+}
+
+// Press each button at least once; `tested` is how the self-test ends.
+async function everyVerb(script, port, tested = /^self-test: PASS/) {
+  const set = new LiveSet(script, port);
+  const { device, live } = set;
+  let known = [];
+  const news = () => {
+    const found = set.since(known);
+    known = set.things();
+    return found;
+  };
+  await set.isReady();
+  await device.until(() => (device.items.model || []).slice(0, 2).join() === "auto,drums", LONG);
+
+  // Vary: named, coloured, looped as the source, in free slots below it; at 0 it is the source itself.
+  device.ui("amount", 40);
+  await set.press("vary", /^3 clips in slots below/);
+  const varied = news();
+  const [, , , , width, ...numbers] = device.max.sent(0).find(([address]) => address === "/bridge/notes");
+  const starts = numbers.filter((_, i) => i % width === 1);
+  assert.deepEqual(
+    starts,
+    music(set.tune).map(([, start]) => start),
+  ); // from the loop's start on, with the pickup before it
+  assert.deepEqual(
+    varied.map(({ name }) => name),
+    [1, 2, 3].map((n) => `Tune ~40 % #${n}`),
+  );
+  assert.deepEqual(
+    varied.map(({ path }) => path),
+    [1, 2, 5].map((row) => `live_set tracks 0 clip_slots ${row} clip`),
+  );
+  for (const { loopStart, loopEnd, start_marker: start, color, notes } of varied) {
+    assert.deepEqual([loopStart, loopEnd, start, color], [4, 12, 3.5, set.tune.color]);
+    assert.notDeepEqual(music({ notes, loopStart }), music(set.tune));
+    const old = new Set(set.tune.notes.map(({ pitch, start_time: at }) => `${pitch} ${at}`));
+    const fresh = notes.filter(({ pitch, start_time: at }) => !old.has(`${pitch} ${at}`));
+    assert.ok(fresh.length && fresh.every(({ start_time: at }) => at >= 4 && at < 12), "what is new lies in the loop");
+  }
+  device.ui("amount", 0);
+  await set.press("vary", /^1 clip in a slot below/);
+  const [same] = news();
+  assert.deepEqual(music(same), music(set.tune));
+  assert.equal(same.notes.find(({ mpe }) => mpe).pitch, 48);
+  device.ui("amount", 30);
+
+  // A beat keeps its groove; its pads are told by their names.
+  set.select(set.beat);
+  await set.press("vary", /^3 clips in slots below/);
+  for (const { groove, path } of news()) assert.deepEqual([groove, path.split(" ")[2]], ["Swing 16", "1"]);
+
+  // Sample, and back and forward through what there is; more like it; undo.
+  live.select(live.tracks[0].slots[7]);
+  await set.press("sample", /^3 clips in slots$/);
+  const sampled = news();
+  assert.equal(sampled[0].path, "live_set tracks 0 clip_slots 8 clip");
+  for (const { loopEnd, name } of sampled) assert.deepEqual([loopEnd, /^(Notes|melody) #\d+$/.test(name)], [8, true]);
+  await set.press("forward", /^at /);
+  await device.until(() => live.view.detail_clip === sampled[0].thing, LONG);
+  await set.press("back", /^at Beat/);
+  await set.press("forward", /^at Notes/);
+  await set.press("more", /^3 clips in slots below/);
+  assert.equal(news().length, 3);
+  await set.press("undo", /^removed 3 clips/);
+  assert.deepEqual(news(), []);
+
+  // Interpolate: the ends are the clips themselves.
+  await set.press("interpolate", /pick clip A first/);
+  await set.pick("a", set.tune);
+  await set.pick("b", set.answer);
+  device.ui("steps", 4);
+  await set.press("interpolate", /^4 clips in slots below/);
+  const walk = news();
+  assert.deepEqual(
+    walk.map(({ name }) => name.replace(/ #.*/, "")),
+    [1, 2, 3, 4].map((n) => `Tune > Answer ${n}/4`),
+  );
+  assert.deepEqual(music(walk[0]), music(set.tune));
+  assert.deepEqual(music(walk[3]), music(set.answer));
+
+  // Blend and the puck: one clip of its own, whose corners are the clips; keep and render make others.
+  await set.pick("c", set.third);
+  await set.press("blend", /^blend is ready/);
+  for (let i = 0; i <= 12; i++) {
+    device.ui("puck", i * 10, i * 8);
+    await set.idle(40);
+  }
+  device.ui("puck", 127, 0);
+  await device.until(() => /^puck at 100\/0 %/.test(device.status), LONG);
+  const [audition, ...none] = news();
+  assert.deepEqual([audition.name, none.length], ["Latent Bridge puck", 0]);
+  assert.deepEqual(music(audition), music(set.answer));
+  await set.press("keep", /^1 clip in a slot below/);
+  assert.deepEqual(music(news()[0]), music(set.answer));
+  await set.press("render", /^3 clips in slots below/);
+  assert.equal(news().length, 3);
+  await set.press("undo", /^removed 3 clips/);
+
+  // The rest.
+  await set.press("reroll", /^seed \d+/);
+  await set.press("cancel", /nothing is under way/);
+  device.ui("count", 16);
+  set.select(set.long);
+  device.press("vary");
+  await device.until(() => /^vary: (asking|1 of)/.test(device.status), LONG);
+  await set.press("cancel", /^cancelled/);
+  known = set.things();
+  device.ui("count", 3);
+  await set.press("selftest", tested);
+  assert.deepEqual(news(), []);
+  await set.press("vary", /^3 clips in slots below/);
+  assert.equal(news().length, 3);
+  set.close(known.length);
+}
+
+// Vary clips of all sizes, at amount 0 too; `sampled` is what is said of the one without notes.
+async function everySize(script, port, sampled = /“S0” is empty, so these are samples/) {
+  const set = new LiveSet(script, port);
+  const { device, live } = set;
+  const track = live.addTrack({ name: "Sizes" });
+  const sizes = [0, 1, 500, 5000];
+  const clips = sizes.map((size, i) =>
+    live.addClip(track, i * 3, { name: `S${size}`, length: Math.max(8, size / 8), notes: scale(36, size, 0.125) }),
+  );
+  set.before = live.snapshot();
+  await set.isReady();
+  device.ui("count", 1);
+  for (const clip of clips) {
+    for (const amount of [0, 50]) {
+      const known = set.things();
+      set.select(clip);
+      device.ui("amount", amount);
+      const said = await set.press("vary", /^1 clip in a slot below/);
+      const [made, ...none] = set.since(known);
+      assert.deepEqual(none, []);
+      assert.equal(made.loopEnd - made.loopStart, clip.loopEnd - clip.loopStart);
+      if (amount === 0) assert.deepEqual(music(made), music(clip));
+      else if (!clip.notes.length) assert.match(said, sampled);
+      else assert.notDeepEqual(music(made), music(clip));
+    }
+  }
+  assert.ok(device.send.most <= 8, `${device.send.most} datagrams at once`);
+  set.close(8);
+}
+
+// Press anything at any time, click and edit meanwhile; when all is quiet, nothing may be lost, doubled or left behind.
+async function beHasty(script, port, { seed, presses }) {
+  const set = new LiveSet(script, port);
+  const { device, live } = set;
+  const random = dice(seed);
+  const any = (list) => list[Math.floor(random() * list.length)];
+  const own = [set.tune, set.answer, set.third, set.beat];
+  const hands = {
+    press: () =>
+      device.press(any("vary vary sample interpolate blend keep render back forward more undo undo reroll cancel".split(" "))),
+    pick: () => (live.select(any(own)), device.press(`pick_${any([..."abcd"])}`)),
+    puck: () => device.ui("puck", Math.floor(random() * 128), Math.floor(random() * 128)),
+    turn: () => device.ui(any(["amount", "variety", "puck_x", "puck_y"]), Math.floor(random() * 101)),
+    click: () => live.select(any([...own, ...live.tracks[0].slots])),
+    edit: () => live.edit(any(own), { notes: scale(40 + Math.floor(random() * 20), 1 + Math.floor(random() * 20), 0.25) }),
+  };
+  const names = Object.keys(hands).flatMap((name) => (name === "press" ? [name, name, name] : [name]));
+  await set.isReady();
+  for (let i = 0; i < presses; i++) {
+    hands[any(names)]();
+    set.before = live.snapshot();
+    await set.idle(random() < 0.5 ? 5 : 150 * random());
+  }
+  await device.until(() => !/…$/.test(device.status), LONG, "an end");
+  await set.idle(1500);
+  assert.ok(!/…$/.test(device.status), device.status);
+  // What is there is what the device says there is, and the audition clip.
+  const made = live.made();
+  const auditions = made.filter(({ name }) => name === "Latent Bridge puck");
+  const said = /^(?:\d+\/)?(\d+) /.exec(device.shown.result); // "no results yet" else
+  assert.ok(auditions.length <= 1, `${auditions.length} auditions`);
+  assert.equal(made.length - auditions.length, said ? Number(said[1]) : 0, device.shown.result);
+  // All of it can be taken back.
+  for (let i = 0; i < presses && device.status !== "nothing to undo"; i++) {
+    device.press("undo");
+    await set.idle(400);
+  }
+  const left = live.made().filter(({ name }) => name !== "Latent Bridge puck");
+  assert.deepEqual(
+    left.map(({ path, name }) => `${path} ${name}`),
+    [],
+  );
+  const empty = live.scenes.filter((scene, row) => scene.owner && live.tracks.every((track) => !track.slots[row].clip));
+  assert.deepEqual(empty, [], "scenes are left behind");
+  set.close(live.made().length);
+}
+
+// Notes with a pickup, some outside of the loop, and all that a note can have.
+function tune() {
+  return [
+    { pitch: 57, start_time: 3.5, duration: 0.5, velocity: 70.5 },
+    ...[60, 62, 64, 65, 67, 69, 71, 72].map((pitch, i) => ({
+      pitch,
+      start_time: 4 + i + (i % 3) / 3,
+      duration: 2 / 3,
+      velocity: 60 + 7 * i,
+    })),
+    { pitch: 48, start_time: 4, duration: 4, probability: 0.7, velocity_deviation: -12, release_velocity: 99, mpe: "a bend" },
+    { pitch: 50, start_time: 8.123456789, duration: 1.7, mute: 1 },
+    { pitch: 76, start_time: 14, duration: 1, velocity: 33 },
+  ];
+}
+
+function scale(low, count, step) {
+  return Array.from({ length: count }, (_, i) => ({
+    pitch: low + ((i * 5) % 24),
+    start_time: i * step,
+    duration: step,
+    velocity: 1 + ((i * 37) % 127),
+  }));
+}
+
+function beat(beats) {
+  const hits = Array.from({ length: beats * 2 }, (_, i) => ({
+    pitch: 42,
+    start_time: i / 2,
+    duration: 0.25,
+    velocity: 80 + (i % 4) * 10,
+  }));
+  const kicks = Array.from({ length: beats / 2 }, (_, i) => ({ pitch: 36, start_time: i * 2, duration: 0.25, velocity: 110 }));
+  return [...hits, ...kicks, ...kicks.map((hit) => ({ ...hit, pitch: 38, start_time: hit.start_time + 1 }))];
+}
+
+// Take a port; null where someone else has it already.
+function occupy(port) {
+  return new Promise((done) => {
+    const socket = dgram.createSocket("udp4");
+    socket.on("error", () => done(null));
+    socket.bind(port, () => done(socket));
+  });
+}
+
+async function main() {
+  const [path, port, name] = process.argv.slice(2);
+  const script = readScript(path);
+  await SCENARIOS[name]({ script, port: Number(port), serve: JSON.parse(process.env.SERVE || "[]") });
+  process.stdout.write(`${name}: passed\n`);
+  process.exit(0);
+}
+
+main().catch((error) => {
+  process.stderr.write(`${error.stack}\n`);
+  process.exit(1);
+});
