@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib as mpl
@@ -11,13 +12,15 @@ from matplotlib.axes import Axes
 
 from bridge.engine import Engine
 from bridge.requests import Vary
-from models.clip import Clip
+from models.clip import Clip, Note
 from models.grid import VOICE_OF, VOICES
 from models.midi import read_clip
 
 ROOT = Path(__file__).parents[1]
 SHOWN = 16  # beats: of a longer clip the beginning
 KEPT, NEW = "#8a8f98", "#e4572e"
+
+Paint = Callable[[Note, Clip], str]
 
 
 def main() -> None:
@@ -42,20 +45,26 @@ def main() -> None:
     figure.savefig(options.file)
 
 
-def draw_drums(ax: Axes, clip: Clip, span: tuple[int, int]) -> None:
+def colour(note: Note, clip: Clip) -> str:
+    """Choose grey for what was there before, colour for what a model wrote."""
+    is_source = not any(n.is_untouched for n in clip.notes)
+    return KEPT if note.is_untouched or is_source else NEW
+
+
+def draw_drums(ax: Axes, clip: Clip, span: tuple[int, int], paint: Paint = colour) -> None:
     """Draw hits by voice: as large as they are loud, where they were struck."""
     for n in clip.notes:
         voice = VOICE_OF.get(n.pitch, len(VOICES))
-        ax.scatter(n.start, voice, s=4 + n.velocity * 0.35, color=colour(n.is_untouched, clip), linewidths=0)
+        ax.scatter(n.start, voice, s=4 + n.velocity * 0.35, color=paint(n, clip), linewidths=0)
     ax.set_yticks(range(len(VOICES)), [v.name.replace("_", " ") for v in VOICES], fontsize=6)
     ax.set_ylim(-0.7, len(VOICES) - 0.3)
     frame(ax, clip)
 
 
-def draw_notes(ax: Axes, clip: Clip, span: tuple[int, int]) -> None:
+def draw_notes(ax: Axes, clip: Clip, span: tuple[int, int], paint: Paint = colour) -> None:
     """Draw a piano roll."""
     for n in clip.notes:
-        ax.barh(n.pitch, n.duration, left=n.start, height=0.8, color=colour(n.is_untouched, clip), alpha=0.4 + n.velocity / 212)
+        ax.barh(n.pitch, n.duration, left=n.start, height=0.8, color=paint(n, clip), alpha=0.4 + n.velocity / 212)
     ax.set_ylim(span[0] - 1.5, span[1] + 1.5)
     ax.tick_params(axis="y", labelsize=6)
     frame(ax, clip)
@@ -73,12 +82,6 @@ def frame(ax: Axes, clip: Clip) -> None:
     ax.set_axisbelow(True)
     for side in ("top", "right", "left"):
         ax.spines[side].set_visible(False)
-
-
-def colour(is_untouched: bool, clip: Clip) -> str:
-    """Choose grey for what was there before, colour for what a model wrote."""
-    is_source = not any(n.is_untouched for n in clip.notes)
-    return KEPT if is_untouched or is_source else NEW
 
 
 def span(clips: tuple[Clip, ...]) -> tuple[int, int]:
