@@ -111,6 +111,7 @@ class _Task:
     job: Encode | Decode | None = None
     taken: int = 0  # rows of the job that are computed
     parts: list[Any] = field(default_factory=list)
+    reached: float = 0.0  # the progress that was told
 
 
 class Batches:
@@ -141,14 +142,12 @@ class Batches:
         self._tasks.append(first)
         together = [first, *(t for t in self._tasks if t is not first and t.job and first.job and t.job.like == first.job.like)]
         shares = self._share(together)
-        try:
-            grids = _compute([t.job.part(t.taken, t.taken + n) for t, n in shares if t.job], self._rows)
-        except Exception as error:  # it is these requests' own: whoever asked is told, all others go on
-            for task, _ in shares:
-                self._end(task, error)
-            return
-        for (task, n), grid in zip(shares, grids, strict=True):
-            task.parts.append(grid)
+        results = _attempt([t.job.part(t.taken, t.taken + n) for t, n in shares if t.job], self._rows)
+        for (task, n), result in zip(shares, results, strict=True):
+            if isinstance(result, Exception):  # it is this request's own: whoever asked is told, all others go on
+                self._end(task, result)
+                continue
+            task.parts.append(result)
             task.taken += n
             if task.job and task.taken == len(task.job):
                 whole = Grid.stack(task.parts) if isinstance(task.job, Decode) else np.concatenate(task.parts)
@@ -173,8 +172,9 @@ class Batches:
         """Let a request say how far it is, and hear whether it is still wanted."""
         low, high = task.job.span if isinstance(task.job, Decode) else (0.0, 0.0)
         share = taken / len(task.job) if task.job and len(task.job) else 0.0
+        task.reached = max(task.reached, low + (high - low) * share)  # a request may have to begin anew: no one sees it go back
         try:
-            task.progress(low + (high - low) * share)
+            task.progress(task.reached)
         except Exception as error:  # raised to stop it
             self._end(task, error)
 
@@ -212,6 +212,14 @@ def run_alone(steps: Steps[T], batches: Batches, progress: Progress) -> T:
         raise results[0]
     made: T = results[0]
     return made
+
+
+def _attempt(jobs: list[Encode | Decode], rows: int | None) -> list[Any]:
+    """Compute jobs that are alike as one batch; where that fails each alone, so that only one at fault gets an exception."""
+    try:
+        return _compute(jobs, rows)
+    except Exception as error:
+        return [error] if len(jobs) == 1 else [result for job in jobs for result in _attempt([job], rows)]
 
 
 def _compute(jobs: list[Encode | Decode], rows: int | None) -> list[Any]:

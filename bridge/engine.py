@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import math
 import zlib
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,23 +17,36 @@ from numpy.typing import NDArray
 
 from bridge.compute import CHUNK, GPU_CHUNK, Batches, Decode, Encode, Progress, Steps, run_alone
 from bridge.requests import Blend, Change, ClipsRequest, Cross, Interpolate, Music, Reconstruct, Request, Sample, Vary
-from models.aim import Aim, Wish, hold, is_fixed, keep_locked, rhythm_of, take_aim
+from models.aim import (
+    PITCH,
+    RHYTHM,
+    Aim,
+    Wish,
+    as_told,
+    hold,
+    is_fixed,
+    keep_locked,
+    lend_pitches,
+    pitches_of,
+    rhythm_of,
+    take_aim,
+)
 from models.baselines import morph
 from models.changes import Cells, apply_groups, find_groups, graft, in_regions
 from models.clip import Clip, Note, note_order
-from models.distance import VoiceOf, distance, distances
+from models.distance import distance
 from models.drum_map import VOICE_NAMES, find_drum_map, with_pads
 from models.family import KINDS, LatentModel, route, temperature
 from models.grid import (
     BAR_STEPS,
     DRUMS,
+    STEPS_PER_BEAT,
     VOICE_OF,
     WINDOW_STEPS,
     Grid,
     Heard,
     hear_drums,
     hear_melody,
-    leading_rests,
     straddle,
     unstraddle,
     with_lines,
@@ -41,14 +55,18 @@ from models.key import parse_key
 from models.latent import Dice, Latents, blur, corner_weights, distrust, loosen, mean, noise, slerp
 from models.residual import carry_over
 from models.store import load_model
-from models.walk import choose_steps, even_walk
+from models.walk import even_walk
 
 MORPH = "morph"  # what made the clips of an interpolation where no model did
-SPARE = 0.125  # candidates decoded for each variation asked for, beyond the one; those nearest to the amount are kept
-BEYOND = 1.5  # how much further than the amount to decode: what is too much is taken back, and more cannot be added
+SPARE = 0.5  # candidates decoded for each variation asked for, beyond the one; those nearest to the amount are kept
+BEYOND = 1.2  # how much further than the amount to decode: taking back what is too much is better than adding
+NEAR = 0.04  # how far off an amount a variation may be, beyond what whole notes allow: what is taken back leaves a trace
 OTHERS = 6  # changes to try for the last one that an amount has room for
 ROUNDS = 4  # how often to decode more where too few different clips came out
-STRIDES = 3  # points decoded for each step of an interpolation; those that make the walk even are kept
+STRIDES = 2  # points decoded for each step of an interpolation, at first; those that make the walk even are kept
+LEAST = 7  # points of an interpolation, however few its steps
+BRIDGES = (2 / 3, 1 / 3)  # shares of a clip that are told to make what lies between it and the next
+CLOSER = 1  # how often to decode more points of an interpolation where the music leaps
 SEAM = slice(BAR_STEPS // 2, WINDOW_STEPS - BAR_STEPS // 2)  # steps of a window over a seam that are made anew
 LINES = 8  # of a polyphonic clip at the most; the notes beyond are kept as they are
 QUIET = 3  # onsets of a lower line in two bars; with fewer it is left as it is
@@ -79,7 +97,7 @@ class Engine:
         """`rows` fixes the size of every batch, so that a clip comes out the same whatever is decoded beside it."""
         self._device, self._rows, self._load = device, rows, load
         self._models: dict[str, LatentModel] = {}
-        self._impressions: OrderedDict[tuple[str, bytes], Impression] = OrderedDict()
+        self._impressions: OrderedDict[tuple[int, bytes], Impression] = OrderedDict()
 
     def model(self, name: str) -> LatentModel:
         """Find a model by name, loading it the first time."""
@@ -128,7 +146,7 @@ class Engine:
         digest = hashlib.blake2b(digest_size=16)
         for values in (grid.tokens, grid.velocities, grid.offsets):
             digest.update(np.ascontiguousarray(values).tobytes())
-        key = model.card.name, digest.digest()
+        key = id(model), digest.digest()  # models of one name may differ; an engine keeps all that it loads
         found = self._impressions.setdefault(key, Impression(grid))
         self._impressions.move_to_end(key)
         while len(self._impressions) > REMEMBERED:
@@ -188,7 +206,7 @@ class Source:
 
     def write(self, model: LatentModel, grid: Grid) -> Clip:
         """Write a changed grid as a clip."""
-        made = model.family.write(self.heard, hold(self.heard, grid, self.wish))
+        made = model.family.write(self.heard, hold(self.heard, grid, self.aim, self.wish))
         return keep_locked(self.heard, made, self.aim, self.wish)
 
     def around(self, values: NDArray[Any]) -> NDArray[Any]:
@@ -229,6 +247,15 @@ class Try:
 
 
 @dataclass(frozen=True)
+class Stone:
+    """A clip on the way from A to B: where on the great circle it lies, 0..1, and its grid."""
+
+    place: float
+    grid: Grid
+    clip: Clip
+
+
+@dataclass(frozen=True)
 class Palette:
     """Two to four corners laid out alike, the dice of all positions between them, and the model that blends."""
 
@@ -251,7 +278,7 @@ class Palette:
         even = self.model.card.even
         ways = [corner_weights(len(self.corners), even(x), even(y)) for x, y in positions]
         made = yield from self._blend([w for w in ways if max(w) < 1], lambda mus, w: mean(mus, w))
-        inner = iter(made)
+        inner = iter(clip for _, clip in made)
         return [next(inner) if max(w) < 1 else self.originals[int(np.argmax(w))] for w in ways]
 
     def walk(self, steps: int, *, even: bool) -> Steps[list[Clip]]:
@@ -260,42 +287,89 @@ class Palette:
         inner = steps - 2
         if inner == 0:
             return [self.originals[0], self.originals[1]]
-        size = STRIDES * inner if even else inner
+        size = max(STRIDES * inner, LEAST) if even else inner
         ways = [(k + 1) / (size + 1) for k in range(size)]
         ways = [self.model.card.even(t) for t in ways] if even else ways
-        made = yield from self._blend([[1 - t, t] for t in ways], lambda mus, w: slerp(mus[0], mus[1], w[1]))
+        made = yield from self._along(ways)
         if not even:
-            return [self.originals[0], *made, self.originals[1]]
-        walk = [a.clip, *made, b.clip]
+            return [self.originals[0], *(stone.clip for stone in made), self.originals[1]]
         voice = a.heard.voice_of.get if a.heard.kind is DRUMS else None
-        chosen = [walk[i] for i in choose_steps(_distances(walk, voice), steps)]
         rng = np.random.default_rng(self.seed)
-        # Mixing in what only B has would break locks, which hold between the clips.
-        even_one = even_walk(chosen, steps, rng=rng, voice=voice, until=steps - 1 if a.wish.locks else None)
-        return [self.originals[0], *even_one[1:-1], self.originals[1]]
+        stones = [Stone(0.0, a.heard.grid, a.clip), *made, Stone(1.0, b.heard.grid, b.clip)]
+        for turn in range(CLOSER + 1):
+            apart = [distance(x.clip, y.clip, voice=voice) for x, y in pairwise(stones)]
+            wide = sorted(range(len(apart)), key=lambda k: -apart[k])
+            if turn < CLOSER:  # where the music leaps, look closer
+                wide = [k for k in wide[: 2 * inner] if apart[k] > sum(apart) / len(apart)]
+                more = yield from self._along([(stones[k].place + stones[k + 1].place) / 2 for k in wide])
+            else:  # where it still does, tell the decoder part of the one side, and let it compose the rest as on the other
+                wide = [k for k in wide[: inner + 1] if apart[k] > sum(apart) / len(apart)]
+                more = yield from self._bridge([(stones[k], stones[k + 1]) for k in wide], rng)
+            stones = sorted([*stones, *more], key=lambda stone: stone.place)
+        # What is mixed of two clips that hold a rhythm or a pitch line may not hold it; nor what only B has, other locks.
+        until = 0 if {RHYTHM, PITCH} & a.wish.lock else -1 if a.wish.locks else None
+        walk = even_walk([stone.clip for stone in stones], steps, rng=rng, voice=voice, until=until)
+        return [self.originals[0], *walk[1:-1], self.originals[1]]
+
+    def _along(self, places: Sequence[float]) -> Steps[list[Stone]]:
+        """Decode points of the great circle from A to B."""
+        made = yield from self._blend([[1 - t, t] for t in places], lambda mus, w: slerp(mus[0], mus[1], w[1]))
+        return [Stone(place, grid, clip) for place, (grid, clip) in zip(places, made, strict=True)]
+
+    def _bridge(self, gaps: Sequence[tuple[Stone, Stone]], rng: np.random.Generator) -> Steps[list[Stone]]:
+        """Compose what lies between two stones: as at the second, given a stretch of the first, a long one and a short one."""
+        heard = self.corners[0].heard
+        places: list[float] = []
+        at: list[float] = []
+        told: list[tuple[Grid, NDArray[np.bool_]]] = []
+        for x, y in gaps:
+            turn = int(rng.integers(heard.windows * WINDOW_STEPS // STEPS_PER_BEAT)) * STEPS_PER_BEAT
+            for k, share in enumerate(BRIDGES):
+                steps = np.roll(np.arange(heard.windows * WINDOW_STEPS) < share * heard.windows * WINDOW_STEPS, turn)
+                told.append((x.grid, np.tile(steps, heard.lines).reshape(x.grid.tokens.shape)))
+                places.append(x.place + (y.place - x.place) * (k + 1) / (len(BRIDGES) + 1))
+                at.append(y.place)
+        ways = [[1 - t, t] for t in at]
+        made = yield from self._blend(ways, lambda mus, w: slerp(mus[0], mus[1], w[1]), told=told)
+        return [Stone(place, grid, clip) for place, (grid, clip) in zip(places, made, strict=True)]
 
     def _blend(
-        self, ways: Sequence[Sequence[float]], between: Callable[[Sequence[Latents], Sequence[float]], Latents]
-    ) -> Steps[list[Clip]]:
-        """Decode points between the corners, each written onto the corner that weighs most; onto A where locks hold it."""
+        self,
+        ways: Sequence[Sequence[float]],
+        between: Callable[[Sequence[Latents], Sequence[float]], Latents],
+        *,
+        told: Sequence[tuple[Grid, NDArray[np.bool_]]] = (),
+    ) -> Steps[list[tuple[Grid, Clip]]]:
+        """Decode points between the corners, each written onto the corner that weighs most; onto A where locks hold it.
+
+        `told` are grids and the steps [B, T] of them that the music must have.
+        """
         if not ways:
             return []
         tries: list[Try] = []
-        for w in ways:
+        for i, w in enumerate(ways):
             base = self.corners[0] if self.corners[0].wish.locks else self.corners[int(np.argmax(w))]
             rows = self._rows(base, between([c.own.mu for c in self.corners], w), [c.own.mu for c in self.corners], 0)
+            if told:
+                grid, steps = told[i]
+                facts = np.repeat(steps[..., None], int(self.model.family.facets.max()) + 1, -1)
+                facts = facts | rows.known[1] if rows.known else facts
+                rows = replace(rows, known=(as_told(grid, self.model.family.kind), facts))
             seam = None
             if base.seam:
                 mus = [c.seam.mu for c in self.corners if c.seam]
                 seam = self._rows(base, between(mus, w), mus, 1)
             tries.append(Try(base, rows, seam))
         grids = yield from _decode_all(self.model, tries)
-        return [t.source.write(self.model, grid) for t, grid in zip(tries, grids, strict=True)]
+        return [(grid, t.source.write(self.model, grid)) for t, grid in zip(tries, grids, strict=True)]
 
     def _rows(self, base: Source, z: Latents, mus: Sequence[Latents], which: int) -> Decode:
         levels = distrust(z, mus, least=self.model.least_noise)
         z, levels = loosen(z, levels, self.noise[which], most=self.model.card.loose)
         return _aimed(self.model, base, (z, levels), self.dice[which], self.warmth, at_seam=which == 1)
+
+
+Found = tuple[float, Clip, tuple[int, int]]  # how far off the amount, a variation, and its notes as Answer counts them
 
 
 class _Run:
@@ -349,9 +423,11 @@ class _Run:
                     self.info.append(f"one clip, untouched, since the locks leave nothing of {_called(clips[i])} free")
             free = [(i, s) for i, s, whole in zip(open_ones, sources, fixed, strict=True) if not whole]
             varied = yield from self._vary(model, [s for _, s in free], amount, request.count)
-            for (i, _), variations in zip(free, varied, strict=True):
-                made[i] = variations
-                if len(variations) < request.count:
+            for (i, source), variations in zip(free, varied, strict=True):
+                made[i] = variations or [source.clip]
+                if not variations:
+                    self.info.append(f"one clip, untouched, since nothing of {_called(clips[i])} can change as it is locked")
+                elif len(variations) < request.count:
                     self.info.append(f"{_called(clips[i])} gave {len(variations)} different clips, not {request.count}")
         pairs = [(c, i) for i in range(len(clips)) for c in made[i]]
         return self._answer([c for c, _ in pairs], [i for _, i in pairs], names)
@@ -387,13 +463,16 @@ class _Run:
             raise ValueError(f"cross takes two clips of one kind, not of {names[0]} and {names[1]}; name a model or a kind")
         model = self.engine.model(names[0])
         self._tell_wish(model)
-        rhythm, notes = yield from self._listen(model, [a, _fit(b, a, a.beats)])
+        there = _fit(b, a, a.beats)
+        there = there.with_notes(n for n in there.notes if n.start < a.end)
+        rhythm, notes = yield from self._listen(model, [a, there])
         rows = len(rhythm.own.mu)
         # Line by line; where B has fewer lines, its last serves for the rest of A's.
         per_line = rows // rhythm.heard.lines
         lines = [min(k, notes.heard.lines - 1) for k in range(rhythm.heard.lines)]
         mu = np.concatenate([notes.own.mu[k * per_line : (k + 1) * per_line] for k in lines])
-        aim = rhythm_of(rhythm.heard, model.family, notes.heard, self.wish)
+        aim = rhythm_of(rhythm.heard, model.family, b, self.wish)
+        pitches = pitches_of(b, self.wish)
         rng = np.random.default_rng((self.seed, _key(a), _key(b)))
         found: dict[tuple[Note, ...], Clip] = {}
         for turn in range(ROUNDS):
@@ -404,7 +483,11 @@ class _Run:
                 tries.append(_aimed(model, replace(rhythm, aim=aim), (z, levels), self._roll(model, rng, rows), self.warmth))
             grid = yield Decode.stack(tries)
             for k in range(len(tries)):
-                made = model.family.write(rhythm.heard, grid[k * rows : (k + 1) * rows])
+                mine = grid[k * rows : (k + 1) * rows]
+                if model.family.kind is DRUMS:
+                    made = model.family.write(rhythm.heard, hold(rhythm.heard, mine, aim, Wish(lock=frozenset({RHYTHM}))))
+                else:
+                    made = lend_pitches(rhythm.heard, mine, pitches)
                 found.setdefault(_notes(made), made)
             if len(found) == request.count:
                 break
@@ -516,14 +599,12 @@ class _Run:
             self.info.append(f"{room} notes of {name} fit in no line: they are kept as they are")
 
     def _vary(self, model: LatentModel, sources: Sequence[Source], amount: float, count: int) -> Steps[list[list[Clip]]]:
-        """Decode around each source, further than the amount, and take back what is too much of each clip."""
+        """Decode around each source, about as far as the amount, and bring what comes out to it."""
         rngs = [np.random.default_rng((self.seed, _key(s.clip))) for s in sources]
-        found: list[dict[object, tuple[float, Clip, tuple[int, int]]]] = [
-            {_shape(s.clip): (math.inf, s.clip, (0, 0))} for s in sources
-        ]
-        level = model.card.level_for(amount * BEYOND + 0.05)
+        found: list[dict[object, Found]] = [{_shape(s.clip): (math.inf, s.clip, (0, 0))} for s in sources]
+        level = model.card.level_for(amount * BEYOND)
         for turn in range(ROUNDS):
-            good = [sum(far <= s.rounding + 1e-9 for far, *_ in f.values()) for s, f in zip(sources, found, strict=True)]
+            good = [sum(off <= s.rounding + NEAR + 1e-9 for off, *_ in f.values()) for s, f in zip(sources, found, strict=True)]
             lacking = [k for k, n in enumerate(good) if n < count]
             if not lacking:
                 break
@@ -533,12 +614,11 @@ class _Run:
                 levels = np.clip(level * np.linspace(0.9, 1.1, number) + 0.1 * turn, model.least_noise, 1).astype(np.float32)
                 tries += [self._blurred(model, sources[k], s, rngs[k]) for s in levels]
             grids = yield from _decode_all(model, tries, span=(1 - 0.4**turn, 1 - 0.4 ** (turn + 1)))
-            for i, t in enumerate(tries):
-                k = next(k for k in lacking if sources[k] is t.source)
-                others = [*range(i + 1, len(tries)), *range(i)]
-                own = [grids[i], *(grids[j] for j in others if tries[j].source is t.source)]
-                grid, far, clip = self._fit_amount(model, t.source, own, amount, rngs[k])
-                found[k].setdefault(_shape(clip), (far, clip, _count_decoded(t.source, clip, grid)))
+            for k in lacking:
+                mine = [i for i, t in enumerate(tries) if t.source is sources[k]]
+                self._choose(
+                    model, sources[k], [grids[i] for i in mine], amount, count, rngs[k], found[k], is_last=turn >= ROUNDS - 2
+                )
         chosen: list[list[Clip]] = []
         for f in found:
             best = sorted((entry for entry in f.values() if entry[0] < math.inf), key=lambda entry: entry[0])[:count]
@@ -557,21 +637,52 @@ class _Run:
         seam = rows(source.seam.mu, at_seam=True) if source.seam else None
         return Try(source, rows(source.own.mu, at_seam=False), seam)
 
+    def _choose(
+        self,
+        model: LatentModel,
+        source: Source,
+        grids: Sequence[Grid],
+        amount: float,
+        count: int,
+        rng: np.random.Generator,
+        found: dict[object, Found],
+        *,
+        is_last: bool,
+    ) -> None:
+        """Take the decodes that went nearly as far as the amount, the nearest first, and bring others to it."""
+        near = source.rounding + NEAR
+        made = [source.write(model, grid) for grid in grids]
+        far = [source.how_far(clip) for clip in made]
+        # Of those that are not near, the ones that went too far come first: taking back is better than adding.
+        for i in sorted(range(len(grids)), key=lambda i: abs(far[i] - amount) + 9 * (far[i] < amount - near)):
+            left = count - sum(off <= near + 1e-9 for off, *_ in found.values())
+            if left == 0:
+                break
+            grid, off, clip = grids[i], abs(far[i] - amount), made[i]
+            if off > near:
+                may_graft = is_last or left <= count // 3  # for a few, another decode would take too long
+                others = [grids[j] for j in (*range(i + 1, len(grids)), *range(i))] if may_graft else []
+                goal = amount + NEAR if far[i] > amount else amount
+                grid, clip = self._fit_amount(model, source, [grid, *others], goal, rng)
+                off = abs(source.how_far(clip) - amount)
+            found.setdefault(_shape(clip), (off, clip, _count_decoded(source, clip, grid)))
+
     def _fit_amount(
         self, model: LatentModel, source: Source, grids: Sequence[Grid], amount: float, rng: np.random.Generator
-    ) -> tuple[Grid, float, Clip]:
+    ) -> tuple[Grid, Clip]:
         """Bring a decode to an amount: graft others on where it changed too little, take back what is too much.
 
-        Returns what was decoded, how far off the clip still is, and the clip.
+        Returns what was decoded, and the clip.
         """
-        own, kind, size = source.heard.grid, source.heard.kind, max(1, len(source.free.notes))
+        own, kind, lines = source.heard.grid, source.heard.kind, source.heard.lines
+        size = max(1, len(source.free.notes))
         grid = grids[0]
-        groups = find_groups(own, grid, kind)
+        groups = find_groups(own, grid, kind, lines=lines)
         for other in grids[1:]:
             if len(groups) >= amount * size:
                 break
-            grid = graft(own, grid, other, kind)
-            groups = find_groups(own, grid, kind)
+            grid = graft(own, grid, other, kind, lines=lines)
+            groups = find_groups(own, grid, kind, lines=lines)
         groups = in_regions(groups, rng)
         best: tuple[float, Clip] = (math.inf, source.clip)
 
@@ -596,7 +707,7 @@ class _Run:
             if best[0] <= source.rounding:
                 break
             keep([*groups[:low], smaller])  # where the next change is too much, one further on may do
-        return grid, *best
+        return grid, best[1]
 
     def _compose(self, model: LatentModel, clip: Clip, count: int, rng: np.random.Generator) -> Steps[list[Clip]]:
         """Sample clips laid out as `clip` is: two bars from the prior, then bar by bar, each given the one before."""
@@ -636,8 +747,7 @@ class _Run:
             if first % 2 == 0:
                 parts.append(grid)
             # The bar just written is the first of the next two.
-            told = grid.map(lambda v: np.roll(v, -BAR_STEPS, axis=1))
-            told = replace(told, tokens=leading_rests(told.tokens))
+            told = as_told(grid.map(lambda v: np.roll(v, -BAR_STEPS, axis=1)), model.family.kind)
             facts = np.zeros((rows, WINDOW_STEPS, facets), bool)
             facts[:, :BAR_STEPS] = True
             known = (told, facts)
@@ -660,7 +770,7 @@ def _decode_all(model: LatentModel, tries: Sequence[Try], *, span: tuple[float, 
     changed: list[Grid] = []
     for t in tries:
         rows = len(t.rows)
-        changed.append(t.source.change(grid[:rows]))
+        changed.append(hold(t.source.heard, t.source.change(grid[:rows]), t.source.aim, t.source.wish))
         grid = grid[rows:]
     long = [k for k, t in enumerate(tries) if t.seam]
     if not long:
@@ -670,15 +780,15 @@ def _decode_all(model: LatentModel, tries: Sequence[Try], *, span: tuple[float, 
         job, source = tries[k].seam, tries[k].source
         if job is not None:
             # What lies about a seam is told, so that what is made there joins on to it.
-            told = changed[k].map(source.around)
-            told = replace(told, tokens=leading_rests(told.tokens))
+            told = as_told(changed[k].map(source.around), model.family.kind)
             facets = int(model.family.facets.max()) + 1
             facts = np.ones((len(told), WINDOW_STEPS, facets), bool)
             facts[:, SEAM] = job.known[1][:, SEAM] if job.known else False
             own = source.seam.grid if source.seam else told
             tokens = told.tokens.copy()
             tokens[:, SEAM] = own.tokens[:, SEAM]
-            jobs.append(replace(job, known=(replace(told, tokens=tokens), facts)))
+            bias = job.bias if job.bias is None else np.where(facts.all(-1, keepdims=True), np.float32(0), job.bias)
+            jobs.append(replace(job, known=(replace(told, tokens=tokens), facts), bias=bias))
     impressions = [s for k in long if (s := tries[k].source.seam)]
     grid = yield from _with_backs(model, impressions, jobs, (middle, span[1]))
     for k in long:
@@ -716,10 +826,9 @@ def _aimed(
     at_seam: bool = False,
 ) -> Decode:
     """Make rows of latents and levels that keep and aim at what the source's request wants."""
-    known, bias = source.aim.told(source.heard.grid), source.aim.bias
+    known, bias = source.aim.told(source.heard), source.aim.bias
     if at_seam:
-        known = (known[0].map(source.around), source.around(known[1])) if known else None
-        known = (replace(known[0], tokens=leading_rests(known[0].tokens)), known[1]) if known else None
+        known = (as_told(known[0].map(source.around), model.family.kind), source.around(known[1])) if known else None
         bias = source.around(bias) if bias is not None else None
     z, levels = point
     return Decode(model, z, levels, dice, np.full(len(z), warmth, np.float32), known, bias)
@@ -729,14 +838,6 @@ def _quiet(heard: Heard) -> NDArray[np.bool_]:
     """Find the windows of lower lines that hold too little for a model to have heard their like, [B]."""
     onsets = heard.kind.onsets[heard.grid.tokens].any(-1).sum(1)
     return np.asarray((onsets < QUIET) & (np.arange(len(heard.grid)) >= heard.windows))
-
-
-def _distances(clips: Sequence[Clip], voice: VoiceOf | None) -> NDArray[np.float64]:
-    """Measure how far apart the clips of a walk are, [N, N], each from those after it."""
-    apart = np.zeros((len(clips), len(clips)))
-    for i, clip in enumerate(clips[:-1]):
-        apart[i, i + 1 :] = distances(clip, clips[i + 1 :], voice=voice)
-    return apart
 
 
 def _count_decoded(source: Source, clip: Clip, grid: Grid) -> tuple[int, int]:
@@ -781,7 +882,12 @@ def _voice_of(request: Request) -> dict[int, int]:
     """Find which drum voice each pitch is, in the kit that a request names."""
     if not isinstance(request, ClipsRequest):
         return dict(VOICE_OF)
-    return with_pads(find_drum_map(request.drum_map), request.pads).voice_of
+    kit = with_pads(find_drum_map(request.drum_map), request.pads).voice_of
+    if not isinstance(request, Interpolate | Blend | Cross):
+        return kit
+    # A voice that one clip has not is struck on the pad that the others have it on.
+    used = Counter(n.pitch for clip in request.clips for n in clip.notes if n.pitch in kit)
+    return {pitch: kit[pitch] for pitch, _ in used.most_common()} | kit
 
 
 def _mark(clip: Clip, index: int) -> Clip:
@@ -790,22 +896,32 @@ def _mark(clip: Clip, index: int) -> Clip:
 
 
 def _fit(clip: Clip, first: Clip, beats: float) -> Clip:
-    """Lay a clip out as A is, repeated to a length; only notes that stay just as they were remain marked."""
+    """Lay a clip out as A is, repeated to a length; only notes that stay just as they were remain marked.
+
+    Notes past its end stay past the end; a note that rings into the next round is cut where that strikes its pitch again.
+    """
     shift = first.start - clip.start
-    notes: list[Note] = []
-    for k in range(math.ceil(beats / clip.beats - 1e-9)):
-        by = shift + k * clip.beats
-        for n in clip.notes:
-            if k and not clip.start <= n.start < clip.end:
-                continue
-            moved = n if by == 0 else replace(n, start=n.start + by, from_clip=-1, from_note=-1)
-            if moved.start < first.start + beats or k == 0:
-                notes.append(moved)
+    rounds = math.ceil(beats / clip.beats - 1e-9)
+    notes = [_moved(n, shift + (beats - clip.beats if rounds > 1 and n.start >= clip.end else 0.0)) for n in clip.notes]
+    inside = [n for n in clip.notes if clip.start <= n.start < clip.end]
+    for k in range(1, rounds):
+        again = [n for n in (_moved(n, shift + k * clip.beats) for n in inside) if n.start < first.start + beats]
+        struck = {n.pitch: n.start for n in sorted(again, key=lambda n: -n.start)}
+        notes = [*(_cut(n, struck.get(n.pitch, math.inf)) for n in notes), *again]
     return replace(clip, notes=tuple(notes), beats=beats, start=first.start, meter=first.meter)
 
 
+def _moved(note: Note, by: float) -> Note:
+    return replace(note, start=note.start + by, from_clip=-1, from_note=-1) if by else note
+
+
+def _cut(note: Note, at: float) -> Note:
+    is_ringing = note.start < at < note.end
+    return replace(note, duration=at - note.start, from_clip=-1, from_note=-1) if is_ringing else note
+
+
 def _shape(clip: Clip) -> object:
-    """What makes clips different to a listener: which notes begin when, and how long the untouched ones are."""
+    """What makes clips different to a listener: which notes begin when."""
     return frozenset((n.pitch, round(n.start * 32)) for n in clip.notes)
 
 

@@ -6,15 +6,19 @@ forbids tokens; density and octave only lean on the scores.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.baselines import is_single_line
 from models.clip import Clip, Note, note_order
 from models.family import Family
-from models.grid import DRUMS, HOLD, REST, STEPS_PER_BEAT, Grid, Heard, leading_rests
+from models.grid import DRUMS, HOLD, REST, STEPS_PER_BEAT, WINDOW_STEPS, Grid, GridKind, Heard, leading_rests
 from models.key import Key
 from models.residual import without_orphans
 
@@ -51,9 +55,14 @@ class Aim:
     bias: NDArray[np.float32] | None = None  # [B, T, K]
     locked: frozenset[int] = frozenset()
 
-    def told(self, own: Grid) -> tuple[Grid, NDArray[np.bool_]] | None:
+    def told(self, heard: Heard) -> tuple[Grid, NDArray[np.bool_]] | None:
         """What the decoder is told of a clip's own grid."""
-        return None if self.known is None else (replace(own, tokens=leading_rests(own.tokens)), self.known)
+        return None if self.known is None else (as_told(heard.grid, heard.kind), self.known)
+
+
+def as_told(grid: Grid, kind: GridKind) -> Grid:
+    """Put a grid as a decoder can be told it: what is held into a melody window is a rest there."""
+    return grid if kind is DRUMS else replace(grid, tokens=leading_rests(grid.tokens))
 
 
 def take_aim(heard: Heard, family: Family, wish: Wish, *, also: Sequence[Grid] = ()) -> Aim:
@@ -66,50 +75,107 @@ def take_aim(heard: Heard, family: Family, wish: Wish, *, also: Sequence[Grid] =
     return Aim(known if known is not None and known.any() else None, bias, locked)
 
 
-def rhythm_of(heard: Heard, family: Family, notes: Heard, wish: Wish) -> Aim:
-    """Aim at the rhythm of one clip with the pitches, or the drum voices, of another."""
-    bias = _bias(heard, replace(wish, lock=frozenset({RHYTHM})))
+def rhythm_of(heard: Heard, family: Family, notes: Clip, wish: Wish) -> Aim:
+    """Aim at the rhythm of a clip with the pitches, or the drum voices, of another; all are allowed where that has none."""
+    bias = _bias(heard, replace(wish, key=None, lock=frozenset({RHYTHM})))
     bias = np.zeros((*heard.grid.tokens.shape, heard.kind.tokens), np.float32) if bias is None else bias
     if heard.kind is DRUMS:
-        used = np.bitwise_or.reduce(notes.grid.tokens, axis=None)
-        bias[..., (np.arange(heard.kind.tokens) & ~used) > 0] = NEVER
+        used = sum(1 << v for v in {heard.voice_of[n.pitch] for n in notes.notes if n.pitch in heard.voice_of})
+        if used:
+            bias[..., (np.arange(heard.kind.tokens) & ~used) > 0] = NEVER
         return Aim(None, bias)
-    pitches = np.unique(notes.grid.tokens[notes.grid.tokens < HOLD])
-    if len(pitches):
-        bias[..., np.setdiff1d(np.arange(HOLD), pitches)] = NEVER
+    bias[..., np.setdiff1d(np.arange(HOLD), pitches_of(notes, wish))] = NEVER
     known = np.zeros((*heard.grid.tokens.shape, int(family.facets.max()) + 1), bool)
     known[..., 0] = heard.open_steps
     return Aim(known, bias)
+
+
+def pitches_of(clip: Clip, wish: Wish) -> list[int]:
+    """List the pitches that a clip lends to another's rhythm: its own, of them those in the key; any where there are none."""
+    own = sorted({n.pitch for n in clip.notes}) or list(range(HOLD))
+    return [p for p in own if wish.key is None or wish.key.has(p)] or own
+
+
+def lend_pitches(heard: Heard, grid: Grid, pitches: Collection[int]) -> Clip:
+    """Give each note of a clip the pitch that a melody grid has where it is heard; all else of it stays.
+
+    A note the grid has no place for takes the nearest of `pitches`. Where that pitch still sounds, the next nearest is taken;
+    where all do, the note is left out.
+    """
+    at = {i: int(grid.tokens[b, t]) for (b, t, _), notes in heard.cells.items() for i in notes}
+    sounding: dict[int, float] = {}  # pitch -> when it ends
+    led: list[Note] = []
+    for i, note in sorted(enumerate(heard.clip.notes), key=lambda entry: note_order(entry[1])):
+        wanted = at.get(i, note.pitch)
+        free = [p for p in pitches if sounding.get(p, -np.inf) <= note.start + 1e-6]
+        if free:
+            pitch = min(free, key=lambda p: (abs(p - wanted), p))
+            sounding[pitch] = note.end
+            led.append(note if pitch == note.pitch else replace(note, pitch=pitch, from_clip=-1, from_note=-1))
+    return heard.clip.with_notes(led).in_order()
 
 
 def keep_locked(heard: Heard, made: Clip, aim: Aim, wish: Wish) -> Clip:
     """Make sure of what a grid is too coarse for: locked notes stay whole, and with velocity locked, new notes take theirs."""
     if not wish.locks:
         return made
-    clip, notes = heard.clip, list(made.notes)
+    clip = heard.clip
+    own, new = sort_out(clip.notes, made.notes)
     if aim.locked:
         kept = [clip.notes[i] for i in sorted(aim.locked)]
-        marks = {(n.from_clip, n.from_note) for n in kept}
-        others = [n for n in notes if (n.from_clip, n.from_note) not in marks]
-        notes = kept + [n for n in (_beside(n, kept) for n in others) if n is not None]
-    if wish.beats:
-        notes = [n for n in (_outside(n, clip, wish) for n in notes) if n is not None]
+        own = [*kept, *sort_out(kept, own)[1]]
+        new = [n for n in (_beside(n, kept) for n in new) if n is not None]
     if RHYTHM in wish.lock and heard.kind is not DRUMS:
-        notes = _keep_rhythm(clip, notes)
+        own, new = _keep_rhythm(clip, own, new)
     if VELOCITY in wish.lock and clip.notes:
-        notes = [n if n.from_note >= 0 else replace(n, velocity=_nearest(clip, n).velocity) for n in notes]
-    return made.with_notes(notes).in_order()
+        new = [replace(n, velocity=_nearest(heard, n).velocity) for n in new]
+    notes = sorted([*own, *new], key=note_order)
+    # A note that the grid has no place for stays where it is, and others of a line may have gone past it.
+    is_line = heard.kind is not DRUMS and (heard.lines == 1 or is_single_line(clip))
+    is_broken = is_line and PITCH in wish.lock and [n.pitch for n in notes] != [n.pitch for n in clip.in_order().notes]
+    return clip.in_order() if is_broken else made.with_notes(notes)
 
 
-def hold(heard: Heard, changed: Grid, wish: Wish) -> Grid:
-    """Take back what would break a locked rhythm or pitch line, where scores alone cannot see to it."""
-    own = heard.grid
+def sort_out(own: Sequence[Note], notes: Sequence[Note]) -> tuple[list[Note], list[Note]]:
+    """Part notes into those that are among `own`, each as often as it is there, and all others."""
+    left = Counter(own)
+    among: list[Note] = []
+    others: list[Note] = []
+    for note in notes:
+        (among if left[note] > 0 else others).append(note)
+        left[note] -= 1
+    return among, others
+
+
+def hold(heard: Heard, changed: Grid, aim: Aim, wish: Wish) -> Grid:
+    """Take back what would break a locked rhythm, pitch line or stretch, where scores alone cannot see to it."""
     if heard.kind is DRUMS and RHYTHM in wish.lock:
-        broken = (own.tokens == 0) != (changed.tokens == 0)
-        return _chosen(broken, own, changed)
+        broken = (heard.grid.tokens == 0) != (changed.tokens == 0)
+        changed = _in_time(heard.grid, _chosen(broken, heard.grid, changed))
     if heard.kind is not DRUMS and PITCH in wish.lock:
-        return _chosen(np.ones(own.tokens.shape, bool), _hold_pitches(heard, changed), changed)
-    return changed
+        changed = _hold_pitches(heard, changed, aim)
+    return _after_stretches(heard, changed, wish) if wish.beats else changed
+
+
+def _in_time(own: Grid, changed: Grid) -> Grid:
+    """Play the strokes that are new when the strongest of the clip's own in that step was played."""
+    had = DRUMS.onsets[own.tokens]
+    strongest = np.where(had, own.velocities, -1).argmax(-1)[..., None]
+    # Not so early or late that, on whole ticks, it would be another step's.
+    feel = np.clip(np.take_along_axis(own.offsets, strongest, -1), -0.4, 0.4)
+    return replace(changed, offsets=np.where(DRUMS.onsets[changed.tokens] & ~had, feel, changed.offsets))
+
+
+def _after_stretches(heard: Heard, changed: Grid, wish: Wish) -> Grid:
+    """Let no new note be played so early that it begins in a locked stretch that it is to follow."""
+    least = np.full(changed.tokens.shape, -0.5, np.float32)
+    ticks, onsets = heard.clip.ticks_per_beat, heard.kind.onsets
+    for _, high in wish.beats:
+        end = math.ceil((heard.clip.start + high) * ticks - 1e-6) / ticks
+        follows = (heard.beats >= heard.clip.start + high - 1e-9) & (heard.beats < end + 0.5 / STEPS_PER_BEAT)
+        least[follows] = np.maximum(least, (end - heard.beats) * STEPS_PER_BEAT)[follows]
+    is_new = onsets[changed.tokens] & ~onsets[heard.grid.tokens]
+    return replace(changed, offsets=np.where(is_new, np.maximum(changed.offsets, least[..., None]), changed.offsets))
 
 
 def _chosen(which: NDArray[np.bool_], these: Grid, those: Grid) -> Grid:
@@ -120,24 +186,35 @@ def _chosen(which: NDArray[np.bool_], these: Grid, those: Grid) -> Grid:
     )
 
 
-def _hold_pitches(heard: Heard, changed: Grid) -> Grid:
-    """Give each line its own pitches in their own order, in the rhythm that was decoded, with as many notes as it has."""
-    own = heard.grid.tokens.reshape(heard.lines, -1)
-    tokens = changed.tokens.reshape(heard.lines, -1).copy()
-    is_open = heard.open_steps.reshape(heard.lines, -1)
-    back = np.zeros(tokens.shape, bool)
-    for line, before, after, steps in zip(range(heard.lines), own, tokens, is_open, strict=True):
-        had = np.nonzero((before < HOLD) & steps)[0]
-        has = np.nonzero((after < HOLD) & steps)[0]
-        # Too many: those that are least like an onset of the clip's own go; too few: its own come back.
-        for extra in sorted(has.tolist(), key=lambda t: t in had)[: max(0, len(has) - len(had))]:
-            after[extra] = HOLD if extra and after[extra - 1] != REST else REST
-        for missing in [t for t in had if t not in has][: max(0, len(had) - len(has))]:
-            after[missing], back[line, missing] = before[missing], True
-        after[np.nonzero((after < HOLD) & steps)[0]] = before[had]
+def _hold_pitches(heard: Heard, changed: Grid, aim: Aim) -> Grid:
+    """Give each line its own pitches in their own order, in the rhythm that was decoded, with as many notes as it has.
+
+    A locked note is where it was, so the notes on either side of it are as many as before.
+    """
+    flat = heard.lines, -1
+    is_known = np.asarray(np.zeros(heard.open_steps.shape, bool) if aim.known is None else aim.known.all(-1))
+    before, steps = heard.grid.tokens.reshape(flat), heard.open_steps.reshape(flat)
+    after, back = changed.tokens.reshape(flat).copy(), np.zeros(steps.shape, bool)
+    for line, known in enumerate(is_known.reshape(flat)):
+        starts = np.nonzero((before[line] < HOLD) & known)[0].tolist()
+        for low, high in pairwise([0, *starts, before.shape[1]]):
+            part = line, slice(low, high)
+            _hold_part(before[part], after[part], steps[part], back[part])
     shape = changed.tokens.shape
     whole = _chosen(back.reshape(shape), heard.grid, changed)
-    return replace(whole, tokens=without_orphans(tokens.reshape(shape)))
+    return replace(whole, tokens=without_orphans(after.reshape(shape)))
+
+
+def _hold_part(before: NDArray[np.int64], after: NDArray[np.int64], steps: NDArray[np.bool_], back: NDArray[np.bool_]) -> None:
+    """Give a stretch of a line `after` as many onsets as it had before and their pitches; `back` says which came back."""
+    had = np.nonzero((before < HOLD) & steps)[0]
+    has = np.nonzero((after < HOLD) & steps)[0]
+    # Too many: those that are least like an onset of the clip's own go; too few: its own come back.
+    for extra in sorted(has.tolist(), key=lambda t: t in had)[: max(0, len(has) - len(had))]:
+        after[extra] = HOLD if extra and after[extra - 1] != REST else REST
+    for missing in [t for t in had if t not in has][: max(0, len(had) - len(has))]:
+        after[missing], back[missing] = before[missing], True
+    after[np.nonzero((after < HOLD) & steps)[0]] = before[had]
 
 
 def is_fixed(heard: Heard, aim: Aim, wish: Wish) -> bool:
@@ -168,11 +245,17 @@ def _known(heard: Heard, family: Family, wish: Wish, locked: frozenset[int]) -> 
             if is_drums:
                 known[b, t, v] = True
             else:
-                known[b, t : t + _length(heard.grid, b, t)] = True
+                for step in _rings(heard, b, t):
+                    known[step] = True
     inside = _inside(heard, wish)
     if is_drums:
         known[inside] = True
         known[..., sorted(wish.voices)] = True
+        feel = 0.5 / STEPS_PER_BEAT if RHYTHM in wish.lock else 0.0  # each step must be struck, however early or late
+        for note in (heard.clip.notes[i] for i in locked):
+            if note.pitch in heard.voice_of:  # what is struck while it rings would cut it
+                rings = (heard.beats + feel > note.start) & (heard.beats - feel < note.end)
+                known[rings, heard.voice_of[note.pitch]] = True
     else:
         known |= (inside & (heard.grid.tokens == REST))[..., None]
         if RHYTHM in wish.lock:
@@ -234,10 +317,15 @@ def _inside(heard: Heard, wish: Wish) -> NDArray[np.bool_]:
     return inside & heard.open_steps
 
 
-def _length(grid: Grid, b: int, t: int) -> int:
-    """Count the steps of a note of a line, within its window."""
-    after = grid.tokens[b, t + 1 :] != HOLD
-    return 1 + (int(after.argmax()) if after.any() else len(after))
+def _rings(heard: Heard, b: int, t: int) -> Iterator[tuple[int, int]]:
+    """List the steps (window, step) in which a note of a line sounds, over the ends of windows and over short bars too."""
+    tokens, is_open = heard.grid.tokens.reshape(-1), heard.open_steps.reshape(-1)
+    yield b, t
+    for at in range(b * WINDOW_STEPS + t + 1, (b // heard.windows + 1) * heard.windows * WINDOW_STEPS):
+        if is_open[at]:
+            if tokens[at] != HOLD:
+                return
+            yield divmod(at, WINDOW_STEPS)
 
 
 def _pitches_about(row: NDArray[np.int64]) -> list[set[int]]:
@@ -255,42 +343,37 @@ def _pitches_about(row: NDArray[np.int64]) -> list[set[int]]:
 def _beside(note: Note, kept: Sequence[Note]) -> Note | None:
     """Shorten a note so that it leaves locked notes of its pitch alone, or None where there is no room for it."""
     for other in kept:
-        if other.pitch == note.pitch and note.from_note < 0:
-            if other.start <= note.start < other.end:
+        if other.pitch == note.pitch:
+            if note.start == other.start or other.start < note.start < other.end:
                 return None
             if note.start < other.start < note.end:
                 note = replace(note, duration=other.start - note.start)
     return note
 
 
-def _keep_rhythm(clip: Clip, notes: Sequence[Note]) -> list[Note]:
+def _keep_rhythm(clip: Clip, own: list[Note], new: list[Note]) -> tuple[list[Note], list[Note]]:
     """Give notes that changed in pitch the time of those they were; one that would then cut another of its pitch goes back."""
-    kept = {n.from_note for n in notes if n.from_note >= 0}
-    were = sorted((n for i, n in enumerate(clip.notes) if i not in kept), key=note_order)
-    new = sorted((n for n in notes if n.from_note < 0), key=note_order)
+    were = sorted(sort_out(own, clip.notes)[1], key=note_order)
+    new = sorted(new, key=note_order)
     if [n.start for n in were] != [n.start for n in new]:
-        return list(clip.notes)
-    sounding: dict[int, list[Note]] = {}
-    for n in (clip.notes[i] for i in kept):
-        sounding.setdefault(n.pitch, []).append(n)
+        return list(clip.notes), []
+    stay, led = list(own), list[Note]()
     for old, n in zip(were, new, strict=True):
-        led = replace(old, pitch=n.pitch, velocity=n.velocity, from_clip=-1, from_note=-1)
-        if n.pitch == old.pitch or any(o.start < led.end and led.start < o.end for o in sounding.get(led.pitch, ())):
-            led = old
-        sounding.setdefault(led.pitch, []).append(led)
-    return [n for same in sounding.values() for n in same]
+        now = replace(old, pitch=n.pitch, velocity=n.velocity, from_clip=-1, from_note=-1)
+        cuts = any(o.pitch == n.pitch and o.start < now.end and now.start < o.end for o in (*stay, *led))
+        if cuts or n.pitch == old.pitch:
+            stay.append(old)
+        else:
+            led.append(now)
+    return stay, led
 
 
-def _outside(note: Note, clip: Clip, wish: Wish) -> Note | None:
-    """Move a new note, played early, out of a locked stretch that it is to follow; None where it has no business there."""
-    for low, high in wish.beats:
-        late = clip.start + high - note.start
-        if note.from_note < 0 and low <= note.start - clip.start < high:
-            if late > 0.5 / STEPS_PER_BEAT + 1e-9 or note.start + late >= clip.end:
-                return None
-            note = replace(note, start=note.start + late, duration=max(note.duration - late, 1 / 64))
-    return note
+def _nearest(heard: Heard, note: Note) -> Note:
+    """Find the note of a clip that one is most like: of its pitch if there is one, else of its drum voice, then in time."""
+    voice = heard.voice_of.get(note.pitch) if heard.kind is DRUMS else None
 
+    def how_far(other: Note) -> tuple[bool, bool, float]:
+        is_like = voice is not None and heard.voice_of.get(other.pitch) == voice
+        return other.pitch != note.pitch, not is_like, abs(other.start - note.start)
 
-def _nearest(clip: Clip, note: Note) -> Note:
-    return min(clip.notes, key=lambda n: (n.pitch != note.pitch, abs(n.start - note.start)))
+    return min(heard.clip.notes, key=how_far)

@@ -12,13 +12,13 @@ from models.residual import without_orphans
 Cells = list[tuple[int, int, int]]  # (window, step, voice)
 
 
-def find_groups(own: Grid, changed: Grid, kind: GridKind) -> list[Cells]:
+def find_groups(own: Grid, changed: Grid, kind: GridKind, *, lines: int = 1) -> list[Cells]:
     """List the changes between two grids, in order of time, those together that are one change to a listener.
 
     Drums: a stroke that comes and one that goes within a beat of the same voice, or at the same step, are one that moved.
-    Melodies: a run of steps that differ, cut where notes begin in both.
+    Melodies: a run of steps of a line that differ, over the ends of windows too, cut where notes begin in both.
     """
-    return _stroke_groups(own, changed, kind) if kind is DRUMS else _note_groups(own, changed)
+    return _stroke_groups(own, changed, kind) if kind is DRUMS else _note_groups(own, changed, len(own) // lines)
 
 
 def apply_groups(own: Grid, changed: Grid, groups: Iterable[Cells], kind: GridKind) -> Grid:
@@ -37,13 +37,14 @@ def apply_groups(own: Grid, changed: Grid, groups: Iterable[Cells], kind: GridKi
     return Grid(tokens if kind is DRUMS else without_orphans(tokens), velocities, offsets)
 
 
-def graft(own: Grid, changed: Grid, other: Grid, kind: GridKind) -> Grid:
+def graft(own: Grid, changed: Grid, other: Grid, kind: GridKind, *, lines: int = 1) -> Grid:
     """Add to a change what another decode changed elsewhere: where too little came out, two make enough."""
-    taken = own.tokens != changed.tokens
+    taken = (own.tokens != changed.tokens).reshape(lines, -1)
     near = taken.copy()
     near[:, 1:] |= taken[:, :-1]
     near[:, :-1] |= taken[:, 1:]
-    groups = find_groups(own, other, kind)
+    near = near.reshape(own.tokens.shape)
+    groups = find_groups(own, other, kind, lines=lines)
     return apply_groups(changed, other, (g for g in groups if not any(near[b, t] for b, t, _ in g)), kind)
 
 
@@ -85,15 +86,16 @@ def _is_move(a: tuple[int, int, int], b: tuple[int, int, int]) -> bool:
     return apart == 0 or (a[2] == b[2] and apart <= STEPS_PER_BEAT)
 
 
-def _note_groups(own: Grid, changed: Grid) -> list[Cells]:
-    differs = own.tokens != changed.tokens
+def _note_groups(own: Grid, changed: Grid, windows: int) -> list[Cells]:
     groups: list[Cells] = []
-    for b, row in enumerate(differs):
-        for t in np.nonzero(row)[0].tolist():
-            begins = own.tokens[b, t] != HOLD and changed.tokens[b, t] != HOLD
-            if not groups or begins or groups[-1][-1] != (b, t - 1, 0):
-                groups.append([])
-            groups[-1].append((b, t, 0))
+    last = -1
+    for at in np.nonzero((own.tokens != changed.tokens).reshape(-1))[0].tolist():
+        b, t = divmod(at, WINDOW_STEPS)
+        begins = own.tokens[b, t] != HOLD and changed.tokens[b, t] != HOLD
+        if not groups or begins or at != last + 1 or at % (windows * WINDOW_STEPS) == 0:
+            groups.append([])
+        groups[-1].append((b, t, 0))
+        last = at
     return groups
 
 

@@ -9,23 +9,27 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from models.aim import sort_out
 from models.baselines import is_single_line, settle
-from models.clip import Clip
-from models.distance import VoiceOf, compare, distance
+from models.clip import Clip, Note
+from models.distance import VoiceOf, compare, distance, distances
 
+UNEVEN = 0.3  # the coefficient of variation of steps below which no clip is mixed of two
+LONGER = (1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0)  # lengths of steps to try, to those of the shortest walk
+DETOUR = 0.25  # how much less even a walk may be that is shorter by as much as its own length
 TURNS = 4  # how often to correct where the steps lie
 
 
-def choose_steps(apart: NDArray[np.float64], steps: int) -> list[int]:
-    """Choose `steps` of N clips in their order, the first and the last among them, so that all are about equally far apart.
+def choose_steps(apart: NDArray[np.float64], steps: int, *, length: float = 0.0) -> list[int]:
+    """Choose `steps` of N clips in their order, the first and the last among them, each about `length` from the next.
 
-    `apart` [N, N] are their distances. The sum of the squares of what lies between is the least there is: a walk that is
-    both short and even. By dynamic programming, N * N * steps.
+    `apart` [N, N] are their distances. The sum of the squares by which steps miss the length is the least there is; with
+    length 0 the walk is the shortest of the even ones. By dynamic programming, N * N * steps.
     """
     size = len(apart)
     if steps > size:
         raise ValueError(f"{steps} steps cannot be chosen from {size} clips")
-    cost = np.where(np.triu(np.ones((size, size), bool), 1), apart**2, np.inf)
+    cost = np.where(np.triu(np.ones((size, size), bool), 1), (apart - length) ** 2, np.inf)
     best = cost[0].copy()
     came = [np.zeros(size, int)]
     for _ in range(steps - 2):
@@ -38,14 +42,55 @@ def choose_steps(apart: NDArray[np.float64], steps: int) -> list[int]:
     return chosen[::-1]
 
 
+def choose_evenly(apart: NDArray[np.float64], steps: int) -> list[int]:
+    """Choose steps, see `choose_steps`, of a length that makes them even, and no longer than that takes."""
+    shortest = choose_steps(apart, steps)
+    length = float(np.mean([apart[i, j] for i, j in pairwise(shortest)]))
+    best = shortest, np.inf
+    for longer in LONGER:
+        chosen = choose_steps(apart, steps, length=length * longer)
+        far = np.array([apart[i, j] for i, j in pairwise(chosen)])
+        price = far.std() / max(far.mean(), 1e-9) + DETOUR * (longer - 1)
+        best = min(best, (chosen, price), key=lambda pair: pair[1])
+    return best[0]
+
+
 def even_walk(
     clips: Sequence[Clip], steps: int, *, rng: np.random.Generator, voice: VoiceOf | None = None, until: int | None = None
 ) -> list[Clip]:
-    """Walk along clips in `steps` clips, the first and the last among them, all equally far apart as far as whole notes allow.
+    """Walk along clips in `steps` clips, the first and the last among them, all about equally far apart.
 
-    Where a clip of the walk is further from the next than a step is, the step is a clip partway between them: some of the
-    changes from one to the other, those of one stretch of time. From clip `until` on nothing is mixed.
+    Steps are clips of the way where these lie right; where they leap, a step is a clip partway between two of them, with some
+    of the changes from one to the other, those of one stretch of time. Only as many are mixed as evenness needs. With
+    `until` 0 none is; with -1 nothing of the last clip is mixed in.
     """
+    apart = np.zeros((len(clips), len(clips)))
+    for i, clip in enumerate(clips[:-1]):
+        apart[i, i + 1 :] = distances(clip, clips[i + 1 :], voice=voice)
+    walk = [clips[i] for i in choose_evenly(apart, steps)]
+    if until == 0 or _spread(walk, voice) <= UNEVEN:
+        return walk
+    mixed = _mix_evenly(walk, rng=rng, voice=voice, until=until)
+    left = list(range(1, steps - 1))
+    while left and _spread(walk, voice) > UNEVEN:
+        tries = {k: [*walk[:k], mixed[k], *walk[k + 1 :]] for k in left}
+        best = min(left, key=lambda k: _spread(tries[k], voice))
+        walk = tries[best]
+        left.remove(best)
+    return walk
+
+
+def _spread(walk: Sequence[Clip], voice: VoiceOf | None) -> float:
+    """Measure how uneven a walk is: the coefficient of variation of its steps' distances."""
+    apart = np.array([distance(x, y, voice=voice) for x, y in pairwise(walk)])
+    return float(apart.std() / max(apart.mean(), 1e-9))
+
+
+def _mix_evenly(
+    clips: Sequence[Clip], *, rng: np.random.Generator, voice: VoiceOf | None = None, until: int | None = None
+) -> list[Clip]:
+    """Walk along clips in as many, with clips partway between them so that all are equally far apart."""
+    steps = len(clips)
     ways = [Partway.between(x, y, rng.random(), voice) for x, y in pairwise(clips[:until])]
     last = len(ways)
     lengths = np.array([max(1, len(way)) for way in ways], float)
@@ -70,7 +115,8 @@ def even_walk(
         if spread < best[0]:
             best = spread, walk
         # Steps that came out short are made longer by as much, those that are long shorter.
-        share = np.diff(places) * (max(apart.mean(), 1e-9) / np.maximum(apart, apart.mean() / 4)) ** 0.7
+        mean = max(float(apart.mean()), 1e-9)  # all steps may be one clip: between two that are empty
+        share = np.diff(places) * (mean / np.maximum(apart, mean / 4)) ** 0.7
         places = np.concatenate([[0.0], np.cumsum(share) / share.sum() * walk_end])
     return best[1]
 
@@ -81,8 +127,9 @@ class Partway:
 
     x: Clip
     y: Clip
-    pairs: tuple[tuple[int | None, int | None], ...]  # (note of x, note of y) that takes its place; None where there is none
-    changes: tuple[int, ...]  # the pairs among these that are changes, not notes that both have
+    both: tuple[Note, ...]  # the notes that x and y share, field for field, and so does what lies between them
+    pairs: tuple[tuple[Note | None, Note | None], ...]  # (note of x, note of y) that takes its place; None where there is none
+    changes: tuple[int, ...]  # the pairs among these that are changes, not notes that differ in feel alone
     single: bool
 
     def __len__(self) -> int:
@@ -92,14 +139,19 @@ class Partway:
     @staticmethod
     def between(x: Clip, y: Clip, turn: float, voice: VoiceOf | None) -> Partway:
         """Find the changes between two clips, beginning at a share `turn` of their length."""
-        found = compare(x, y, voice=voice)
-        moves: list[tuple[int | None, int | None]] = [*found.kept, *found.moved]
-        moves += [(i, None) for i in found.dropped]
-        moves += [(None, j) for j in found.added]
-        moves.sort(key=lambda pair: _when(x, y, pair, turn))
-        kept = set(found.kept)
-        changes = tuple(k for k, pair in enumerate(moves) if pair not in kept)
-        return Partway(x, y, tuple(moves), changes, voice is None and is_single_line(x) and is_single_line(y))
+        both, coming = sort_out(x.notes, y.notes)
+        leaving = sort_out(both, x.notes)[1]
+        found = compare(x.with_notes(leaving), y.with_notes(coming), voice=voice)
+        moves: list[tuple[Note, Note | None, Note | None, bool]]
+        moves = [(leaving[i], leaving[i], coming[j], False) for i, j in found.kept]
+        moves += [(leaving[i], leaving[i], coming[j], True) for i, j in found.moved]
+        moves += [(leaving[i], leaving[i], None, True) for i in found.dropped]
+        moves += [(coming[j], None, coming[j], True) for j in found.added]
+        moves.sort(key=lambda move: _when(x, move[0], turn))
+        pairs = tuple((here, there) for _, here, there, _ in moves)
+        changes = tuple(k for k, (*_, is_change) in enumerate(moves) if is_change)
+        single = voice is None and is_single_line(x) and is_single_line(y)
+        return Partway(x, y, tuple(both), pairs, changes, single)
 
     def apply(self, count: int) -> Clip:
         """Make so many of the changes; none is x, all is y."""
@@ -108,13 +160,11 @@ class Partway:
         if count >= len(self.changes):
             return self.y
         end = self.changes[count]
-        new = [self.y.notes[j] for _, j in self.pairs[:end] if j is not None]
-        old = [self.x.notes[i] for i, _ in self.pairs[end:] if i is not None]
-        return self.x.with_notes(settle(old, new, self.single)).in_order()
+        new = [there for _, there in self.pairs[:end] if there]
+        old = [here for here, _ in self.pairs[end:] if here]
+        return self.x.with_notes([*self.both, *settle(old, new, self.single)]).in_order()
 
 
-def _when(x: Clip, y: Clip, pair: tuple[int | None, int | None], turn: float) -> tuple[float, int]:
+def _when(x: Clip, note: Note, turn: float) -> tuple[float, int]:
     """Order a change by its time, from a share of the clip on and round its end."""
-    i, j = pair
-    note = x.notes[i] if i is not None else y.notes[j or 0]
     return (note.start - x.start - turn * x.beats) % x.beats, note.pitch

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import combinations, pairwise
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bridge.engine import Answer, Engine
-from bridge.requests import Blend, Interpolate, Reconstruct, Request, Sample, Vary
+from bridge.requests import Blend, Cross, Interpolate, Reconstruct, Request, Sample, Vary
+from models.baselines import is_single_line
 from models.clip import Clip, Note, same_notes
+from models.distance import distance
+from models.family import route
 from models.grid import VOICE_OF
 from models.midi import read_clip
+from tests.test_exact import Kind, fields, kinds, some, sources
 from tests.test_grid import clips as any_clips
 
 BEATS = "rock funk shuffle bossa halftime house breakbeat one_bar waltz_3_4 drums_6_8 drums_7_8 drums_5_4 pads_not_gm"
@@ -183,3 +193,124 @@ def test_progress_rises_to_1_and_may_stop_the_run(engine: Engine, clips: Path) -
 
     with pytest.raises(Stop):
         engine.run(Vary(clips=(read_clip(clips / "funk.mid"),), seed=1), stop)
+
+
+def test_a_voice_that_only_one_clip_has_is_struck_on_the_pad_it_has_there(engine: Engine) -> None:
+    a = Clip(tuple(Note(36, k / 2, 0.1) for k in range(16)), 8, channel=10)
+    b = Clip(tuple(Note(40, k / 2, 0.1) for k in range(16)), 8, channel=10)
+    made = [
+        *engine.run(Interpolate(clips=(a, b), steps=9, seed=1)).clips,
+        *engine.run(Blend(clips=(a, b), grid=5, seed=1)).clips,
+        *engine.run(Cross(clips=(a, b), count=4, seed=1)).clips,
+    ]
+    assert {n.pitch for clip in made for n in clip.notes if VOICE_OF[n.pitch] == VOICE_OF[40]} == {40}
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Engine:
+    return Engine()
+
+
+@kinds
+@given(data=st.data())
+@some(25)
+def test_a_seed_gives_the_same_clips_whatever_was_asked_before(engine: Engine, kind: Kind, data: st.DataObject) -> None:
+    a, b = (data.draw(sources[kind]) for _ in range(2))
+    seed = data.draw(st.integers(0, 2**31 - 1))
+    requests: list[Request] = [
+        Vary(clips=(a,), count=2, amount=0.5, seed=seed, kind=kind),
+        Interpolate(clips=(a, b), steps=4, seed=seed, kind=kind),
+        Blend(clips=(a, b), at=(0.4, 0), seed=seed, kind=kind),
+        Cross(clips=(a, b), count=2, seed=seed, kind=kind),
+        Sample(count=2, seed=seed, kind=kind),
+    ]
+    first = [engine.run(request) for request in requests]
+    again = [engine.run(request) for request in reversed(requests)][::-1]
+    assert [a.clips for a in first] == [a.clips for a in again]
+    assert [a.info for a in first] == [a.info for a in again]
+
+
+@pytest.mark.parametrize(("name", "other_name"), [("funk", "bossa"), ("twinkle", "ode_to_joy")])
+def test_another_seed_gives_other_clips_in_every_verb_that_makes_some(
+    engine: Engine, clips: Path, name: str, other_name: str
+) -> None:
+    clip, other = read_clip(clips / f"{name}.mid"), read_clip(clips / f"{other_name}.mid")
+    for request in (
+        Vary(clips=(clip,), count=4, amount=0.5),
+        Interpolate(clips=(clip, other), steps=5),
+        Blend(clips=(clip, other), at=(0.5, 0)),
+        Cross(clips=(clip, other), count=4),
+        Sample(count=4, kind="drums" if name == "funk" else "notes"),
+    ):
+        one, two = (engine.run(request.model_copy(update={"seed": seed})).clips for seed in (1, 2))
+        assert one != two
+
+
+@kinds
+@given(data=st.data())
+@some(40)
+def test_no_two_variations_are_alike(engine: Engine, kind: Kind, data: st.DataObject) -> None:
+    clip = data.draw(sources[kind].filter(lambda c: bool(c.notes)))
+    count = data.draw(st.integers(1, 12))
+    answer = engine.run(
+        Vary(clips=(clip,), count=count, amount=data.draw(st.sampled_from([0.05, 0.3, 0.8])), seed=1, kind=kind)
+    )
+    assert 1 <= len(answer.clips) <= count
+    assert len({frozenset(fields(c.notes).items()) for c in answer.clips}) == len(answer.clips)
+    assert len(answer.clips) == count or any(f"not {count}" in line or "untouched" in line for line in answer.info)
+
+
+@pytest.mark.parametrize("name", ["rock", "funk", "bossa", "ode_to_joy", "greensleeves", "when_the_saints"])
+@pytest.mark.parametrize("amount", [0.15, 0.4])
+def test_variations_differ_from_each_other_at_least_half_as_much_as_from_the_clip(
+    shipped: Engine, clips: Path, name: str, amount: float
+) -> None:
+    clip = read_clip(clips / f"{name}.mid")
+    voice = VOICE_OF.get if route(clip) == "drums" else None
+    made = shipped.run(Vary(clips=(clip,), count=8, amount=amount, seed=1)).clips
+    assert len(made) == 8
+    from_clip = fmean(distance(clip, varied, voice=voice) for varied in made)
+    assert fmean(distance(a, b, voice=voice) for a, b in combinations(made, 2)) >= 0.5 * from_clip
+
+
+LONG = ("funk", "rock", "bossa", "ode_to_joy", "greensleeves", "korobeiniki")
+
+
+def _long(clip: Clip) -> Clip:
+    """Repeat a clip to 16 bars of 4/4."""
+    again = [replace(n, start=n.start + k * clip.beats) for k in range(int(64 // clip.beats) + 1) for n in clip.notes]
+    return Clip(tuple(n for n in again if n.start < 64), 64, meter=clip.meter, channel=clip.channel)
+
+
+def _doubled(notes: Iterable[Note]) -> set[tuple[int, float, float]]:
+    """List the notes of a pitch that follow one another within a sixteenth of a beat."""
+    onsets: dict[int, list[float]] = defaultdict(list)
+    for n in notes:
+        onsets[n.pitch].append(n.start)
+    return {(p, a, b) for p, its in onsets.items() for a, b in pairwise(sorted(its)) if b - a < 1 / 16}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_long_clip_has_no_doubled_and_no_crossing_notes_where_windows_meet(shipped: Engine, clips: Path, name: str) -> None:
+    """Windows are two bars; half a bar on either side of their ends is made by windows that lie over these."""
+    clip = _long(read_clip(clips / f"{name}.mid"))
+    made = shipped.run(Vary(clips=(clip,), amount=0.5, count=8, seed=3)).clips
+    assert len(made) == 8
+    doubled = [two for varied in made for two in _doubled(varied.notes) - _doubled(clip.notes)]
+    assert not [two for two in doubled if any(low % 8 <= join % 8 <= high % 8 for _, low, high in [two] for join in (0, 2, 6))]
+    assert len(doubled) <= sum(len(varied.notes) for varied in made) / 400  # a drummer plays a flam now and then
+    assert not is_single_line(clip) or all(is_single_line(varied) for varied in made)
+
+
+def test_notes_ring_over_the_ends_of_windows_as_over_other_bar_lines(shipped: Engine) -> None:
+    tune = [
+        Note(48 + pitch, 4 * bar + beat, length)
+        for bar in range(16)
+        for pitch, beat, length in ((bar * 5 % 12 + 12, 1, 1), (bar * 7 % 12 + 12, 2, 1), (bar * 5 % 12 + 16, 3, 2))
+    ]
+    rings: dict[int, list[bool]] = defaultdict(list)
+    for seed in range(2):
+        for varied in shipped.run(Vary(clips=(Clip(tuple(tune), 64),), amount=0.4, count=8, seed=seed, kind="notes")).clips:
+            for line in range(4, 64, 4):
+                rings[line % 8].append(any(n.start < line < n.end - 1e-6 for n in varied.notes))
+    assert abs(fmean(rings[0]) - fmean(rings[4])) < 0.15
