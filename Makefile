@@ -26,11 +26,13 @@ bench: .venv/installed
 	$(BIN)/python bench/osc.py
 
 evaluate: .venv/installed
-	$(BIN)/latent-bridge evaluate drums ../shared/data --json out/drums.json
-	$(BIN)/latent-bridge evaluate melody ../shared/data --json out/melody.json
+	$(BIN)/latent-bridge evaluate drums ../shared/data --control --json out/drums.json
+	$(BIN)/latent-bridge evaluate melody ../shared/data --control --json out/melody.json
 
 pictures: .venv/tested
 	$(BIN)/python docs/pictures.py
+	$(BIN)/python docs/variation.py
+	$(BIN)/python max_for_live/picture.py
 
 # The CPU build of torch is pinned: a plain `torch` pulls gigabytes of CUDA. To use a GPU, see the README.
 .venv/installed: pyproject.toml constraints.txt

@@ -248,7 +248,7 @@ class Try:
 
 @dataclass(frozen=True)
 class Stone:
-    """A clip on the way from A to B: where on the great circle it lies, 0..1, and its grid."""
+    """A clip on the way from A to B: where it should lie, 0..1, and its grid."""
 
     place: float
     grid: Grid
@@ -288,9 +288,7 @@ class Palette:
         if inner == 0:
             return [self.originals[0], self.originals[1]]
         size = max(STRIDES * inner, LEAST) if even else inner
-        ways = [(k + 1) / (size + 1) for k in range(size)]
-        ways = [self.model.card.even(t) for t in ways] if even else ways
-        made = yield from self._along(ways)
+        made = yield from self._along([(k + 1) / (size + 1) for k in range(size)], even=even)
         if not even:
             return [self.originals[0], *(stone.clip for stone in made), self.originals[1]]
         voice = a.heard.voice_of.get if a.heard.kind is DRUMS else None
@@ -301,19 +299,21 @@ class Palette:
             wide = sorted(range(len(apart)), key=lambda k: -apart[k])
             if turn < CLOSER:  # where the music leaps, look closer
                 wide = [k for k in wide[: 2 * inner] if apart[k] > sum(apart) / len(apart)]
-                more = yield from self._along([(stones[k].place + stones[k + 1].place) / 2 for k in wide])
+                more = yield from self._along([(stones[k].place + stones[k + 1].place) / 2 for k in wide], even=True)
             else:  # where it still does, tell the decoder part of the one side, and let it compose the rest as on the other
                 wide = [k for k in wide[: inner + 1] if apart[k] > sum(apart) / len(apart)]
                 more = yield from self._bridge([(stones[k], stones[k + 1]) for k in wide], rng)
             stones = sorted([*stones, *more], key=lambda stone: stone.place)
         # What is mixed of two clips that hold a rhythm or a pitch line may not hold it; nor what only B has, other locks.
         until = 0 if {RHYTHM, PITCH} & a.wish.lock else -1 if a.wish.locks else None
-        walk = even_walk([stone.clip for stone in stones], steps, rng=rng, voice=voice, until=until)
+        places = [stone.place for stone in stones]
+        walk = even_walk([stone.clip for stone in stones], steps, rng=rng, voice=voice, until=until, places=places)
         return [self.originals[0], *walk[1:-1], self.originals[1]]
 
-    def _along(self, places: Sequence[float]) -> Steps[list[Stone]]:
-        """Decode points of the great circle from A to B."""
-        made = yield from self._blend([[1 - t, t] for t in places], lambda mus, w: slerp(mus[0], mus[1], w[1]))
+    def _along(self, places: Sequence[float], *, even: bool) -> Steps[list[Stone]]:
+        """Decode points of the great circle from A to B; even: where the music lies in these places, not the latents."""
+        ways = [self.model.card.even(t) if even else t for t in places]
+        made = yield from self._blend([[1 - t, t] for t in ways], lambda mus, w: slerp(mus[0], mus[1], w[1]))
         return [Stone(place, grid, clip) for place, (grid, clip) in zip(places, made, strict=True)]
 
     def _bridge(self, gaps: Sequence[tuple[Stone, Stone]], rng: np.random.Generator) -> Steps[list[Stone]]:
@@ -328,7 +328,7 @@ class Palette:
                 steps = np.roll(np.arange(heard.windows * WINDOW_STEPS) < share * heard.windows * WINDOW_STEPS, turn)
                 told.append((x.grid, np.tile(steps, heard.lines).reshape(x.grid.tokens.shape)))
                 places.append(x.place + (y.place - x.place) * (k + 1) / (len(BRIDGES) + 1))
-                at.append(y.place)
+                at.append(self.model.card.even(y.place))
         ways = [[1 - t, t] for t in at]
         made = yield from self._blend(ways, lambda mus, w: slerp(mus[0], mus[1], w[1]), told=told)
         return [Stone(place, grid, clip) for place, (grid, clip) in zip(places, made, strict=True)]

@@ -1,6 +1,6 @@
 """Draw the pictures of docs/variation.md and write its table: `python docs/variation.py`.
 
-The table is what `latent-bridge evaluate NAME DATA_DIR --control --json models/pretrained/NAME/control.json` wrote.
+The table is what `latent-bridge evaluate NAME DATA_DIR --control --json models/pretrained/NAME/evaluation.json` wrote.
 """
 
 from __future__ import annotations
@@ -137,8 +137,8 @@ def with_table(page: str) -> str:
 
 
 def table() -> list[str]:
-    """Tabulate what each model's control.json holds: the model's own figure, and what stands beside it in brackets."""
-    files = {path.parent.name: path for path in sorted(shipped().glob("*/control.json"))}
+    """Tabulate what each model's evaluation.json holds: the model's own figure, and what stands beside it in brackets."""
+    files = {path.parent.name: path for path in sorted(shipped().glob("*/evaluation.json"))}
     found = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in files.items()}
     lines = ["| | aim | " + " | ".join(f"`{name}`" for name in found) + " |", "|---|---|" + "---|" * len(found)]
     for what, key, beside, aim in ROWS:

@@ -331,7 +331,8 @@ class Sitting:
         if not self.is_judged or len(np.unique(other.piece)) < FOLDS:
             yield from _unjudged(key)
             return
-        verdict = judge(Exhibit(self.real.grid if real is None else real, self.real.piece), other, sight=self.sight, seed=self.seed)
+        held_out = Exhibit(self.real.grid if real is None else real, self.real.piece)
+        verdict = judge(held_out, other, sight=self.sight, seed=self.seed)
         yield key, verdict.auc
         yield f"{key}_low", verdict.low
         yield f"{key}_high", verdict.high

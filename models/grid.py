@@ -262,7 +262,12 @@ def write_melody(heard: Heard, grid: Grid) -> Clip:
 
 
 def without_overlaps(kept: Sequence[Note], new: Sequence[Note]) -> list[Note]:
-    """Shorten notes so that none overlaps a later one of its pitch because of a new note; sequencers drop such overlaps."""
+    """Shorten notes so that none overlaps a later one of its pitch because of a new note; sequencers drop such overlaps.
+
+    A new note that would begin just when another of its pitch does is that one: half a step late is the next step half early.
+    """
+    there = {(note.pitch, note.start) for note in kept}
+    new = [note for at, note in {(n.pitch, n.start): n for n in reversed(new)}.items() if at not in there]
     if not new:
         return list(kept)
     starts: dict[int, list[float]] = defaultdict(list)
@@ -443,7 +448,7 @@ def _new_note(heard: Heard, grid: Grid, cell: tuple[int, int, int], pitch: int, 
     start = float(heard.beats[b, t]) + float(grid.offsets[cell]) / STEPS_PER_BEAT
     # No new note may start before the clip does: a loop would never play it. New notes lie on ticks, which files can hold.
     ticks = heard.clip.ticks_per_beat
-    start = round(min(max(start, heard.clip.start), heard.clip.end - 1 / 64) * ticks) / ticks
+    start = max(round(min(start, heard.clip.end - 1 / 64) * ticks) / ticks, heard.clip.start)
     duration = round(max(min(duration, heard.clip.end - start), 1 / 64) * ticks) / ticks
     velocity = min(max(round(float(grid.velocities[cell]) * 127), 1), 127)
     return Note(pitch, start, duration, float(velocity))

@@ -48,7 +48,8 @@ class NumpyModel:
     def encode(self, grid: Grid) -> Latents:
         """Place windows on the sphere, [B, Z]; for a plain VAE, anywhere."""
         rows, beats = len(grid), self.shape.steps // self.shape.beat
-        x = np.concatenate([self._table[leading_rests(grid.tokens)], grid.velocities, grid.offsets * 2], -1, dtype=np.float32)
+        tokens = leading_rests(grid.tokens) if self.family.illegal else grid.tokens  # a crash alone is no held note
+        x = np.concatenate([self._table[tokens], grid.velocities, grid.offsets * 2], -1, dtype=np.float32)
         heard = self._encoder(self._read(x.reshape(rows, beats, -1)) + self._read_place)
         z = self._to_latent(heard).reshape(rows, -1)
         if self.shape.plain:

@@ -75,7 +75,7 @@ class TorchModel:
         """Log-probabilities of all tokens given the music before them, and what is known, in nats, [B, T, K]."""
         tokens, feel = self._music(grid)
         level = self._tensor(levels).clamp(self.network.shape.least_noise, 1.0)
-        told = Known(self._tensor(known[0].tokens), self._tensor(known[1]).float()) if known else None
+        told = Known(self._tensor(known[0].tokens), self._tensor(whole_steps(known[1])).float()) if known else None
         logits, _ = self.network.teach(self.network.contexts(self._tensor(latents), level, told), tokens, feel, tokens)
         return _array(F.log_softmax(logits, -1))
 
@@ -91,7 +91,7 @@ class TorchModel:
         return _array(below[..., 0])
 
     def _music(self, grid: Grid) -> tuple[torch.Tensor, Feel]:
-        tokens = self._tensor(leading_rests(grid.tokens))
+        tokens = self._tensor(leading_rests(grid.tokens) if self.family.illegal else grid.tokens)
         return tokens, Feel(self._tensor(grid.velocities), self._tensor(grid.offsets))
 
     def _tensor(self, values: NDArray[np.generic]) -> torch.Tensor:

@@ -16,15 +16,19 @@ from models.distance import VoiceOf, compare, distance, distances
 
 UNEVEN = 0.3  # the coefficient of variation of steps below which no clip is mixed of two
 LONGER = (1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0)  # lengths of steps to try, to those of the shortest walk
+STRAY = 5.0  # the price of a step that is not where on the way it should be, beside squares of distances
 DETOUR = 0.25  # how much less even a walk may be that is shorter by as much as its own length
 TURNS = 4  # how often to correct where the steps lie
 
 
-def choose_steps(apart: NDArray[np.float64], steps: int, *, length: float = 0.0) -> list[int]:
+def choose_steps(
+    apart: NDArray[np.float64], steps: int, *, length: float = 0.0, places: Sequence[float] | None = None
+) -> list[int]:
     """Choose `steps` of N clips in their order, the first and the last among them, each about `length` from the next.
 
     `apart` [N, N] are their distances. The sum of the squares by which steps miss the length is the least there is; with
-    length 0 the walk is the shortest of the even ones. By dynamic programming, N * N * steps.
+    length 0 the walk is the shortest of the even ones. `places` [N], 0..1, are where on the way clips lie: a step that strays
+    from its own costs too. By dynamic programming, N * N * steps.
     """
     size = len(apart)
     if steps > size:
@@ -32,7 +36,9 @@ def choose_steps(apart: NDArray[np.float64], steps: int, *, length: float = 0.0)
     cost = np.where(np.triu(np.ones((size, size), bool), 1), (apart - length) ** 2, np.inf)
     best = cost[0].copy()
     came = [np.zeros(size, int)]
-    for _ in range(steps - 2):
+    for step in range(1, steps - 1):
+        if places is not None:
+            best = best + STRAY * (np.asarray(places) - step / (steps - 1)) ** 2
         ways = best[:, None] + cost
         came.append(ways.argmin(0))
         best = ways.min(0)
@@ -42,13 +48,13 @@ def choose_steps(apart: NDArray[np.float64], steps: int, *, length: float = 0.0)
     return chosen[::-1]
 
 
-def choose_evenly(apart: NDArray[np.float64], steps: int) -> list[int]:
+def choose_evenly(apart: NDArray[np.float64], steps: int, *, places: Sequence[float] | None = None) -> list[int]:
     """Choose steps, see `choose_steps`, of a length that makes them even, and no longer than that takes."""
     shortest = choose_steps(apart, steps)
     length = float(np.mean([apart[i, j] for i, j in pairwise(shortest)]))
     best = shortest, np.inf
     for longer in LONGER:
-        chosen = choose_steps(apart, steps, length=length * longer)
+        chosen = choose_steps(apart, steps, length=length * longer, places=places)
         far = np.array([apart[i, j] for i, j in pairwise(chosen)])
         price = far.std() / max(far.mean(), 1e-9) + DETOUR * (longer - 1)
         best = min(best, (chosen, price), key=lambda pair: pair[1])
@@ -56,7 +62,13 @@ def choose_evenly(apart: NDArray[np.float64], steps: int) -> list[int]:
 
 
 def even_walk(
-    clips: Sequence[Clip], steps: int, *, rng: np.random.Generator, voice: VoiceOf | None = None, until: int | None = None
+    clips: Sequence[Clip],
+    steps: int,
+    *,
+    rng: np.random.Generator,
+    voice: VoiceOf | None = None,
+    until: int | None = None,
+    places: Sequence[float] | None = None,
 ) -> list[Clip]:
     """Walk along clips in `steps` clips, the first and the last among them, all about equally far apart.
 
@@ -67,7 +79,7 @@ def even_walk(
     apart = np.zeros((len(clips), len(clips)))
     for i, clip in enumerate(clips[:-1]):
         apart[i, i + 1 :] = distances(clip, clips[i + 1 :], voice=voice)
-    walk = [clips[i] for i in choose_evenly(apart, steps)]
+    walk = [clips[i] for i in choose_evenly(apart, steps, places=places)]
     if until == 0 or _spread(walk, voice) <= UNEVEN:
         return walk
     mixed = _mix_evenly(walk, rng=rng, voice=voice, until=until)
