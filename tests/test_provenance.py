@@ -45,6 +45,11 @@ def test_a_file_varied_among_others_comes_out_as_alone(clips: Path, tmp_path: Pa
         (["blend", "rock.mid", "band.mid", "drums_6_8.mid", "--grid", 3], "rock--band--drums_6_8_blend"),
         (["blend", "rock.mid", "funk.mid", "--at", "0.3,0"], "rock--funk_blend"),
         (["reconstruct", "from_live.mid"], "from_live_reconstruct"),
+        (["vary", "funk.mid", "--lock-voices", "kick,snare", "--lock-beats", "0:2,6:8", "--pads", "60:kick"], "funk_vary"),
+        (["vary", "twinkle.mid", "--lock", "rhythm", "--key", "A minor", "--lock-notes", "0,3", "--octave", 1], "twinkle_vary"),
+        (["vary", "chords.mid", "--kind", "notes", "--lock", "pitch,velocity", "--density", -2], "chords_vary"),
+        (["interpolate", "rock.mid", "twinkle.mid"], "rock--twinkle_interpolate"),
+        (["cross", "twinkle.mid", "ode_to_joy.mid"], "twinkle--ode_to_joy_cross"),
     ],
 )
 def test_recall_gives_the_same_bytes(clips: Path, tmp_path: Path, arguments: list[object], record: str) -> None:
