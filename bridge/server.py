@@ -31,7 +31,8 @@ from models.clip import Clip, Note
 
 if TYPE_CHECKING:
     from bridge.compute import Batches, Steps
-    from bridge.engine import Engine, Palette
+    from bridge.engine import Engine
+    from bridge.palette import Palette
     from models.family import LatentModel
 
 log = logging.getLogger("bridge")

@@ -1,0 +1,162 @@
+"""Variations at an amount: decodes around a clip, of which those near it are kept and others brought to it. No requests."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from bridge.compute import Decode, Steps
+from bridge.source import Source, Try, aimed, decode_all, roll
+from models.changes import Cells, apply_groups, find_groups, graft, in_regions
+from models.clip import Clip
+from models.family import LatentModel
+from models.grid import DRUMS, Grid
+from models.latent import Latents, blur, noise
+
+SPARE = 0.5  # candidates decoded for each variation asked for, beyond the one; those nearest to the amount are kept
+BEYOND = 1.2  # how much further than the amount to decode: taking back what is too much is better than adding
+NEAR = 0.04  # how far off an amount a variation may be, beyond what whole notes allow: what is taken back leaves a trace
+OTHERS = 6  # changes to try for the last one that an amount has room for
+ROUNDS = 4  # how often to decode more where too few different clips came out
+
+Found = tuple[float, Clip, tuple[int, int]]  # how far off the amount, a variation, and its notes as Answer counts them
+
+
+def vary_sources(
+    model: LatentModel,
+    sources: Sequence[Source],
+    rngs: Sequence[np.random.Generator],
+    *,
+    amount: float,
+    count: int,
+    warmth: float,
+) -> Steps[list[list[Found]]]:
+    """Decode around each source, about as far as the amount, and bring what comes out to it: up to `count` clips of each."""
+    found: list[dict[object, Found]] = [{_shape(s.clip): (math.inf, s.clip, (0, 0))} for s in sources]
+    level = model.card.level_for(amount * BEYOND)
+    for turn in range(ROUNDS):
+        good = [sum(off <= s.rounding + NEAR + 1e-9 for off, *_ in f.values()) for s, f in zip(sources, found, strict=True)]
+        lacking = [k for k, n in enumerate(good) if n < count]
+        if not lacking:
+            break
+        tries: list[Try] = []
+        for k in lacking:
+            number = math.ceil((count - good[k]) * (1 + SPARE))
+            levels = np.clip(level * np.linspace(0.9, 1.1, number) + 0.1 * turn, model.least_noise, 1).astype(np.float32)
+            tries += [_blurred(model, sources[k], s, rngs[k], warmth) for s in levels]
+        grids = yield from decode_all(model, tries, span=(1 - 0.4**turn, 1 - 0.4 ** (turn + 1)))
+        for k in lacking:
+            mine = [i for i, t in enumerate(tries) if t.source is sources[k]]
+            _choose(model, sources[k], [grids[i] for i in mine], amount, count, rngs[k], found[k], is_last=turn >= ROUNDS - 2)
+    nearest = [sorted((entry for entry in f.values() if entry[0] < math.inf), key=lambda entry: entry[0]) for f in found]
+    return [entries[:count] for entries in nearest]
+
+
+def _blurred(model: LatentModel, source: Source, level: np.float32, rng: np.random.Generator, warmth: float) -> Try:
+    """Forget some of a source."""
+
+    def rows(mu: Latents, *, at_seam: bool) -> Decode:
+        levels = np.full(len(mu), level, np.float32)
+        z = blur(mu, levels, noise(rng, *mu.shape))
+        return aimed(model, source, (z, levels), roll(model, rng, len(mu)), warmth, at_seam=at_seam)
+
+    seam = rows(source.seam.mu, at_seam=True) if source.seam else None
+    return Try(source, rows(source.own.mu, at_seam=False), seam)
+
+
+def _choose(
+    model: LatentModel,
+    source: Source,
+    grids: Sequence[Grid],
+    amount: float,
+    count: int,
+    rng: np.random.Generator,
+    found: dict[object, Found],
+    *,
+    is_last: bool,
+) -> None:
+    """Take the decodes that went nearly as far as the amount, the nearest first, and bring others to it."""
+    near = source.rounding + NEAR
+    made = [source.write(model, grid) for grid in grids]
+    far = [source.how_far(clip) for clip in made]
+    # Of those that are not near, the ones that went too far come first: taking back is better than adding.
+    for i in sorted(range(len(grids)), key=lambda i: abs(far[i] - amount) + 9 * (far[i] < amount - near)):
+        left = count - sum(off <= near + 1e-9 for off, *_ in found.values())
+        if left == 0:
+            break
+        grid, off, clip = grids[i], abs(far[i] - amount), made[i]
+        if off > near:
+            may_graft = is_last or left <= count // 3  # for a few, another decode would take too long
+            others = [grids[j] for j in (*range(i + 1, len(grids)), *range(i))] if may_graft else []
+            goal = amount + NEAR if far[i] > amount else amount
+            grid, clip = _fit_amount(model, source, [grid, *others], goal, rng)
+            off = abs(source.how_far(clip) - amount)
+        found.setdefault(_shape(clip), (off, clip, _count_decoded(source, clip, grid)))
+
+
+def _fit_amount(
+    model: LatentModel, source: Source, grids: Sequence[Grid], amount: float, rng: np.random.Generator
+) -> tuple[Grid, Clip]:
+    """Bring a decode to an amount: graft others on where it changed too little, take back what is too much.
+
+    Returns what was decoded, and the clip.
+    """
+    own, kind, lines = source.heard.grid, source.heard.kind, source.heard.lines
+    size = max(1, len(source.free.notes))
+    grid = grids[0]
+    groups = find_groups(own, grid, kind, lines=lines)
+    for other in grids[1:]:
+        if len(groups) >= amount * size:
+            break
+        grid = graft(own, grid, other, kind, lines=lines)
+        groups = find_groups(own, grid, kind, lines=lines)
+    groups = in_regions(groups, rng)
+    best: tuple[float, Clip] = (math.inf, source.clip)
+
+    def keep(some: Sequence[Cells]) -> float:
+        nonlocal best
+        clip = source.write(model, grid if len(some) == len(groups) else apply_groups(own, grid, some, kind))
+        far = source.how_far(clip)
+        best = min(best, (abs(far - amount), clip), key=lambda pair: pair[0])
+        return far
+
+    # Most groups are one note's change. Distance grows about evenly with them: a secant finds their number in a few tries.
+    low, high, far_low, far_high = 0, len(groups) + 1, 0.0, max(amount * 1.01, len(groups) / size)
+    while best[0] > source.rounding and high - low > 1:
+        guess = low + (high - low) * (amount - far_low) / (far_high - far_low)
+        k = min(max(round(guess), low + 1), high - 1)
+        far = keep(groups[:k])
+        if far <= amount:
+            low, far_low, far_high = k, far, max(far_high, far + (high - k) / size / 2)
+        else:
+            high, far_high = k, far
+    for smaller in groups[high : high + OTHERS]:
+        if best[0] <= source.rounding:
+            break
+        keep([*groups[:low], smaller])  # where the next change is too much, one further on may do
+    return grid, best[1]
+
+
+def _count_decoded(source: Source, clip: Clip, grid: Grid) -> tuple[int, int]:
+    """Count the new notes of a clip that a grid strikes, and all that are new."""
+    there = {(n.pitch, n.start) for n in source.clip.notes}
+    new = [n for n in clip.notes if n.from_note < 0 and (n.pitch, n.start) not in there]
+    heard = source.heard
+    onsets = heard.kind.onsets[grid.tokens] & heard.open_steps[..., None]
+    struck: dict[object, list[float]] = {}
+    for b, t, v in zip(*np.nonzero(onsets), strict=True):
+        what = -1 - int(v) if heard.kind is DRUMS else int(grid.tokens[b, t])
+        struck.setdefault(what, []).append(float(heard.beats[b, t]))
+    lane = {
+        n.pitch: -1 - heard.voice_of[n.pitch] if heard.kind is DRUMS else n.pitch
+        for n in new
+        if heard.kind is not DRUMS or n.pitch in heard.voice_of
+    }
+    return sum(any(abs(n.start - at) <= 0.126 for at in struck.get(lane.get(n.pitch), ())) for n in new), len(new)
+
+
+def _shape(clip: Clip) -> object:
+    """What makes clips different to a listener: which notes begin when."""
+    return frozenset((n.pitch, round(n.start * 32)) for n in clip.notes)
