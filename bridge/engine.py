@@ -294,6 +294,7 @@ class _Run:
 
     def _listen(self, model: LatentModel, clips: Sequence[Clip], *, together: bool = False) -> Steps[list[Source]]:
         """Encode clips, all windows in one batch; `together`, all are laid out in as many lines as the one with most."""
+        self._check_notes(clips[:1] if together else clips)
         heards = [self._hear(model, clip) for clip in clips]
         if together:
             lines = max((h.lines for h in heards), default=1)
@@ -317,6 +318,13 @@ class _Run:
             for impression in new:
                 impression.mu, mu = mu[: len(impression.grid)], mu[len(impression.grid) :]
         return sources
+
+    def _check_notes(self, clips: Sequence[Clip]) -> None:
+        """Refuse to lock notes that none of the clips has."""
+        most = max((len(clip.notes) for clip in clips), default=0)
+        beyond = [i for i in sorted(self.wish.notes) if i >= most]
+        if clips and beyond:
+            raise ValueError(f"lock_notes {beyond[0]} is no note of {_called(clips[0])}: it has {most}, the first is 0")
 
     def _hear(self, model: LatentModel, clip: Clip) -> Heard:
         return hear_drums(clip, self.voice_of) if model.family.kind is DRUMS else hear_melody(clip, LINES)

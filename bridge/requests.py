@@ -23,13 +23,19 @@ def _a_pair(text: object) -> object:
     return tuple(text.split(":")) if isinstance(text, str) else text
 
 
+def _a_stretch(pair: tuple[float, float]) -> tuple[float, float]:
+    if not pair[0] < pair[1]:
+        raise ValueError(f"{pair[0]:g}:{pair[1]:g} is no stretch of beats: it begins before it ends, as in 0:4")
+    return pair
+
+
 Clips = tuple[InstanceOf[Clip], ...]
 Unit = Annotated[float, Field(ge=0, le=1)]
 Index = Annotated[int, Field(ge=0)]
 VoiceName = Literal[VOICE_NAMES]  # type: ignore[valid-type]
-Stretch = Annotated[
-    tuple[float, float], BeforeValidator(_a_pair, json_schema_input_type=str)
-]  # written 0:4, to beat 4 without it
+Stretch = Annotated[  # written 0:4, to beat 4 without it
+    tuple[float, float], BeforeValidator(_a_pair, json_schema_input_type=str), AfterValidator(_a_stretch)
+]
 Pad = Annotated[tuple[Annotated[int, Field(ge=0, le=127)], VoiceName], BeforeValidator(_a_pair, json_schema_input_type=str)]
 
 

@@ -314,3 +314,11 @@ def test_notes_ring_over_the_ends_of_windows_as_over_other_bar_lines(shipped: En
             for line in range(4, 64, 4):
                 rings[line % 8].append(any(n.start < line < n.end - 1e-6 for n in varied.notes))
     assert abs(fmean(rings[0]) - fmean(rings[4])) < 0.15
+
+
+def test_locks_that_cannot_be_are_refused_in_a_sentence(engine: Engine) -> None:
+    clip = Clip((Note(36, 0.0, 0.25), Note(38, 1.0, 0.25)), 4.0, name="beat")
+    with pytest.raises(ValueError, match="lock_notes 2 is no note of “beat”: it has 2, the first is 0"):
+        engine.run(Vary(clips=(clip,), seed=1, lock_notes=(0, 2)))
+    with pytest.raises(ValueError, match="4:2 is no stretch of beats"):
+        Vary(clips=(clip,), lock_beats=((4.0, 2.0),))
