@@ -16,7 +16,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bridge.osc import decode, encode
@@ -24,6 +25,7 @@ from models.midi import read_clip
 from tests.osc_client import OscClient, Row
 
 ROOT = Path(__file__).parents[1]
+CROWD = 4  # clients who ask at once; what each waits, divided by their number
 PROGRAM = [sys.executable, "-c", "from bridge.cli import main; main()", "serve", "--port", "0", "--device", "cpu"]
 MARKS = {
     "vary of 8": 30.0,
@@ -127,10 +129,30 @@ def measure(port: int, where: str, repeats: int, figures: dict[str, float]) -> N
                 times.append(1000 * (time.perf_counter() - started))
             return times
 
-        def vary() -> None:
-            client.ask("vary", "count", 8, "seed", 1, clips=[funk])
+        seeds = iter(range(1, 10**6))
+
+        def vary(client: OscClient = client) -> None:
+            """Vary a clip that the server has not met: one velocity is another."""
+            seed = next(seeds)
+            pitch, start, duration, _, *rest = funk[0]
+            new = (pitch, start, duration, 1 + seed % 127 + seed / 10**6, *rest)
+            client.ask("vary", "count", 8, "seed", seed, clips=[[new, *funk[1:]]])
 
         note(figures, "vary of 8", where, timed(vary))
+        note(
+            figures,
+            "vary of 8, of a clip met before",
+            where,
+            timed(lambda: client.ask("vary", "count", 8, "seed", next(seeds), clips=[funk])),
+        )
+        together: list[float] = []
+        with ExitStack() as stack, ThreadPoolExecutor(CROWD) as pool:
+            crowd = [stack.enter_context(OscClient(port)) for _ in range(CROWD)]
+            for _ in range(repeats // CROWD):
+                started = time.perf_counter()
+                list(pool.map(vary, crowd))
+                together.append(1000 * (time.perf_counter() - started) / CROWD)
+        note(figures, f"vary of 8, {CROWD} clients, each", where, together)
         client.ask("blend", "grid", 0, "seed", 1, "kind", "drums", clips=[funk, rock])
         palette = client.id
         positions = iter(range(1, 10**6))
