@@ -273,20 +273,12 @@ class _Run:
         self._tell_wish(model)
         corners = yield from self._listen(model, [_fit(clip, marked[0], beats) for clip in marked], together=True)
         rng = np.random.default_rng((self.seed, *(_key(c) for c in clips)))
-        rows = len(corners[0].own.mu)
-        dice = roll(model, rng, rows)
-        e = noise(rng, *corners[0].own.mu.shape)
-        more = (roll(model, rng, rows), noise(rng, *e.shape)) if corners[0].seam else (dice, e)
+        lines, windows = corners[0].heard.lines, corners[0].heard.windows
+        dice = roll(model, rng, lines)
+        e = np.repeat(noise(rng, lines, corners[0].own.mu.shape[1]), windows, 0)
+        throws = dice.for_windows(windows), dice.shifted(BAR_STEPS).for_windows(windows)
         return Palette(
-            self.engine.batches,
-            model,
-            tuple(marked),
-            tuple(corners),
-            (dice, more[0]),
-            (e, more[1]),
-            self.warmth,
-            self.seed,
-            tuple(self.info),
+            self.engine.batches, model, tuple(marked), tuple(corners), throws, e, self.warmth, self.seed, tuple(self.info)
         )
 
     def _route(self, clip: Clip) -> str:

@@ -43,7 +43,7 @@ class Palette:
     originals: tuple[Clip, ...]
     corners: tuple[Source, ...]
     dice: tuple[Dice, Dice]  # of windows, and of those over seams
-    noise: tuple[Latents, Latents]  # [B, Z], the same at all positions, so that the music follows the puck
+    noise: Latents  # [B, Z], the same at all positions, so that the music follows the puck
     warmth: float
     seed: int
     info: tuple[str, ...]
@@ -144,5 +144,5 @@ class Palette:
 
     def _rows(self, base: Source, z: Latents, mus: Sequence[Latents], which: int) -> Decode:
         levels = distrust(z, mus, least=self.model.least_noise)
-        z, levels = loosen(z, levels, self.noise[which], most=self.model.card.loose)
+        z, levels = loosen(z, levels, self.noise, most=self.model.card.loose)
         return aimed(self.model, base, (z, levels), self.dice[which], self.warmth, at_seam=which == 1)

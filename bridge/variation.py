@@ -12,8 +12,8 @@ from bridge.source import Source, Try, aimed, decode_all, roll
 from models.changes import Cells, apply_groups, find_groups, graft, in_regions
 from models.clip import Clip
 from models.family import LatentModel
-from models.grid import DRUMS, Grid
-from models.latent import Latents, blur, noise
+from models.grid import BAR_STEPS, DRUMS, Grid
+from models.latent import Dice, Latents, blur, noise
 
 SPARE = 0.5  # candidates decoded for each variation asked for, beyond the one; those nearest to the amount are kept
 BEYOND = 1.2  # how much further than the amount to decode: taking back what is too much is better than adding
@@ -55,15 +55,18 @@ def vary_sources(
 
 
 def _blurred(model: LatentModel, source: Source, level: np.float32, rng: np.random.Generator, warmth: float) -> Try:
-    """Forget some of a source."""
+    """Forget some of a source, the same of all windows of a line: so what the clip repeats, its variation repeats."""
+    lines, size = source.heard.lines, len(source.own.mu)
+    e = noise(rng, lines, source.own.mu.shape[1])
+    dice = roll(model, rng, lines)
+    levels = np.full(size, level, np.float32)
 
-    def rows(mu: Latents, *, at_seam: bool) -> Decode:
-        levels = np.full(len(mu), level, np.float32)
-        z = blur(mu, levels, noise(rng, *mu.shape))
-        return aimed(model, source, (z, levels), roll(model, rng, len(mu)), warmth, at_seam=at_seam)
+    def rows(mu: Latents, dice: Dice, *, at_seam: bool) -> Decode:
+        z = blur(mu, levels, np.repeat(e, size // lines, 0))
+        return aimed(model, source, (z, levels), dice.for_windows(size // lines), warmth, at_seam=at_seam)
 
-    seam = rows(source.seam.mu, at_seam=True) if source.seam else None
-    return Try(source, rows(source.own.mu, at_seam=False), seam)
+    seam = rows(source.seam.mu, dice.shifted(BAR_STEPS), at_seam=True) if source.seam else None
+    return Try(source, rows(source.own.mu, dice, at_seam=False), seam)
 
 
 def _choose(

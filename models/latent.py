@@ -45,6 +45,14 @@ class Dice:
         """Use the same dice for several rows in turn: the rows of `times` decodes behind one another."""
         return Dice(np.tile(self.tokens, (times, 1)), np.tile(self.feel, (times, 1, 1, 1)))
 
+    def for_windows(self, windows: int) -> Dice:
+        """Use the dice of each row for so many windows of its line, behind one another."""
+        return Dice(np.repeat(self.tokens, windows, 0), np.repeat(self.feel, windows, 0))
+
+    def shifted(self, steps: int) -> Dice:
+        """Turn each row round by some steps."""
+        return Dice(np.roll(self.tokens, -steps, 1), np.roll(self.feel, -steps, 1))
+
     @staticmethod
     def stack(dice: Sequence[Dice]) -> Dice:
         """Put the rows of several behind one another."""

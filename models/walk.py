@@ -18,6 +18,7 @@ UNEVEN = 0.3  # the coefficient of variation of steps below which no clip is mix
 LONGER = (1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0)  # lengths of steps to try, to those of the shortest walk
 STRAY = 5.0  # the price of a step that is not where on the way it should be, beside squares of distances
 DETOUR = 0.25  # how much less even a walk may be that is shorter by as much as its own length
+MANY = 4  # changes a step from which that holds
 TURNS = 4  # how often to correct where the steps lie
 
 
@@ -80,16 +81,27 @@ def even_walk(
     for i, clip in enumerate(clips[:-1]):
         apart[i, i + 1 :] = distances(clip, clips[i + 1 :], voice=voice)
     walk = [clips[i] for i in choose_evenly(apart, steps, places=places)]
-    if until == 0 or _spread(walk, voice) <= UNEVEN:
+    limit = _tolerance(walk, voice)
+    if until == 0 or _spread(walk, voice) <= limit:
         return walk
     mixed = _mix_evenly(walk, rng=rng, voice=voice, until=until)
     left = list(range(1, steps - 1))
-    while left and _spread(walk, voice) > UNEVEN:
+    while left and _spread(walk, voice) > limit:
         tries = {k: [*walk[:k], mixed[k], *walk[k + 1 :]] for k in left}
         best = min(left, key=lambda k: _spread(tries[k], voice))
         walk = tries[best]
         left.remove(best)
     return walk
+
+
+def _tolerance(walk: Sequence[Clip], voice: VoiceOf | None) -> float:
+    """Find how uneven a walk may be; where its steps are only a few notes, hardly more than the best split of whole notes."""
+    changes = sum(distance(x, y, voice=voice) * max(len(x.notes), len(y.notes)) for x, y in pairwise(walk))
+    steps = len(walk) - 1
+    if changes >= MANY * steps:
+        return UNEVEN
+    least, more = divmod(round(changes), steps)
+    return float(np.std([least + (k < more) for k in range(steps)]) / max(changes / steps, 1e-9)) + 0.05
 
 
 def _spread(walk: Sequence[Clip], voice: VoiceOf | None) -> float:
