@@ -15,8 +15,9 @@ from models.family import LatentModel
 from models.grid import BAR_STEPS, DRUMS, Grid
 from models.latent import Dice, Latents, blur, noise
 
-SPARE = 0.5  # candidates decoded for each variation asked for, beyond the one; those nearest to the amount are kept
-BEYOND = 1.2  # how much further than the amount to decode: taking back what is too much is better than adding
+SPARE = 0.25  # candidates decoded for each variation asked for, beyond the one; those nearest to the amount are kept
+NARROW = (0.95, 1.15)  # noise levels to decode at, to the one that the model's table gives for an amount
+WIDE = (1.3, 1.4, 1.5)  # and a few for clips that the model is surer of than of most
 NEAR = 0.04  # how far off an amount a variation may be, beyond what whole notes allow: what is taken back leaves a trace
 OTHERS = 6  # changes to try for the last one that an amount has room for
 ROUNDS = 4  # how often to decode more where too few different clips came out
@@ -35,7 +36,7 @@ def vary_sources(
 ) -> Steps[list[list[Found]]]:
     """Decode around each source, about as far as the amount, and bring what comes out to it: up to `count` clips of each."""
     found: list[dict[object, Found]] = [{_shape(s.clip): (math.inf, s.clip, (0, 0))} for s in sources]
-    level = model.card.level_for(amount * BEYOND)
+    level = model.card.level_for(amount)
     for turn in range(ROUNDS):
         good = [sum(off <= s.rounding + NEAR + 1e-9 for off, *_ in f.values()) for s, f in zip(sources, found, strict=True)]
         lacking = [k for k, n in enumerate(good) if n < count]
@@ -44,12 +45,14 @@ def vary_sources(
         tries: list[Try] = []
         for k in lacking:
             number = math.ceil((count - good[k]) * (1 + SPARE))
-            levels = np.clip(level * np.linspace(0.9, 1.1, number) + 0.1 * turn, model.least_noise, 1).astype(np.float32)
+            wide = WIDE if number > 2 * len(WIDE) else ()
+            scales = np.array([*np.linspace(*NARROW, number - len(wide)), *wide])
+            levels = np.clip(level * scales + 0.1 * turn, model.least_noise, 1).astype(np.float32)
             tries += [_blurred(model, sources[k], s, rngs[k], warmth) for s in levels]
         grids = yield from decode_all(model, tries, span=(1 - 0.4**turn, 1 - 0.4 ** (turn + 1)))
         for k in lacking:
             mine = [i for i, t in enumerate(tries) if t.source is sources[k]]
-            _choose(model, sources[k], [grids[i] for i in mine], amount, count, rngs[k], found[k], is_last=turn >= ROUNDS - 2)
+            _choose(model, sources[k], [grids[i] for i in mine], amount, count, rngs[k], found[k], is_last=turn > 0)
     nearest = [sorted((entry for entry in f.values() if entry[0] < math.inf), key=lambda entry: entry[0]) for f in found]
     return [entries[:count] for entries in nearest]
 
@@ -84,15 +87,17 @@ def _choose(
     near = source.rounding + NEAR
     made = [source.write(model, grid) for grid in grids]
     far = [source.how_far(clip) for clip in made]
-    # Of those that are not near, the ones that went too far come first: taking back is better than adding.
-    for i in sorted(range(len(grids)), key=lambda i: abs(far[i] - amount) + 9 * (far[i] < amount - near)):
-        left = count - sum(off <= near + 1e-9 for off, *_ in found.values())
-        if left == 0:
+    # Of those that are not near, the ones that went too far come first: taking back is better than adding. From what went far
+    # enough, three clips can be made, with what is taken back in different places; that is better than decoding again.
+    order = sorted(range(len(grids)), key=lambda i: abs(far[i] - amount) + 9 * (far[i] < amount - near))
+    beyond = [i for i in order if far[i] > amount + near]
+    too_little = [i for i in order if far[i] < amount - near]
+    for i in [*(i for i in order if i not in too_little), *beyond, *beyond, *(too_little if is_last else ())]:
+        if sum(off <= near + 1e-9 for off, *_ in found.values()) == count:
             break
         grid, off, clip = grids[i], abs(far[i] - amount), made[i]
         if off > near:
-            may_graft = is_last or left <= count // 3  # for a few, another decode would take too long
-            others = [grids[j] for j in (*range(i + 1, len(grids)), *range(i))] if may_graft else []
+            others = [grids[j] for j in (*range(i + 1, len(grids)), *range(i))] if is_last else []
             goal = amount + NEAR if far[i] > amount else amount
             grid, clip = _fit_amount(model, source, [grid, *others], goal, rng)
             off = abs(source.how_far(clip) - amount)
