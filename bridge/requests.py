@@ -20,6 +20,8 @@ def _a_map(name: str) -> str:
 
 
 def _a_pair(text: object) -> object:
+    if isinstance(text, str) and text.count(":") != 1:
+        raise ValueError(f"{text!r} is not a pair: write from:to for beats, as in 0:4, and pitch:voice for pads, as in 60:kick")
     return tuple(text.split(":")) if isinstance(text, str) else text
 
 

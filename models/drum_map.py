@@ -91,5 +91,5 @@ def _entries() -> tuple[tuple[str, frozenset[str]], ...]:
 @cache
 def _read() -> dict[str, Any]:
     path = next(place for place in PLACES if place.exists())
-    content: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return content

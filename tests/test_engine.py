@@ -322,3 +322,5 @@ def test_locks_that_cannot_be_are_refused_in_a_sentence(engine: Engine) -> None:
         engine.run(Vary(clips=(clip,), seed=1, lock_notes=(0, 2)))
     with pytest.raises(ValueError, match="4:2 is no stretch of beats"):
         Vary(clips=(clip,), lock_beats=((4.0, 2.0),))
+    with pytest.raises(ValueError, match="'4' is not a pair: write from:to for beats, as in 0:4"):
+        Vary.model_validate({"clips": (clip,), "lock_beats": ("4",)})
