@@ -1,31 +1,32 @@
-// The Live device's script, for Max's `js` object: ES5 in one file. The build puts `var TABLE = {...}` before it: the controls,
-// the fields of each verb, version, ports, and the words for drum pads; there is no logic in that.
+// The Live device's script, for Max's `js` object: ES5 in one file. The build puts `var TABLE = {...}` before it: the
+// controls, the fields of each verb, version, ports, and the words for drum pads.
 //
-// Music is pure: notes to messages and back, overlaps, names, state as text. Device does things: presses, picks, the server,
-// requests, results into slots, the puck, history, self-test, state; then what all of these stand on: what Live tells, the work
-// queue, time, the status line. To read it, begin with its tables `UI` and `OSC`: what each control and each message does.
+// Music is pure: notes to messages and back, overlaps, names, state as text. Device does things: presses, picks, the
+// server, requests, results, the puck, history, self-test, state; then what these stand on: what Live tells, the work
+// queue, time, the status line. To read it, begin with its tables `UI` and `OSC`: what each control and message does.
 //
-// What keeps Live safe: LiveAPI only after the bang of live.thisdevice and only in steps of the work queue, of which one Task
-// runs one a tick, each with few reads or one write; nothing is written into a clip that is not the device's own and unedited;
-// every write is read back. Functions live inside Music and Device since Max calls any global one that a message names, and
-// udpreceive hears the whole network.
+// What keeps Live safe: LiveAPI only after the bang of live.thisdevice and only in steps of the work queue, of which
+// one Task runs one a tick, each with few reads or one write; nothing is written into a clip that is not the device's
+// own and unedited; every write is read back. Functions live inside Music and Device since Max calls any global one
+// that a message names, and udpreceive hears the whole network.
 
 inlets = 1;
 outlets = 4;
 autowatch = 0;
 
-var SERVER_OUT = 0;
-var CONTROLS_OUT = 1;
-var RECEIVER_OUT = 2;
-var STATE_OUT = 3;
+var SERVER_OUT = 0, CONTROLS_OUT = 1, RECEIVER_OUT = 2, STATE_OUT = 3;
 
 var Music = (function () {
   var ATOMS = 250; // of a message, by the contract; 245 keep it below 1,400 bytes too
   var CLOSE = 1e-4; // beats: nearer than this is the same time
   var SLIVER = 1 / 32; // beats: a new note that begins this little inside one that stays is moved behind it
   var SHORTEST = 1 / 256; // beats, of a new note
-  var ROOTS = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"];
+  var ROOTS = "C C# D D# E F F# G G# A A# B".split(" ");
   var STATE_MARK = "lb1"; // so that the text never looks like a number, and is known to be ours
+  // Live may round what it keeps; what it rounds by less than this no one can hear.
+  var ROUNDED = {
+    duration: CLOSE, mute: 0.5, probability: 0.006, velocity: 0.51, velocity_deviation: 0.51, release_velocity: 0.51,
+  };
 
   // Notes as Live gives them
 
@@ -36,53 +37,33 @@ var Music = (function () {
     } catch (problem) {
       return null; // cut off: the caller asks for less
     }
-    return given && given.notes ? given.notes.map(readNote) : null;
-  }
-
-  function readNote(given) {
-    return {
-      note_id: given.note_id,
-      pitch: Number(given.pitch),
-      start_time: Number(given.start_time),
-      duration: Number(given.duration),
-      velocity: or(given.velocity, 100),
-      mute: given.mute ? 1 : 0,
-      probability: or(given.probability, 1),
-      velocity_deviation: or(given.velocity_deviation, 0),
-      release_velocity: or(given.release_velocity, 64),
-    };
+    if (!given || !given.notes) return null;
+    return given.notes.map(function (n) {
+      var note = copyNote(n, 0);
+      note.note_id = n.note_id;
+      return note;
+    });
   }
 
   // A note without its id, as Live takes it.
-  function copyNote(note, shift) {
+  function copyNote(given, shift) {
     return {
-      pitch: note.pitch,
-      start_time: shift ? note.start_time + shift : note.start_time, // not a bit changes where nothing is shifted
-      duration: note.duration,
-      velocity: note.velocity,
-      mute: note.mute,
-      probability: note.probability,
-      velocity_deviation: note.velocity_deviation,
-      release_velocity: note.release_velocity,
+      pitch: Number(given.pitch), start_time: Number(given.start_time) + shift, duration: Number(given.duration),
+      velocity: or(given.velocity, 100), mute: given.mute ? 1 : 0, probability: or(given.probability, 1),
+      velocity_deviation: or(given.velocity_deviation, 0), release_velocity: or(given.release_velocity, 64),
     };
   }
 
   function or(value, otherwise) { return value === undefined || value === null ? otherwise : Number(value); }
-
   function byStart(a, b) { return a.start_time - b.start_time || a.pitch - b.pitch || a.duration - b.duration; }
   function byPitch(a, b) { return a.pitch - b.pitch || byStart(a, b); }
-  function endOf(note) { return note.start_time + note.duration; }
 
   // Text that tells whether notes are still the same: how many, and a hash (FNV-1a) of all that they are.
   function fingerprint(notes) {
-    var text = notes
-      .slice()
-      .sort(byPitch)
-      .map(function (n) {
-        var fine = [n.start_time, n.duration, n.velocity, n.probability, n.velocity_deviation, n.release_velocity];
-        return [n.pitch, n.mute].concat(fine.map(function (v) { return Math.round(v * 4096); })).join(" ");
-      })
-      .join("/");
+    var text = notes.slice().sort(byPitch).map(function (n) {
+      var fine = [n.start_time, n.duration, n.velocity, n.probability, n.velocity_deviation, n.release_velocity];
+      return [n.pitch, n.mute].concat(fine.map(function (v) { return Math.round(v * 4096); })).join(" ");
+    }).join("/");
     var hash = 0x811c9dc5;
     for (var i = 0; i < text.length; i++) {
       hash ^= text.charCodeAt(i);
@@ -93,19 +74,17 @@ var Music = (function () {
 
   // Clips to messages
 
-  // A part is a clip of a request: notes in Live's own times, `base` where its time 0 lies, beats, meter, name.
-  function clipMessages(id, index, part) {
-    var head = ["/bridge/clip", id, index, part.beats, part.meter[0], part.meter[1], part.notes.length, plainText(part.name)];
-    return [head].concat(noteMessages(id, index, part, 0, part.notes.length));
-  }
-
-  function noteMessages(id, index, part, first, count) {
-    var isPlain = part.notes.every(isDefault);
-    var width = isPlain ? 4 : 8;
-    var most = Math.floor((ATOMS - 4) / width);
-    var end = Math.min(first + count, part.notes.length);
-    var messages = [];
-    for (var at = first; at < end; at += most) {
+  // The messages of a part, or of some of its notes; a count below 0 is all of it. A part is a clip of a request: notes
+  // in Live's own times, `base` where its time 0 lies, beats, meter, name.
+  function partMessages(id, index, part, first, count) {
+    var total = part.notes.length, isAll = count < 0;
+    var head = ["/bridge/clip", id, index, part.beats, part.meter[0], part.meter[1], total, plainText(part.name)];
+    var messages = isAll ? [head] : [], end = isAll ? total : Math.min(first + count, total);
+    var isPlain = part.notes.every(function (n) {
+      return !n.mute && n.probability === 1 && n.velocity_deviation === 0 && n.release_velocity === 64;
+    });
+    var width = isPlain ? 4 : 8, most = Math.floor((ATOMS - 4) / width);
+    for (var at = isAll ? 0 : first; at < end; at += most) {
       var message = ["/bridge/notes", id, index, at, width];
       part.notes.slice(at, Math.min(at + most, end)).forEach(function (n) {
         message.push(n.pitch, n.start_time - part.base, n.duration, n.velocity);
@@ -114,10 +93,6 @@ var Music = (function () {
       messages.push(message);
     }
     return messages;
-  }
-
-  function isDefault(n) {
-    return !n.mute && n.probability === 1 && n.velocity_deviation === 0 && n.release_velocity === 64;
   }
 
   // A name as it may travel: ASCII, not too long.
@@ -137,8 +112,7 @@ var Music = (function () {
 
   // Take the values of a /bridge/notes after its id.
   function takeRows(reply, values) {
-    var v = values.map(Number);
-    var index = v[0], first = v[1], width = v[2], isNews = false;
+    var v = values.map(Number), index = v[0], first = v[1], width = v[2], isNews = false;
     var isOdd = !(width >= 4) || (v.length - 3) % width !== 0 || !v.every(isFinite);
     if (isOdd || !isCount(index, 64) || !isCount(first, 1 << 16)) return false;
     var rows = (reply.rows[index] = reply.rows[index] || {});
@@ -155,11 +129,8 @@ var Music = (function () {
     var found = [];
     for (var index = 0; index < reply.clips; index++) {
       var head = reply.heads[index], rows = reply.rows[index] || {};
-      if (!head) {
-        found.push([index, 0, -1]);
-        continue;
-      }
-      for (var i = 0; i < head.count; i++) {
+      if (!head) found.push([index, 0, -1]);
+      for (var i = 0; head && i < head.count; i++) {
         if (rows[i]) continue;
         var first = i;
         while (i < head.count && !rows[i]) i++;
@@ -196,14 +167,10 @@ var Music = (function () {
 
   function newNote(row, base) {
     return {
-      pitch: clamp(Math.round(row[0]), 0, 127),
-      start_time: base + tidy(row[1]),
-      duration: Math.max(SHORTEST, tidy(row[2])),
-      velocity: clamp(row[3], 1, 127),
-      mute: row[4] ? 1 : 0,
-      probability: clamp(or(row[5], 1), 0, 1),
-      velocity_deviation: clamp(or(row[6], 0), -127, 127),
-      release_velocity: clamp(or(row[7], 64), 0, 127),
+      pitch: clamp(Math.round(row[0]), 0, 127), start_time: base + tidy(row[1]),
+      duration: Math.max(SHORTEST, tidy(row[2])), velocity: clamp(row[3], 1, 127),
+      mute: row[4] ? 1 : 0, probability: clamp(or(row[5], 1), 0, 1),
+      velocity_deviation: clamp(or(row[6], 0), -127, 127), release_velocity: clamp(or(row[7], 64), 0, 127),
     };
   }
 
@@ -216,15 +183,14 @@ var Music = (function () {
   function clamp(value, low, high) { return Math.min(high, Math.max(low, value)); }
   function isCount(value, most) { return value >= 0 && value < most && Math.floor(value) === value; }
 
-  // Live drops what overlaps on one pitch, so new notes give way before: they end where the next begins, and go where an
-  // untouched one sounds. Untouched notes stay as they are.
+  // Live drops what overlaps on one pitch, so new notes give way before: they end where the next begins, and go where
+  // an untouched one sounds. Untouched notes stay as they are.
   function resolveOverlaps(notes) {
     var out = [], last = null;
-    notes.slice().sort(byPitch).forEach(function (given) {
-      var note = given;
-      while (last && last.pitch === note.pitch && !(last.isKept && note.isKept) && note.start_time < endOf(last) - CLOSE) {
+    notes.slice().sort(byPitch).forEach(function (note) {
+      while (overlap(last, note) && !(last.isKept && note.isKept)) {
         if (last.isKept) {
-          var inside = endOf(last) - note.start_time;
+          var inside = last.start_time + last.duration - note.start_time;
           if (inside > SLIVER || note.duration - inside < SHORTEST) return;
           note.start_time += inside;
           note.duration -= inside;
@@ -239,6 +205,10 @@ var Music = (function () {
       last = note;
     });
     return out.sort(byStart);
+  }
+
+  function overlap(last, note) {
+    return last && last.pitch === note.pitch && note.start_time < last.start_time + last.duration - CLOSE;
   }
 
   // What must go and what must come so that found notes are the wanted ones.
@@ -262,33 +232,24 @@ var Music = (function () {
     return a.pitch - b.pitch || (Math.abs(apart) < CLOSE ? 0 : apart);
   }
 
-  // Live may round what it keeps; what it rounds by less than this no one can hear.
   function areSame(a, b) {
-    return (
-      Math.abs(a.duration - b.duration) < CLOSE && a.mute === b.mute && Math.abs(a.probability - b.probability) < 0.006 &&
-      Math.abs(a.velocity - b.velocity) < 0.51 && Math.abs(a.velocity_deviation - b.velocity_deviation) < 0.51 &&
-      Math.abs(a.release_velocity - b.release_velocity) < 0.51
-    );
+    return Object.keys(ROUNDED).every(function (field) { return Math.abs(a[field] - b[field]) < ROUNDED[field]; });
   }
 
-  // How a clip is to look: the sets that lead there from how it looks now, in an order in which no start is after its end.
+  // How a clip is to look: the sets that lead there from how it looks now, so ordered that no start is after its end.
   function dressing(now, look) {
-    var sets = [];
-    ["name", "color", "signature_numerator", "signature_denominator", "looping"].forEach(function (name) {
-      if (now[name] !== look[name]) sets.push([name, look[name]]);
+    var names = ["name", "color", "signature_numerator", "signature_denominator", "looping"].filter(function (name) {
+      return now[name] !== look[name];
     });
-    if (look.looping) moveEdges(sets, "loop_start", "loop_end", now, look);
-    moveEdges(sets, "start_marker", "end_marker", now, look);
+    if (look.looping) names = names.concat(edges("loop_start", "loop_end"));
+    var sets = names.concat(edges("start_marker", "end_marker")).map(function (name) { return [name, look[name]]; });
     if (look.groove && now.groove !== look.groove) sets.push(["groove", "id " + look.groove]);
     return sets;
-  }
 
-  function moveEdges(sets, start, end, now, look) {
-    var moves = [[start, look[start]], [end, look[end]]].filter(function (move) {
-      return Math.abs(now[move[0]] - move[1]) > 1e-9;
-    });
-    if (look[start] >= now[end]) moves.reverse();
-    sets.push.apply(sets, moves);
+    function edges(start, end) {
+      var order = look[start] >= now[end] ? [end, start] : [start, end];
+      return order.filter(function (edge) { return Math.abs(now[edge] - look[edge]) > 1e-9; });
+    }
   }
 
   // Points evenly along the way that the puck went; the ends are its ends.
@@ -303,34 +264,29 @@ var Music = (function () {
     for (var k = 0, at = 1; k < count; k++) {
       var goal = (total * k) / (count - 1);
       while (at < path.length - 1 && lengths[at] < goal) at++;
-      var span = lengths[at] - lengths[at - 1];
+      var from = path[at - 1], to = path[at], span = lengths[at] - lengths[at - 1];
       var share = span > 0 ? clamp((goal - lengths[at - 1]) / span, 0, 1) : 0;
-      points.push([mix(path[at - 1][0], path[at][0], share), mix(path[at - 1][1], path[at][1], share)]);
+      points.push([from[0] + (to[0] - from[0]) * share, from[1] + (to[1] - from[1]) * share]);
     }
     return points;
   }
-
-  function mix(a, b, share) { return a + (b - a) * share; }
 
   // Words
 
   // Which drum voice a pad's name says, by the rule that stands with the words in configs/drum_maps.yaml; "" for none.
   function voiceOf(name, entries) {
     var said = wordsOf(name);
-    for (var i = 0; i < entries.length; i++) {
-      var fits = entries[i][1].some(function (entry) {
-        return wordsOf(entry).every(function (word) { return said.indexOf(word) >= 0; });
+    var fitting = entries.filter(function (entry) {
+      return entry[1].some(function (text) {
+        return wordsOf(text).every(function (word) { return said.indexOf(word) >= 0; });
       });
-      if (fits) return entries[i][0] === "other" ? "" : entries[i][0];
-    }
-    return "";
+    });
+    return fitting.length && fitting[0][0] !== "other" ? fitting[0][0] : "";
   }
 
   function wordsOf(name) {
-    var parted = [/([a-z])([A-Z])/g, /([A-Za-z])([0-9])/g, /([0-9])([A-Za-z])/g].reduce(function (said, edge) {
-      return said.replace(edge, "$1 $2");
-    }, name);
-    return parted.toLowerCase().match(/[a-z0-9]+/g) || [];
+    var parted = name.replace(/([a-z])([A-Z])/g, "$1 $2").replace(/([A-Za-z])([0-9])/g, "$1 $2");
+    return parted.replace(/([0-9])([A-Za-z])/g, "$1 $2").toLowerCase().match(/[a-z0-9]+/g) || [];
   }
 
   // A key by Live's names, and the same by its steps, should the server not know the name.
@@ -347,8 +303,9 @@ var Music = (function () {
 
   // Anything as text of letters, digits, - _ . and ~: no space, comma, semicolon, backslash or dollar, which Max reads.
   function packState(state) {
-    var text = encodeURIComponent(JSON.stringify(state));
-    var safe = text.replace(/[!'()*~]/g, function (c) { return "%" + c.charCodeAt(0).toString(16); });
+    var safe = encodeURIComponent(JSON.stringify(state)).replace(/[!'()*~]/g, function (c) {
+      return "%" + c.charCodeAt(0).toString(16);
+    });
     return STATE_MARK + safe.replace(/%/g, "~");
   }
 
@@ -362,10 +319,10 @@ var Music = (function () {
   }
 
   return {
-    byStart: byStart, clamp: clamp, clipMessages: clipMessages, compareNotes: compareNotes, copyNote: copyNote,
-    dressing: dressing, emptyReply: emptyReply, exactBeats: exactBeats, fingerprint: fingerprint, gaps: gaps,
-    keyTexts: keyTexts, mainPart: mainPart, noteMessages: noteMessages, packState: packState, parseNotes: parseNotes,
-    plainText: plainText, rebuild: rebuild, resample: resample, resolveOverlaps: resolveOverlaps, shortName: shortName, stem: stem,
+    byStart: byStart, clamp: clamp, compareNotes: compareNotes, copyNote: copyNote, dressing: dressing,
+    emptyReply: emptyReply, exactBeats: exactBeats, fingerprint: fingerprint, gaps: gaps, keyTexts: keyTexts,
+    mainPart: mainPart, packState: packState, parseNotes: parseNotes, partMessages: partMessages, plainText: plainText,
+    rebuild: rebuild, resample: resample, resolveOverlaps: resolveOverlaps, shortName: shortName, stem: stem,
     takeHead: takeHead, takeRows: takeRows, unpackState: unpackState, voiceOf: voiceOf,
   };
 }());
@@ -388,20 +345,18 @@ var Device = (function () {
   var FAR = 1 << 20; // beats: all notes lie within
   var LARGEST = 16384; // bytes: udpsend's own 5096 are less than the self-test sends
   var CORNERS = ["a", "b", "c", "d"];
+  var EDGES = ["loop_start", "loop_end", "start_marker", "end_marker"];
   var PUCK_NAME = "Latent Bridge puck";
-  var NO_SERVER = "no server: run latent-bridge serve";
 
   var values = {}; // what dials, toggles and menus say, by name
-  var chosen = { seed: 1, model: "auto", made: 0 }; // saved in the set, beside the picks and the puck; made counts the results
-  var hasBegun = false;
-  var begunAt = 0;
-  var liveVersion = 0;
+  var chosen = { seed: 1, model: "auto", made: 0 }; // saved beside the picks and the puck; made counts the results
+  var hasBegun = false, begunAt = 0, liveVersion = 0;
 
   // What each control does, by its name.
   var UI = {
-    sample: button(pressSample),
-    vary: button(pressVary),
-    interpolate: button(pressInterpolate),
+    sample: button(function () { begin("sample", [findSamplePlace, hearKey, askVerb]); }),
+    vary: button(function () { begin("vary", [readSelected, hearParts, askVerb]); }),
+    interpolate: button(function () { begin("interpolate", [readPick("a"), readPick("b"), hearParts, askVerb]); }),
     blend: button(pressBlend),
     cancel: button(pressCancel),
     pick_a: button(function () { pressPick("a"); }),
@@ -414,10 +369,7 @@ var Device = (function () {
     forward: button(function () { pressStep(1); }),
     more: button(pressMore),
     undo: button(pressUndo),
-    reroll: button(function () {
-      rollSeed();
-      say("seed " + chosen.seed);
-    }),
+    reroll: button(function () { say("seed " + rollSeed()); }),
     selftest: button(pressSelftest),
     seed: chooseSeed,
     model: chooseModel,
@@ -451,14 +403,10 @@ var Device = (function () {
       var said = v.join(" ");
       if (request.reply.info.indexOf(said) < 0) request.reply.info.push(said);
     }),
-    "/bridge/clip": ofRequest(function (request, v) {
-      if (Music.takeHead(request.reply, v)) takeNews(request);
-    }),
-    "/bridge/notes": ofRequest(function (request, v) {
-      if (Music.takeRows(request.reply, v)) takeNews(request);
-    }),
+    "/bridge/clip": ofRequest(function (request, v) { if (Music.takeHead(request.reply, v)) takeNews(request); }),
+    "/bridge/notes": ofRequest(function (request, v) { if (Music.takeRows(request.reply, v)) takeNews(request); }),
     "/bridge/missing": ofRequest(function (request, v) {
-      resendPart(request, Number(v[0]), Number(v[1]), Number(v[2]));
+      sendPart(request, Number(v[0]), Number(v[1]), Number(v[2]));
     }),
     "/bridge/done": ofRequest(function (request, v) {
       request.isDone = true;
@@ -468,7 +416,7 @@ var Device = (function () {
     "/bridge/error": function (v) {
       var isVersion = Number(v[0]) === -1 && v[1] === "version" && server.unanswered;
       if (isVersion) setServer("version", v.slice(2).join(" ") + " (this device is " + TABLE.version + ")");
-      else hearError(v);
+      else ofRequest(hearError)(v);
     },
     "/bridge/echo": ofRequest(function (request, v) {
       end(request, request.echo === String(v[0]) ? null : { code: "garbled" });
@@ -499,6 +447,7 @@ var Device = (function () {
     chosen.seed = Math.floor(Math.random() * 10000);
     show("seed", chosen.seed);
     save();
+    return chosen.seed;
   }
 
   function chooseModel(v) {
@@ -511,14 +460,14 @@ var Device = (function () {
   // Presses: what one button began, from the press to a result or a sentence
 
   var presses = []; // jobs, of which those under way are not over
-  var lastAsked = "";
-  var isSeedTyped = false; // since the last press
+  var lastAsked = "", isSeedTyped = false; // since the last press
 
   // A job is what steps of the work queue belong to. `parts` are the clips it is about, `made` those that came of it.
   function newJob(verb) {
     return {
-      verb: verb, parts: [], made: [], scenes: [], wanted: 0, failures: [], info: [], pads: {}, isDrums: null, key: null,
-      lockedNotes: "", place: null, unfinished: 0, isCancelled: false, isOver: false, onStop: null, onFail: null,
+      verb: verb, parts: [], made: [], scenes: [], wanted: 0, failures: [], info: [], unfinished: 0, place: null,
+      pads: {}, isDrums: null, key: null, lockedNotes: "",
+      isCancelled: false, isOver: false, onStop: null, onFail: null,
     };
   }
 
@@ -528,7 +477,7 @@ var Device = (function () {
   function begin(verb, steps) {
     var open = openPresses();
     if (!hasBegun) return say("Live is still loading");
-    if (verb !== "self-test" && server.state !== "ready" && server.state !== "warming") {
+    if (verb !== "self-test" && !isServerThere()) {
       if (now() - server.greetedAt >= FAST) greet();
       return say(serverText());
     }
@@ -539,37 +488,14 @@ var Device = (function () {
     return p;
   }
 
-  function pressSample() {
-    begin("sample", [
-      findSamplePlace,
-      function (p) { hearTrack(p, p.place.track, []); },
-      hearKey,
-      askVerb,
-    ]);
-  }
-
-  function pressVary() {
-    begin("vary", [
-      function (p) { p.parts.push(readClip(selectedClip())); },
-      hearParts,
-      askVerb,
-    ]);
-  }
-
   function pressMore() {
     var result = history.list[Math.floor(history.at + 0.5)];
     if (!result) return say("nothing has been made yet: press Vary or Sample first");
-    begin("vary", [
-      function (p) {
-        if (!go(result.clip)) throw sorry("this result is gone: step to another one");
-        p.parts.push(readClip(result.clip));
-      },
-      hearParts,
-      askVerb,
-    ]);
+    begin("vary", [function (p) {
+      if (!go(result.clip)) throw sorry("this result is gone: step to another one");
+      p.parts.push(readClip(result.clip));
+    }, hearParts, askVerb]);
   }
-
-  function pressInterpolate() { begin("interpolate", [readPick("a"), readPick("b"), hearParts, askVerb]); }
 
   function pressCancel() {
     var open = openPresses();
@@ -580,7 +506,11 @@ var Device = (function () {
       later(p, conclude);
     });
     eachRequest(function (request) {
-      if (request.job.isCancelled) cancelRequest(request);
+      if (!request.job.isCancelled) return;
+      request.isCancelled = true;
+      request.isDone = false;
+      outbox = outbox.filter(function (next) { return next.request !== request; });
+      askAgain(request, ["/bridge/cancel", request.id]); // until the server has said so, or is silent
     });
   }
 
@@ -588,13 +518,9 @@ var Device = (function () {
   function hearParts(p) {
     p.place = placeBelow(p.parts[0]);
     if (values.lock_notes) later(p, function () { p.lockedNotes = selectedNotes(p.parts[0]); });
-    p.parts.forEach(function (part) {
-      later(p, function () { hearTrack(p, part.track, part.notes); });
-    });
+    laterEach(p, p.parts, function (part) { hearTrack(p, part.track, part.notes); });
     later(p, hearKey);
   }
-
-  function hearKey(p) { p.key = p.isDrums ? null : readKey(); }
 
   function askVerb(p) {
     if (asked() === lastAsked && !isSeedTyped) rollSeed(); // pressed again as it was: to hear something new
@@ -609,21 +535,23 @@ var Device = (function () {
 
     function send() {
       tell(p, server.state === "warming" ? "waits for the server to warm up…" : "asking…");
-      ask(p, p.verb, pairs(p, p.verb), p.parts, function (problem, reply) {
-        if (problem && spellKey(p, problem)) return send();
-        if (problem) return stop(p, problem.text);
-        p.info = reply.info;
-        writeResults(p, reply, namesOf(p, reply));
-      });
+      askPress(p, p.verb, pairs(p, p.verb), send, function (reply) { writeResults(p, reply, namesOf(p, reply)); });
     }
   }
 
-  // A scale whose name the server does not know is spelled in semitones from now on; tells whether that may help.
-  function spellKey(p, problem) {
-    if (!p.key || !p.key.spelled || !/^key\b/.test(problem.text)) return false;
-    unknownKeys[p.key.named] = true;
-    p.key = { named: p.key.spelled };
-    return true;
+  // Ask a verb for a press. A scale whose name the server does not know is spelled in semitones from now on, and then
+  // `again` asks anew; else `then` hears of the reply and its id.
+  function askPress(p, verb, given, again, then) {
+    var request = ask({ job: p, verb: verb, given: given, parts: p.parts, then: function (problem, reply) {
+      if (problem && p.key && p.key.spelled && /^key\b/.test(problem.text)) {
+        unknownKeys[p.key.named] = true;
+        p.key = { named: p.key.spelled };
+        return again();
+      }
+      if (problem) return stop(p, problem.text);
+      p.info = reply.info;
+      then(reply, request.id);
+    } });
   }
 
   // Keys and values of a request, of the fields that its verb has.
@@ -665,10 +593,10 @@ var Device = (function () {
   }
 
   function nameOfBlend(parts, at) { return stemsOf(parts).join(" + ") + " " + percent(at) + " %"; }
-
   function stemsOf(parts) { return parts.map(function (part) { return Music.stem(part.name); }); }
   function percent(at) { return Math.round(at[0] * 100) + "/" + Math.round(at[1] * 100); }
   function count(n, one, many) { return n + " " + (n === 1 ? one : many); }
+  function remarks(p) { return p.info.length ? " – " + p.info.join("; ") : ""; }
 
   // End a press with a sentence; what it has made can be undone.
   function finish(p, sentence) {
@@ -694,8 +622,6 @@ var Device = (function () {
     finish(p, sentence + remarks(p));
   }
 
-  function remarks(p) { return p.info.length ? " – " + p.info.join("; ") : ""; }
-
   // Picks: the clips of the puck's corners, and the ends of an interpolation
 
   var picks = { a: null, b: null, c: null, d: null };
@@ -704,7 +630,7 @@ var Device = (function () {
     if (!hasBegun) return say("Live is still loading");
     later(newJob("pick"), function () {
       var part = readClip(selectedClip()), isAgain = picks[corner] && picks[corner].clip === part.clip;
-      picks[corner] = isAgain ? null : newPick(part.clip, part.where, part.name, part.print);
+      picks[corner] = isAgain ? null : newPick(part);
       showPick(corner);
       say(corner.toUpperCase() + (isAgain ? " is free: pick another clip" : " is " + (part.name || "this clip")));
       puck.path = [];
@@ -713,8 +639,9 @@ var Device = (function () {
     });
   }
 
-  function newPick(clip, where, name, print) {
-    return { clip: clip, where: where, name: Music.shortName(name), print: print, isLost: false };
+  // What is kept of a part, or of what was saved of it.
+  function newPick(part) {
+    return { clip: part.clip, where: part.where, name: Music.shortName(part.name), print: part.print, isLost: false };
   }
 
   function showPick(corner) {
@@ -725,17 +652,15 @@ var Device = (function () {
   // The step that reads a picked clip, as it is now.
   function readPick(corner) {
     return function (p) {
-      var pick = picks[corner];
-      if (!pick) throw sorry("pick clip " + corner.toUpperCase() + " first");
+      var pick = picks[corner], letter = corner.toUpperCase();
+      if (!pick) throw sorry("pick clip " + letter + " first");
       pick.isLost = !findPick(pick);
       if (pick.isLost) {
         showPick(corner);
-        throw sorry("clip " + corner.toUpperCase() + " (" + pick.name + ") is not where it was: pick it again");
+        throw sorry("clip " + letter + " (" + pick.name + ") is not where it was: pick it again");
       }
       var part = readClip(pick.clip);
-      pick.where = part.where;
-      pick.name = Music.shortName(part.name);
-      pick.print = part.print;
+      picks[corner] = newPick(part);
       showPick(corner);
       p.parts.push(part);
     };
@@ -745,15 +670,21 @@ var Device = (function () {
   function findPick(pick) {
     if (pick.clip && go(pick.clip)) return true;
     if (!go(pick.where) || cursor.type !== "Clip" || !number("is_midi_clip")) return false;
-    if ((Music.shortName(text("name")) !== pick.name || !pick.name) && Music.fingerprint(readNotes()) !== pick.print) return false;
+    var hasItsName = Music.shortName(text("name")) === pick.name && pick.name !== "";
+    if (!hasItsName && Music.fingerprint(readNotes()) !== pick.print) return false;
     pick.clip = Number(cursor.id);
     return true;
   }
 
   // The server: hello, welcome, ports
 
+  var SENTENCES = {
+    searching: "looking for the server…",
+    warming: "the server is warming up…",
+    gone: "no server: run latent-bridge serve",
+  };
   var server = {
-    state: "searching", text: "", // then warming, ready, gone, or version with its text
+    state: "searching", text: SENTENCES.searching, // then warming, ready, gone, or version with a sentence of its own
     session: 0, port: TABLE.listen[0], isPortOurs: false, unanswered: 0, greetedAt: -Infinity, heardAt: -Infinity,
     version: "", expected: 0, listed: [], models: [],
   };
@@ -762,7 +693,11 @@ var Device = (function () {
   function greet() {
     if (server.unanswered >= GREETINGS && now() - server.heardAt > LOST) {
       if (server.state !== "version") setServer("gone");
-      if (!server.isPortOurs && server.unanswered % GREETINGS === 0) tryNextPort();
+      if (!server.isPortOurs && server.unanswered % GREETINGS === 0) {
+        // A receiver whose port is taken is deaf and says so to no one: only a welcome tells that it is not.
+        server.port = TABLE.listen[0] + ((server.port - TABLE.listen[0] + 1) % TABLE.listen[1]);
+        outlet(RECEIVER_OUT, ["port", server.port]);
+      }
     }
     sayHello();
     at("hello", server.unanswered > 4 * GREETINGS || server.state === "version" ? SLOW : FAST, greet);
@@ -774,24 +709,19 @@ var Device = (function () {
     transmit(["/bridge/hello", server.port, TABLE.protocol, server.session, "Latent Bridge for Live"]);
   }
 
-  // A receiver whose port is taken is deaf and says so to no one: only a welcome tells that it is not.
-  function tryNextPort() {
-    server.port = TABLE.listen[0] + ((server.port - TABLE.listen[0] + 1) % TABLE.listen[1]);
-    outlet(RECEIVER_OUT, ["port", server.port]);
-  }
-
   function hearWelcome(v) {
     if (!server.unanswered && server.state !== "warming") return; // not asked for
-    var protocol = Number(v[0]), older = protocol > TABLE.protocol ? "this device" : "the server";
+    var protocol = Number(v[0]), state = v[3] === "ready" ? "ready" : "warming";
     server.unanswered = 0;
     server.isPortOurs = true;
     server.heardAt = now();
     server.version = String(v[1]);
     server.expected = Math.min(64, Number(v[4]) || 0);
-    if (server.listed.filter(String).length >= server.expected) server.listed = []; // else some of the last list got lost
-    at("hello", v[3] === "ready" && !server.expected ? BEAT : FAST, greet); // fast until the models are there
-    if (protocol === TABLE.protocol) return setServer(v[3] === "ready" ? "ready" : "warming");
-    setServer("version", "the server speaks protocol " + protocol + ", this device " + TABLE.protocol + ": update " + older);
+    if (hasAllModels()) server.listed = []; // else some of the last list got lost
+    at("hello", state === "ready" && !server.expected ? BEAT : FAST, greet); // fast until the models are there
+    if (protocol === TABLE.protocol) return setServer(state);
+    var said = "the server speaks protocol " + protocol + ", this device " + TABLE.protocol;
+    setServer("version", said + ": update " + (protocol > TABLE.protocol ? "this device" : "the server"));
   }
 
   // The models come after the welcome, a message each; they count once all are there.
@@ -799,7 +729,7 @@ var Device = (function () {
     var index = Number(v[0]), listed = server.listed;
     if (!(index >= 0 && index < server.expected) || listed[index] || !v[1]) return;
     listed[index] = String(v[1]);
-    if (listed.filter(String).length < server.expected) return;
+    if (!hasAllModels()) return;
     at("hello", BEAT, greet);
     if (listed.join() === server.models.join()) return;
     server.models = listed;
@@ -807,55 +737,49 @@ var Device = (function () {
     if (/^(ready|listing)/.test(status)) say(serverText());
   }
 
+  function hasAllModels() { return server.listed.filter(String).length >= server.expected; }
+
   function showModels() {
     menu = ["auto"].concat(server.models);
-    if (menu.indexOf(chosen.model) < 0) menu.push(chosen.model); // chosen once, gone now: the server says so when it is asked
+    if (menu.indexOf(chosen.model) < 0) menu.push(chosen.model); // gone now: the server says so when it is asked
     outlet(CONTROLS_OUT, ["model", "clear"]);
     menu.forEach(function (name) { outlet(CONTROLS_OUT, ["model", "append", name]); });
     show("model", menu.indexOf(chosen.model));
   }
 
-  function setServer(name, sentence) {
-    if (server.state === name && server.text === (sentence || "")) return;
-    server.state = name;
-    server.text = sentence || "";
-    if (!openPresses().length || name === "version") say(serverText());
+  function setServer(state, sentence) {
+    var text = sentence || SENTENCES[state] || "";
+    if (server.state === state && server.text === text) return;
+    server.state = state;
+    server.text = text;
+    if (!openPresses().length || state === "version") say(serverText());
   }
 
   function serverText() {
-    switch (server.state) {
-      case "searching": return "looking for the server…";
-      case "warming": return "the server is warming up…";
-      case "ready":
-        if (!server.expected) return "ready, but the server has no models";
-        return server.models.length ? "ready: " + server.models.join(", ") : "listing the models…";
-      case "version": return server.text;
-      default: return NO_SERVER;
-    }
+    if (server.state !== "ready") return server.text;
+    if (!server.expected) return "ready, but the server has no models";
+    return server.models.length ? "ready: " + server.models.join(", ") : "listing the models…";
   }
+
+  function isServerThere() { return server.state === "ready" || server.state === "warming"; }
 
   // Requests: ask until there is an answer
 
   var requests = {}; // by "id" and the id
-  var nextId = 0;
-  var outbox = [];
+  var nextId = 0, outbox = [];
 
-  // Ask for something; `then` hears of a problem {code, text} or null, and of the reply.
-  function ask(job, verb, given, parts, then) {
-    return askAnew({ job: job, verb: verb, given: given, parts: parts, then: then, longest: LONGEST });
-  }
-
-  function askAnew(request) {
-    delete requests["id" + request.id];
+  // Ask for something: { job, verb, given, parts, then } and, where it differs, the longest silence. `then` hears of a
+  // problem {code, text} or null, and of the reply.
+  function ask(request) {
+    forget(request); // it may be asked anew, under another id
     request.id = nextId;
     nextId = nextId < 0x7ffffff0 ? nextId + 1 : 1;
     requests["id" + request.id] = request;
     request.reply = Music.emptyReply();
     request.isDone = false;
     request.heardAt = Infinity; // until something of it has left
-    request.parts.forEach(function (part, index) { if (request.verb !== "at") resendPart(request, index, 0, -1); });
-    askAgain(request, ["/bridge/" + request.verb, request.id].concat(request.given));
-    return request;
+    request.parts.forEach(function (part, index) { if (request.verb !== "at") sendPart(request, index, 0, -1); });
+    return askAgain(request, ["/bridge/" + request.verb, request.id].concat(request.given));
   }
 
   function askAgain(request, message) {
@@ -863,15 +787,14 @@ var Device = (function () {
     request.asks = 0;
     request.sentAt = 0; // until it has left
     transmit(message, request);
+    return request;
   }
 
-  // Send a part of a request, or some of its notes; a count below 0 is all of it.
-  function resendPart(request, index, first, notes) {
-    var part = request.parts[index];
-    if (!part || request.isCancelled) return;
-    var isAll = notes < 0, id = request.id;
-    var messages = isAll ? Music.clipMessages(id, index, part) : Music.noteMessages(id, index, part, first, notes);
-    messages.forEach(function (message) { transmit(message, request); });
+  function sendPart(request, index, first, notes) {
+    if (!request.parts[index] || request.isCancelled) return;
+    Music.partMessages(request.id, index, request.parts[index], first, notes).forEach(function (message) {
+      transmit(message, request);
+    });
   }
 
   // Let a handler hear of our own ids only.
@@ -884,14 +807,12 @@ var Device = (function () {
     };
   }
 
-  function hearError(v) {
-    ofRequest(function (request, rest) {
-      // Parts were lost too often, or the server has started anew in the middle of its answer: all of it once more.
-      var isHalf = request.isDone || rest[0] === "incomplete" || rest[0] === "id_reused", isFirst = !request.isRetried;
-      request.isRetried = true;
-      if (isHalf && isFirst && !request.isCancelled) askAnew(request);
-      else end(request, { code: String(rest[0]), text: rest.slice(1).join(" ") });
-    })(v);
+  // Parts were lost too often, or the server has started anew in the middle of its answer: all of it once more.
+  function hearError(request, v) {
+    var isHalf = request.isDone || v[0] === "incomplete" || v[0] === "id_reused", isFirst = !request.isRetried;
+    request.isRetried = true;
+    if (isHalf && isFirst && !request.isCancelled) ask(request);
+    else end(request, { code: String(v[0]), text: v.slice(1).join(" ") });
   }
 
   function takeNews(request) {
@@ -900,17 +821,11 @@ var Device = (function () {
   }
 
   function end(request, problem) {
-    delete requests["id" + request.id];
+    forget(request);
     if (!request.isCancelled) attempt(request.job, function () { request.then(problem, request.reply); });
   }
 
-  // Tell the server that no one waits any more, until it has said so or is silent.
-  function cancelRequest(request) {
-    request.isCancelled = true;
-    request.isDone = false;
-    outbox = outbox.filter(function (next) { return next.request !== request; });
-    askAgain(request, ["/bridge/cancel", request.id]);
-  }
+  function forget(request) { delete requests["id" + request.id]; }
 
   function eachRequest(visit) {
     Object.keys(requests).forEach(function (key) { if (requests[key]) visit(requests[key]); });
@@ -922,21 +837,23 @@ var Device = (function () {
     if (!request.sentAt) return;
     if (request.isDone) {
       if (quiet < GAP << Math.min(3, request.asks)) return;
-      if (request.asks === ASKS) return end(request, { code: "lost", text: "a part of the answer got lost: press again" });
+      if (request.asks === ASKS) {
+        return end(request, { code: "lost", text: "a part of the answer got lost: press again" });
+      }
       Music.gaps(request.reply).slice(0, MOST_GAPS).forEach(function (gap) {
         transmit(["/bridge/resend", request.id].concat(gap), request);
       });
       request.asks++;
-      request.sentAt = time;
-    } else if (quiet >= SILENCE) {
+    } else {
+      if (quiet < SILENCE) return;
       var isServerSilent = time - Math.max(request.heardAt, server.heardAt) > PATIENCE;
-      if (isServerSilent || time - request.heardAt > request.longest) {
+      if (isServerSilent || time - request.heardAt > (request.longest || LONGEST)) {
         return end(request, { code: "silent", text: "the server does not answer: run latent-bridge serve" });
       }
       sayHello(); // a server that has started anew does not know where we listen
       transmit(request.message, request);
-      request.sentAt = time;
     }
+    request.sentAt = time;
   }
 
   function transmit(message, request) {
@@ -962,9 +879,7 @@ var Device = (function () {
   // Write each clip of a reply, then say so. A place is a track, and the row from which on its slots may be taken.
   function writeResults(p, reply, names) {
     p.wanted = reply.clips;
-    names.forEach(function (name, index) {
-      later(p, function () { writeResult(p, reply, index, name); });
-    });
+    laterEach(p, names, function (name, index) { writeResult(p, reply, index, name); });
     later(p, conclude);
   }
 
@@ -989,17 +904,14 @@ var Device = (function () {
 
   // How a result looks: as its source, with a loop as long as the result.
   function lookOf(reply, index, parts, source) {
-    var head = reply.heads[index], beats = Music.exactBeats(head.beats, parts);
-    var base = source ? source.base : 0;
+    var head = reply.heads[index], beats = Music.exactBeats(head.beats, parts), base = source ? source.base : 0;
     var look = {
       source: source, base: base, beats: beats, name: "", color: source ? source.color : 0,
       looping: source ? source.looping : 1, groove: source ? source.groove : 0,
       signature_numerator: head.meter[0], signature_denominator: head.meter[1],
       loop_start: base, loop_end: base + beats, start_marker: base, end_marker: base + beats,
     };
-    if (source && source.beats === beats) {
-      ["loop_start", "loop_end", "start_marker", "end_marker"].forEach(function (edge) { look[edge] = source[edge]; });
-    }
+    if (source && source.beats === beats) EDGES.forEach(function (edge) { look[edge] = source[edge]; });
     return look;
   }
 
@@ -1033,8 +945,8 @@ var Device = (function () {
     });
   }
 
-  // The slot is empty in this very turn, so nothing is overwritten. A result as long as its source begins as a duplicate of it:
-  // so it keeps what no one can read and write, envelopes, launch settings and the MPE of untouched notes.
+  // The slot is empty in this very turn, so nothing is overwritten. A result as long as its source begins as a copy of
+  // it: so it keeps what no one can read and write, envelopes, launch settings and the MPE of untouched notes.
   function createClip(job, place, slot, look, then) {
     var source = look.source, isAlike = source && source.slot && source.beats === look.beats && !look.isBare;
     var canCopy = isAlike && go(source.slot) && child("clip") === source.clip;
@@ -1057,17 +969,15 @@ var Device = (function () {
   // Set what a clip does not have yet, one write a step.
   function dress(job, clip, look, then) {
     needClip(clip);
-    Music.dressing(readLook(), look).forEach(function (pair) {
-      later(job, function () {
-        needClip(clip);
-        cursor.set(pair[0], pair[1]);
-      });
+    laterEach(job, Music.dressing(readLook(), look), function (pair) {
+      needClip(clip);
+      cursor.set(pair[0], pair[1]);
     });
     later(job, then);
   }
 
-  // Make the notes of a clip of ours the wanted ones: look, do one thing, look again, until they are. `then` hears what is
-  // there in the end, and a problem where it is not as wanted. What is there at first must pass `isOurs`, where that is given.
+  // Make the notes of a clip of ours the wanted ones: look, do one thing, look again, until they are. `then` hears what
+  // is there in the end, and a problem where it is not as wanted. What is there at first must pass `isOurs`, if given.
   function fill(job, clip, wanted, then, isOurs) {
     var did = "", left = "";
 
@@ -1093,8 +1003,8 @@ var Device = (function () {
     look();
   }
 
-  // Which way of saying it this Live understands. To add notes: a plain object, JSON, a Dict. To remove them: a list of their
-  // ids, or all notes at once, of which those that are to stay are added again.
+  // Which way of saying it this Live understands. To add notes: a plain object, JSON, a Dict. To remove them: a list of
+  // their ids, or all notes at once, of which those that are to stay are added again.
   var WAYS = { add: 3, remove: 2 };
   var ways = { add: 0, remove: 0 };
 
@@ -1128,8 +1038,7 @@ var Device = (function () {
   };
 
   function pressBlend() {
-    var p = begin("blend", []);
-    if (p) preparePalette(p, function () {
+    beginWithPalette("blend", function (p) {
       finish(p, "blend is ready: drag the puck" + remarks(p));
       puck.isWanted = true;
       drivePuck();
@@ -1137,8 +1046,8 @@ var Device = (function () {
   }
 
   function pressKeep() {
-    if (!puck.answer) return say("nothing to keep yet: pick clips and drag the puck");
     var answer = puck.answer;
+    if (!answer) return say("nothing to keep yet: pick clips and drag the puck");
     begin("keep", [function (p) {
       p.parts = answer.parts;
       p.place = placeBelow(p.parts[0]);
@@ -1148,19 +1057,22 @@ var Device = (function () {
 
   function pressRender() {
     var points = Music.resample(puck.path.length ? puck.path : [[puck.x, puck.y]], values.count);
-    var p = begin("render", []);
-    if (p) preparePalette(p, function () {
+    beginWithPalette("render", function (p) {
       p.wanted = points.length;
       p.info = points.length < values.count ? ["the puck has not moved since the last pick"] : [];
       renderNext(p, puck.palette, points);
     });
   }
 
+  function askAt(job, palette, where, then) {
+    return ask({ job: job, verb: "at", given: [palette.id].concat(where), parts: palette.parts, then: then });
+  }
+
   // One position after the other: of several at once the server answers the last only.
   function renderNext(p, palette, points) {
     if (!points.length) return later(p, conclude);
-    ask(p, "at", [palette.id].concat(points[0]), palette.parts, function (problem, reply) {
-      if (problem && problem.code === "superseded") return renderNext(p, palette, points); // the puck has moved meanwhile
+    askAt(p, palette, points[0], function (problem, reply) {
+      if (problem && problem.code === "superseded") return renderNext(p, palette, points); // the puck has moved
       if (problem) {
         puck.palette = null;
         return stop(p, problem.text);
@@ -1189,18 +1101,15 @@ var Device = (function () {
     show("puck_y", Math.round(puck.y * 100));
   }
 
-  function showPad() {
-    outlet(CONTROLS_OUT, ["puck", "set", Math.round(puck.x * 127), Math.round(puck.y * 127)]);
-  }
+  function showPad() { outlet(CONTROLS_OUT, ["puck", "set", Math.round(puck.x * 127), Math.round(puck.y * 127)]); }
 
-  // Ask for the puck's position, at most once a sixteenth. When it begins to move, see whether the palette is still true.
+  // Ask for the puck's position, at most once a sixteenth. As it begins to move, see whether the palette is still true.
   function drivePuck() {
     if (!puck.isWanted || puck.isPreparing) return;
     var wait = puck.askedAt + puck.sixteenth - now();
     if (wait > 0) return at("puck", wait, drivePuck);
     if (puck.palette && now() - puck.askedAt < 1000) return askPosition();
-    var p = begin("puck", []);
-    if (p) preparePalette(p, function () {
+    beginWithPalette("puck", function (p) {
       finish(p, "");
       if (puck.isWanted) askPosition();
     });
@@ -1210,55 +1119,52 @@ var Device = (function () {
     var where = [puck.x, puck.y], parts = puck.palette.parts;
     puck.isWanted = false;
     puck.askedAt = now();
-    if (puck.request) delete requests["id" + puck.request.id]; // its answer would be stale
-    puck.request = ask(newJob("puck"), "at", [puck.palette.id].concat(where), parts, function (problem, reply) {
+    if (puck.request) forget(puck.request); // its answer would be stale
+    puck.request = askAt(newJob("puck"), puck.palette, where, function (problem, reply) {
       if (!problem) {
         puck.answer = { reply: reply, parts: parts, at: where };
         return writePuck();
       }
       // The server has started anew, or a position of Render's took the place of this one.
-      if (problem.code !== "no_palette" && problem.code !== "superseded") return say("puck: " + problem.text);
       if (problem.code === "no_palette") puck.palette = null;
+      else if (problem.code !== "superseded") return say("puck: " + problem.text);
       puck.isWanted = true;
       drivePuck();
     });
   }
 
-  // Read the picked clips and have a palette made of them, unless the one that is there was made of the same.
-  function preparePalette(p, then) {
+  // Begin a press that reads the picked clips and has a palette made of them; `then` goes on with it.
+  function beginWithPalette(verb, then) {
+    var corners = CORNERS.filter(function (corner, i) { return i < 2 || picks[corner]; }); // A and B must be there
+    var press = begin(verb, corners.map(readPick).concat(hear, function (p) { askPalette(p, then); }));
+    if (!press) return;
     puck.isPreparing = true;
-    p.onStop = function () { puck.isPreparing = false; };
-    CORNERS.forEach(function (corner) {
-      if (picks[corner] || corner === "a" || corner === "b") later(p, readPick(corner));
-    });
-    later(p, function () {
+    press.onStop = function () { puck.isPreparing = false; };
+
+    function hear(p) {
       go("live_set");
       puck.sixteenth = Math.max(60, 15000 / number("tempo"));
       hearParts(p);
-      later(p, function () { askPalette(p, then); });
-    });
-  }
-
-  function askPalette(p, then) {
-    var given = pairs(p, "blend").concat("grid", 0);
-    var mark = JSON.stringify([given, p.parts.map(function (part) { return [part.clip, part.print, part.beats, part.base]; })]);
-    if (puck.palette && puck.palette.mark === mark) return ready(puck.palette.id);
-    tell(p, "preparing…");
-    var request = ask(p, "blend", given, p.parts, function (problem, reply) {
-      if (problem && spellKey(p, problem)) return askPalette(p, then);
-      if (problem) return stop(p, problem.text);
-      p.info = reply.info;
-      ready(request.id);
-    });
-
-    function ready(id) {
-      puck.palette = { id: id, mark: mark, parts: p.parts.slice() };
-      puck.isPreparing = false;
-      then();
     }
   }
 
-  // Write the newest answer into the audition clip, at most once a sixteenth. One that the musician has edited is theirs.
+  // Have a palette made, unless the one that is there was made of the same.
+  function askPalette(p, then) {
+    var given = pairs(p, "blend").concat("grid", 0);
+    var parts = p.parts.map(function (part) { return [part.clip, part.print, part.beats, part.base]; });
+    var mark = JSON.stringify([given, parts]);
+    if (puck.palette && puck.palette.mark === mark) return take(puck.palette.id);
+    tell(p, "preparing…");
+    askPress(p, "blend", given, function () { askPalette(p, then); }, function (reply, id) { take(id); });
+
+    function take(id) {
+      puck.palette = { id: id, mark: mark, parts: p.parts.slice() };
+      puck.isPreparing = false;
+      then(p);
+    }
+  }
+
+  // Write the newest answer into the audition clip, at most once a sixteenth. One that the musician edited is theirs.
   function writePuck() {
     puck.isStale = true;
     if (puck.isWriting) return;
@@ -1297,9 +1203,7 @@ var Device = (function () {
       });
     }
 
-    function launch() {
-      if (go(puck.clip)) cursor.call("fire"); // what was playing on the track stops, as it would by hand
-    }
+    function launch() { if (go(puck.clip)) cursor.call("fire"); } // what else plays on the track stops, as by hand
 
     function done(found, problem) {
       job.unfinished = 0;
@@ -1313,8 +1217,8 @@ var Device = (function () {
 
   // History
 
-  // `list` holds all results; `at` is where the musician stands: between two of them after a press, so that forward goes to the
-  // first new one and back to the one before.
+  // `list` holds all results; `at` is where the musician stands: between two of them after a press, so that forward
+  // goes to the first new one and back to the one before.
   var history = { presses: [], list: [], at: -0.5 };
 
   function remember(p) {
@@ -1363,32 +1267,28 @@ var Device = (function () {
       history.list = history.list.filter(function (result) { return last.made.indexOf(result) < 0; });
       history.at = history.list.length - 0.5;
       showResult();
-      var sentence = "removed " + count(gone, "clip", "clips") + (scenes ? " and " + count(scenes, "scene", "scenes") : "");
-      if (kept) sentence += "; " + count(kept, "clip stays: it was", "clips stay: they were") + " changed or moved since";
-      say(sentence);
+      var stay = count(kept, "clip stays: it was", "clips stay: they were") + " changed or moved since";
+      var others = (scenes ? " and " + count(scenes, "scene", "scenes") : "") + (kept ? "; " + stay : "");
+      say("removed " + count(gone, "clip", "clips") + others);
     });
   }
 
   function unmake(job, last, then) {
     var gone = 0, kept = 0, scenes = 0;
-    last.made.forEach(function (result) {
-      later(job, function () {
-        if (!go(result.clip)) return; // the musician has deleted it already
-        var isAsMade = text("name") === result.name && Music.fingerprint(readNotes()) === result.print;
-        if (!isAsMade || !climb("ClipSlot") || child("clip") !== result.clip) return kept++;
-        cursor.call("delete_clip");
-        gone++;
-      });
+    laterEach(job, last.made, function (result) {
+      if (!go(result.clip)) return; // the musician has deleted it already
+      var isAsMade = text("name") === result.name && Music.fingerprint(readNotes()) === result.print;
+      if (!isAsMade || !climb("ClipSlot") || child("clip") !== result.clip) return kept++;
+      cursor.call("delete_clip");
+      gone++;
     });
-    last.scenes.slice().reverse().forEach(function (scene) {
-      later(job, function () {
-        if (!go(scene) || !number("is_empty") || text("name")) return;
-        go("live_set");
-        var all = ids("scenes");
-        if (all.length < 2) return; // Live keeps one
-        cursor.call("delete_scene", all.indexOf(scene));
-        scenes++;
-      });
+    laterEach(job, last.scenes.slice().reverse(), function (scene) {
+      if (!go(scene) || !number("is_empty") || text("name")) return;
+      go("live_set");
+      var all = ids("scenes");
+      if (all.length < 2) return; // Live keeps one
+      cursor.call("delete_scene", all.indexOf(scene));
+      scenes++;
     });
     later(job, function () { then(gone, kept, scenes); });
   }
@@ -1397,31 +1297,27 @@ var Device = (function () {
 
   // Try everything once and report it line by line, each at once: should Live crash, the report has what came before.
   function pressSelftest() {
-    var failed = [], passed = 0;
-    var p = begin("self-test", [testBasics, function () { testClip(p, check); }, function () { testSizes([1, 2, 4, 8]); }]);
-    if (p) p.onFail = function (sentence) {
-      check(false, "notes: " + sentence);
-      later(p, function () { testSizes([1, 2, 4, 8]); });
-    };
+    var failed = [], passed = 0, sizes = [1, 2, 4, 8];
+    var p = begin("self-test", [testBasics, function () { testClip(p, check); }, testSizes]);
+    if (p) p.onFail = function (sentence) { check(false, "notes: " + sentence); };
 
     function testBasics() {
       check(true, "device " + TABLE.build + ", protocol " + TABLE.protocol);
       go("live_app");
       check(liveVersion >= 11, "Live " + cursor.call("get_version_string"));
-      check(server.state === "ready", "server " + server.version + ": " + serverText() + ", listening on port " + server.port);
+      var said = "server " + server.version + ": " + serverText() + ", listening on port " + server.port;
+      check(server.state === "ready", said);
     }
 
     // A text that comes back, in a message of so many kilobytes.
-    function testSizes(sizes) {
-      if (!sizes.length) return later(p, summarise);
-      var sent = "e";
-      while (sent.length < sizes[0] * 1024 - 40) sent += "0123456789";
-      var request = ask(p, "echo", [sent], [], function (problem) {
-        check(!problem, "UDP " + sizes[0] + " kB" + (problem ? ": " + problem.code : ""));
-        testSizes(sizes.slice(1));
-      });
-      request.echo = sent;
-      request.longest = 1500;
+    function testSizes() {
+      var size = sizes.shift(), sent = "e";
+      if (!size) return later(p, summarise);
+      while (sent.length < size * 1024 - 40) sent += "0123456789";
+      ask({ job: p, verb: "echo", given: [sent], parts: [], echo: sent, longest: 1500, then: function (problem) {
+        check(!problem, "UDP " + size + " kB" + (problem ? ": " + problem.code : ""));
+        testSizes();
+      } });
     }
 
     function check(isPassed, what) {
@@ -1433,22 +1329,21 @@ var Device = (function () {
     function report(line) {
       post("Latent Bridge self-test: " + Music.plainText(line) + "\n");
       tell(p, line);
-      if (server.state !== "ready" && server.state !== "warming") return;
-      ask(newJob("report"), "report", [Music.plainText(line)], [], function () {});
+      if (!isServerThere()) return;
+      ask({ job: newJob("report"), verb: "report", given: [Music.plainText(line)], parts: [], then: function () {} });
     }
 
     function summarise() {
-      var sentence = failed.length ? "FAIL: " + failed.join(", ") : "PASS, all " + passed;
       report((failed.length ? "FAIL " : "PASS ") + passed + " of " + (passed + failed.length));
-      finish(p, "self-test: " + sentence);
+      finish(p, "self-test: " + (failed.length ? "FAIL: " + failed.join(", ") : "PASS, all " + passed));
     }
   }
 
   // A clip of our own in an empty slot: its look and notes of every kind, read back; then it goes again.
   function testClip(p, check) {
     var look = {
-      source: null, beats: 4, name: "Latent Bridge self-test", color: 0xff3636, looping: 1, groove: 0, signature_numerator: 3,
-      signature_denominator: 4, loop_start: 1, loop_end: 3, start_marker: 0.5, end_marker: 3.5,
+      source: null, beats: 4, name: "Latent Bridge self-test", color: 0xff3636, looping: 1, groove: 0,
+      signature_numerator: 3, signature_denominator: 4, loop_start: 1, loop_end: 3, start_marker: 0.5, end_marker: 3.5,
     };
     var wanted = [0, 36, 60, 64, 127].map(function (pitch, i) {
       return {
@@ -1460,11 +1355,14 @@ var Device = (function () {
       fill(p, clip, wanted, function (found, problem) {
         var differs = Music.dressing(readLook(), look).filter(function (pair) { return pair[0] !== "color"; });
         var test = { made: [{ clip: clip, print: Music.fingerprint(found), name: look.name }], scenes: p.scenes };
-        check(!problem, "notes: " + (problem || "written and read back") + ", by way " + ways.add + " and " + ways.remove);
+        var way = ", by way " + ways.add + " and " + ways.remove;
+        check(!problem, "notes: " + (problem || "written and read back") + way);
         check(!differs.length, "clip: " + (differs.join(" ") || "loop, markers and meter are as set"));
         p.unfinished = 0;
         p.scenes = [];
-        unmake(p, test, function (gone) { check(gone === 1, "undo: the clip is " + (gone ? "gone again" : "still there")); });
+        unmake(p, test, function (gone) {
+          check(gone === 1, "undo: the clip is " + (gone ? "gone again" : "still there"));
+        });
       });
     });
   }
@@ -1499,7 +1397,8 @@ var Device = (function () {
     puck.y = Music.clamp(Number(saved[4]) || 0, 0, 1);
     CORNERS.forEach(function (corner, i) {
       var kept = saved[5] && saved[5][i], isPlace = kept && /^live_set tracks \d+ [a-z_\d ]+$/.test(kept[0]);
-      picks[corner] = isPlace ? newPick(0, kept[0], String(kept[1]), String(kept[2])) : null;
+      var part = isPlace && { clip: 0, where: kept[0], name: String(kept[1]), print: String(kept[2]) };
+      picks[corner] = part ? newPick(part) : null;
     });
     restored = saved[6] || null;
     if (hasBegun) showAll();
@@ -1508,12 +1407,10 @@ var Device = (function () {
   // Look once for what the state names, so that a clip that is gone is seen at once.
   function findRestored() {
     var job = newJob("restore");
-    CORNERS.forEach(function (corner) {
-      later(job, function () {
-        var pick = picks[corner];
-        if (pick && !pick.clip) pick.isLost = !findPick(pick);
-        showPick(corner);
-      });
+    laterEach(job, CORNERS, function (corner) {
+      var pick = picks[corner];
+      if (pick && !pick.clip) pick.isLost = !findPick(pick);
+      showPick(corner);
     });
     later(job, function () {
       var isPlace = restored && /^live_set tracks \d+ clip_slots \d+ clip$/.test(restored[0]);
@@ -1556,7 +1453,6 @@ var Device = (function () {
 
   // Children come as id, number, id, number …
   function ids(name) { return get(name).filter(function (atom) { return atom !== "id"; }).map(Number); }
-
   function number(name) { return Number(get(name)[0]); }
   function text(name) { return get(name).join(" "); }
   function child(name) { return ids(name)[0] || 0; }
@@ -1571,9 +1467,7 @@ var Device = (function () {
     return false;
   }
 
-  function needClip(clip) {
-    if (!go(clip)) throw sorry("someone has removed the clip that was being written");
-  }
+  function needClip(clip) { if (!go(clip)) throw sorry("someone has removed the clip that was being written"); }
 
   // What went wrong, in a sentence for the status line.
   function sorry(sentence) { return { sentence: sentence }; }
@@ -1589,12 +1483,13 @@ var Device = (function () {
 
   function readLook() {
     var look = { name: text("name"), groove: child("groove") };
-    "color looping loop_start loop_end start_marker end_marker signature_numerator signature_denominator".split(" ")
-      .forEach(function (name) { look[name] = number(name); });
+    ["color", "looping"].concat(EDGES, "signature_numerator", "signature_denominator").forEach(function (name) {
+      look[name] = number(name);
+    });
     return look;
   }
 
-  // Read a clip as a part of a request. Its beats count from the loop's start, or from the start marker where nothing loops.
+  // Read a clip as a part of a request. Its beats count from the loop's start, or the start marker where nothing loops.
   function readClip(clip) {
     if (!go(clip)) throw sorry("the clip is gone");
     if (!number("is_midi_clip")) throw sorry("the selected clip is audio: select a MIDI clip");
@@ -1618,11 +1513,14 @@ var Device = (function () {
   function selectedClip() {
     var isArranging = go("live_app view") && text("focused_document_view") === "Arranger";
     go("live_set view");
-    var detail = child("detail_clip"), slot = child("highlighted_clip_slot"), highlighted = go(slot) ? child("clip") : 0;
+    var detail = child("detail_clip"), slot = child("highlighted_clip_slot");
+    var highlighted = go(slot) ? child("clip") : 0;
     var clip = isArranging ? detail || highlighted : highlighted || detail;
     if (!clip) throw sorry("select a MIDI clip first");
     return clip;
   }
+
+  function readSelected(p) { p.parts.push(readClip(selectedClip())); }
 
   function selectedRow() {
     go("live_set view");
@@ -1631,7 +1529,7 @@ var Device = (function () {
     return Math.max(0, ids("scenes").indexOf(scene));
   }
 
-  // Where results go: the track of the clip they come from, below it; of a clip in the Arrangement, from the selected scene on.
+  // Results go below the clip they come from; for one in the Arrangement, on its track from the selected scene on.
   function placeBelow(part) { return { track: part.track, row: part.firstRow, color: part.color }; }
 
   // Sampled clips go to the highlighted slot and those below it; where that is no MIDI track, to the device's own.
@@ -1642,6 +1540,7 @@ var Device = (function () {
     if (!isGood) go(deviceTrack());
     p.place = { track: Number(cursor.id), row: 0, color: number("color") };
     p.place.row = isGood ? ids("clip_slots").indexOf(slot) : selectedRow();
+    later(p, function () { hearTrack(p, p.place.track, []); });
   }
 
   // In a Rack the device's parent is a chain.
@@ -1661,7 +1560,7 @@ var Device = (function () {
     return places.join(",");
   }
 
-  // See whether a track has a Drum Rack, also within Racks: then the clips are drums, and its pads say which note is what.
+  // See whether a track has a Drum Rack, also within Racks: then clips are drums, and its pads say which note is what.
   function hearTrack(p, track, notes) {
     var rack = findDrumRack(track), pitches = [];
     p.isDrums = p.isDrums !== false && rack > 0;
@@ -1697,15 +1596,15 @@ var Device = (function () {
     }, "");
   }
 
-  // The key of the set, where there is one. Live 11 does not say whether its scale is meant and starts with C Major, so that
-  // one is taken as none.
-  function readKey() {
-    if (!values.key) return null;
+  // The key of the set, where there is one. Live 11 does not say whether its scale is meant and starts with C Major, so
+  // that one is taken as none.
+  function hearKey(p) {
+    if (p.isDrums || !values.key) return;
     go("live_set");
     var scale = text("scale_name"), root = number("root_note");
-    if (liveVersion >= 12 ? !number("scale_mode") : root === 0 && scale === "Major") return null;
+    if (liveVersion >= 12 ? !number("scale_mode") : root === 0 && scale === "Major") return;
     var key = Music.keyTexts(root, scale, get("scale_intervals"));
-    return unknownKeys[key.named] ? { named: key.spelled } : key;
+    p.key = unknownKeys[key.named] ? { named: key.spelled } : key;
   }
 
   var unknownKeys = {}; // that the server does not know by name
@@ -1718,6 +1617,10 @@ var Device = (function () {
   function later(job, step) {
     (inserted || work).push({ job: job, step: step });
     plan();
+  }
+
+  function laterEach(job, list, step) {
+    list.forEach(function (item, index) { later(job, function () { step(item, index); }); });
   }
 
   function runStep() {
@@ -1747,11 +1650,8 @@ var Device = (function () {
 
   // Time: one Task for the queue, the network and whatever is due
 
-  var task = null;
   var timers = {}; // by name: when, and what
-  var plannedAt = 0;
-  var isPumping = false;
-  var isAsleep = false;
+  var task = null, plannedAt = 0, isPumping = false, isAsleep = false;
 
   function now() { return new Date().getTime(); }
 
@@ -1813,10 +1713,7 @@ var Device = (function () {
   }
 
   // Say how far a press is, if it is the newest.
-  function tell(p, sentence) {
-    var open = openPresses();
-    if (open[open.length - 1] === p) say(p.verb + ": " + sentence);
-  }
+  function tell(p, sentence) { if (openPresses().slice(-1)[0] === p) say(p.verb + ": " + sentence); }
 
   function show(control, value) { outlet(CONTROLS_OUT, [control, "set", value]); }
 
@@ -1867,19 +1764,7 @@ var Device = (function () {
 
 // What Max calls. What a message says is looked up in tables, so that it reaches nothing else.
 
-function bang() {
-  Device.start();
-}
-
-function ui() {
-  var atoms = arrayfromargs(arguments);
-  Device.turn(String(atoms[0]), atoms.slice(1));
-}
-
-function restore() {
-  Device.restore(arrayfromargs(arguments).join(" "));
-}
-
-function anything() {
-  Device.hear(messagename, arrayfromargs(arguments));
-}
+function bang() { Device.start(); }
+function restore() { Device.restore(arrayfromargs(arguments).join(" ")); }
+function ui(control) { Device.turn(String(control), arrayfromargs(arguments).slice(1)); }
+function anything() { Device.hear(messagename, arrayfromargs(arguments)); }

@@ -416,6 +416,9 @@ test("self-test says what fails, and works without a server too", () => {
   frozen.track.frozen = true;
   frozen.press("selftest").settle();
   assert.match(frozen.status, /^self-test: FAIL: notes/);
+  const told = frozen.server.reports;
+  for (const kB of [1, 2, 4, 8]) assert.equal(told.filter((line) => line === `PASS UDP ${kB} kB`).length, 1, told.join("\n"));
+  assert.equal(told.at(-1), "FAIL 7 of 8");
   for (const one of [stage, alone, frozen]) {
     assert.deepEqual(one.made(), []);
     one.check();
