@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from models.family import LatentModel
 from models.grid import Grid
-from models.latent import Dice, Latents
+from models.latent import Dice, Latents, pad_rows
 
 CHUNK = 32  # rows of one batch on a CPU: more gain little, and progress, cancelling and other requests wait for a batch
 GPU_CHUNK = 1024
@@ -229,22 +229,18 @@ def _compute(jobs: list[Encode | Decode], rows: int | None) -> list[Any]:
     job = jobs[0]
     if isinstance(job, Encode):
         grid = Grid.stack(j.grid for j in jobs if isinstance(j, Encode))
-        return np.split(job.model.encode(grid.map(lambda v: _padded(v, spare)))[: cuts[-1]], cuts[:-1])
+        return np.split(job.model.encode(grid.map(lambda v: pad_rows(v, spare)))[: cuts[-1]], cuts[:-1])
     whole = Decode.stack([j for j in jobs if isinstance(j, Decode)])
     dice, known, warmth = whole.dice, whole.known, whole.temperature
     made = job.model.decode(
-        _padded(whole.latents, spare),
-        _padded(whole.levels, spare),
-        dice=Dice(_padded(dice.tokens, spare), _padded(dice.feel, spare)) if dice else None,
-        temperature=_padded(warmth, spare) if warmth is not None else 1.0,
-        known=(known[0].map(lambda v: _padded(v, spare)), _padded(known[1], spare)) if known else None,
-        bias=_padded(whole.bias, spare) if whole.bias is not None else None,
+        pad_rows(whole.latents, spare),
+        pad_rows(whole.levels, spare),
+        dice=dice.padded(spare) if dice else None,
+        temperature=pad_rows(warmth, spare) if warmth is not None else 1.0,
+        known=(known[0].map(lambda v: pad_rows(v, spare)), pad_rows(known[1], spare)) if known else None,
+        bias=pad_rows(whole.bias, spare) if whole.bias is not None else None,
     )
     return [made[a:b] for a, b in pairwise([0, *cuts.tolist()])]
-
-
-def _padded(values: NDArray[Any], spare: int) -> NDArray[Any]:
-    return np.concatenate([values, np.repeat(values[-1:], spare, 0)]) if spare else values
 
 
 def _or(values: NDArray[Any] | None, shape: tuple[int, ...], fill: float) -> NDArray[Any]:

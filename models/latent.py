@@ -58,6 +58,10 @@ class Dice:
         """Put the rows of several behind one another."""
         return Dice(np.concatenate([d.tokens for d in dice]), np.concatenate([d.feel for d in dice]))
 
+    def padded(self, spare: int) -> Dice:
+        """Add rows that no one asks for."""
+        return Dice(pad_rows(self.tokens, spare), pad_rows(self.feel, spare))
+
     def __getitem__(self, rows: slice) -> Dice:
         """Some of the rows."""
         return Dice(self.tokens[rows], self.feel[rows])
@@ -116,6 +120,11 @@ def corner_weights(corners: int, x: float, y: float) -> list[float]:
     for missing in range(corners, 4):
         folded[missing - 2] += weights[missing]
     return folded
+
+
+def pad_rows(values: NDArray[Any], spare: int) -> NDArray[Any]:
+    """Repeat the last row of a batch [B, …] so often."""
+    return np.concatenate([values, np.repeat(values[-1:], spare, 0)]) if spare else values
 
 
 def _angle(a: Latents, b: Latents) -> NDArray[np.float32]:

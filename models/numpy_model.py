@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from models.family import Card, Family
 from models.grid import Grid, leading_rests
-from models.latent import Dice, Latents
+from models.latent import Dice, Latents, pad_rows
 from models.shape import CALM, CONTEXT, ECHOES, LAGS, UNKNOWN, Shape, whole_steps
 
 Array = NDArray[np.float32]
 AHEAD = max(ECHOES) + 1  # steps before a window, of which nothing is known, so that no step is a special case
+GELU = (1.1192207766e-6, -3.0583324075e-5, -1.248504156e-4, 3.646877464e-2, 0.797828139)  # of x^9, x^7, ... x
+FOUR = 4  # rows of a batch are filled up to a multiple of this: a BLAS takes longer for 11 rows than for 12
 COLD = 1e-4  # the temperature below which drawing is choosing the likeliest
 
 
@@ -75,7 +77,12 @@ class NumpyModel:
             bias = barred if bias is None else barred + bias
             told = self._told(known[0], whole_steps(known[1]))
         contexts = self._contexts(np.asarray(latents, np.float32), level, told)
-        return self._write(contexts, dice, np.maximum(warmth, COLD), bias)
+        warmth = np.maximum(warmth, COLD)
+        if spare := -len(latents) % FOUR if len(latents) > 1 else 0:
+            dice = dice.padded(spare) if dice else None
+            contexts, warmth = pad_rows(contexts, spare), pad_rows(warmth, spare)
+            bias = pad_rows(bias, spare) if bias is not None else None
+        return self._write(contexts, dice, warmth, bias)[: len(latents)]
 
     def _told(self, grid: Grid, facets: NDArray[np.bool_]) -> tuple[Array, Array]:
         """Say what is known of each step in features, and which features that is about: [B, T, F] twice."""
@@ -105,23 +112,26 @@ class NumpyModel:
     def _write(self, contexts: Array, dice: Dice | None, warmth: Array, bias: Array | None) -> Grid:
         """Write music step by step."""
         shape, rows, voices, head = self.shape, len(contexts), self.shape.voices, self._head
-        gates, mixed = head.begin(contexts)
+        gates, mixed = head.begin(contexts.transpose(1, 0, 2))
         tokens = np.full((AHEAD + shape.steps, rows), UNKNOWN)
         felt = np.zeros((AHEAD + shape.steps, rows, 3 * voices), np.float32)  # velocities, twice the offsets, what was struck
-        used = np.zeros((rows, self._features.shape[1]), np.float32)
-        hidden = np.zeros((rows, shape.hidden), np.float32)
+        past = np.zeros((rows, len(head.past)), np.float32)  # the last step's feel, all features so far, the last step's echoes
+        feel, used, echoes = np.split(past, [2 * voices, 2 * voices + self._features.shape[1]], 1)
+        echoes = echoes.reshape(rows, len(ECHOES), voices + 1)
+        hidden, onward = np.zeros((rows, shape.hidden), np.float32), np.tile(head.start, (rows, 1))
         for t in range(shape.steps):
             now = t + AHEAD
-            gate = gates[:, t]
+            gate = gates[t]
             for table, lag in zip(head.lags, LAGS, strict=True):
-                gate += table[tokens[now - lag]]
+                gate += table.take(tokens[now - lag], 0, mode="wrap")
             if t:
-                used = np.maximum(used, self._features[tokens[now - 1]])
-                past = np.concatenate([felt[now - 1, :, : 2 * voices], used, _echoes(tokens, felt, now, voices)], 1)
+                feel[:] = felt[now - 1, :, : 2 * voices]
+                np.maximum(used, self._features.take(tokens[now - 1], 0), out=used)
+                _hear_echoes(tokens, felt, now, echoes)
                 gate += past @ head.past
-            hidden = head.recur(gate, hidden)
-            out = _silu(mixed[:, t] + hidden @ head.mix)
-            scores = out @ head.score + head.score_bias
+            hidden = head.recur(gate, onward, hidden)
+            out, onward = head.look(hidden, mixed[t])
+            scores = head.score(out)
             if bias is not None:
                 scores += bias[:, t]
             if self.family.illegal:
@@ -155,7 +165,8 @@ class _Linear:
 
     def __call__(self, x: Array) -> Array:
         """Multiply: [..., I] -> [..., O], as one product."""
-        flat = x.reshape(-1, x.shape[-1]) @ self.weight + self.bias
+        flat = x.reshape(-1, x.shape[-1]) @ self.weight
+        flat += self.bias
         return flat.reshape(*x.shape[:-1], -1)
 
 
@@ -164,9 +175,11 @@ class _Norm:
         self.weight, self.bias = w[f"{name}.weight"], w[f"{name}.bias"]
 
     def __call__(self, x: Array) -> Array:
-        centred = x - x.mean(-1, keepdims=True)
-        spread = np.sqrt((centred**2).mean(-1, keepdims=True) + np.float32(1e-5))
-        return np.asarray(centred / spread * self.weight + self.bias)
+        centred: Array = x - x.mean(-1, keepdims=True)
+        centred /= np.sqrt(np.square(centred).mean(-1, keepdims=True) + np.float32(1e-5))
+        centred *= self.weight
+        centred += self.bias
+        return centred
 
 
 class _Transformer:
@@ -211,13 +224,14 @@ class _Head:
         lag = w["lag.weight"].reshape(3 * size, len(LAGS), -1)
         self.lags = [np.ascontiguousarray(table @ lag[:, i].T) for i in range(len(LAGS))]  # each [K + 1, 3H]
         self.past = np.ascontiguousarray(np.concatenate([w["past_feel.weight"], w["so_far.weight"], w["echo.weight"]], 1).T)
-        self.mix = np.ascontiguousarray(w["mix.weight"][:, :size].T)
-        self.score = np.ascontiguousarray((w["predict.weight"] + features @ w["predict_features.weight"]).T)
-        self.score_bias = w["predict.bias"] + features @ w["predict_features.bias"]
+        self.start = w["recur.bias"]
         self._size = size
         self._context = _Linear(w, "context")
         self._mix_context = {"c.weight": w["mix.weight"][:, size:], "c.bias": w["mix.bias"]}
-        self._recur = _Linear(w, "recur")
+        # What is remembered is read twice: for this step's output and for the next step's memory.
+        self._onward = np.ascontiguousarray(np.concatenate([w["recur.weight"], w["mix.weight"][:, :size]]).T)
+        self._score = np.ascontiguousarray((w["predict.weight"] + features @ w["predict_features.weight"]).T)
+        self._score_bias = w["predict.bias"] + features @ w["predict_features.bias"]
         self._feel = _Linear(w, "feel.0"), _Linear(w, "feel.2")
 
     @cached_property
@@ -225,38 +239,52 @@ class _Head:
         return _Linear(self._mix_context, "c")
 
     def begin(self, contexts: Array) -> tuple[Array, Array]:
-        """Compute what depends on contexts alone, for all steps: input gates [B, T, 3H] and the context's share [B, T, H]."""
+        """Compute what depends on contexts alone, for all steps: input gates [T, B, 3H] and the context's share [T, B, H]."""
         return self._context(contexts), self._mixing(contexts)
 
-    def recur(self, gate: Array, hidden: Array) -> Array:
-        """Take one step: input gates [B, 3H], state [B, H] -> state [B, H]."""
-        size, recurrent = self._size, self._recur(hidden)
-        rz = _sigmoid(gate[:, : 2 * size] + recurrent[:, : 2 * size])
-        new = np.tanh(gate[:, 2 * size :] + rz[:, :size] * recurrent[:, 2 * size :])
-        return np.asarray(new + rz[:, size:] * (hidden - new))
+    def recur(self, gate: Array, onward: Array, hidden: Array) -> Array:
+        """Take one step: input gates [B, 3H], what the last state leads to [B, 3H], that state [B, H] -> state [B, H]."""
+        size = self._size
+        rz = _sigmoid(gate[:, : 2 * size] + onward[:, : 2 * size])
+        new = np.tanh(gate[:, 2 * size :] + rz[:, :size] * onward[:, 2 * size :])
+        hidden = hidden - new
+        hidden *= rz[:, size:]
+        hidden += new
+        return hidden
+
+    def look(self, hidden: Array, mixed: Array) -> tuple[Array, Array]:
+        """Read a state [B, H] and the context's share [B, H]: the output [B, H], and what the state leads to [B, 3H]."""
+        both = hidden @ self._onward
+        onward = both[:, : 3 * self._size]
+        onward += self.start
+        return _silu(mixed + both[:, 3 * self._size :]), onward
+
+    def score(self, out: Array) -> Array:
+        """Score the tokens: [B, H] -> [B, K]."""
+        scores: Array = out @ self._score
+        scores += self._score_bias
+        return scores
 
     def feel(self, state: Array) -> Array:
         """Score the bins of velocity and offset: [B, S] -> [B, V * 2 * bins]."""
         return self._feel[1](_silu(self._feel[0](state)))
 
 
-def _echoes(tokens: NDArray[np.int64], felt: Array, now: int, voices: int) -> NDArray[np.bool_]:
-    """Tell which voices of the last step, and whether all of it, repeated an earlier one: [B, E * (V + 1)]."""
-    last, struck = tokens[now - 1], felt[now - 1, :, 2 * voices :]
-    parts: list[NDArray[np.bool_]] = []
-    for lag in ECHOES:
-        before = tokens[now - 1 - lag]
-        seen = (before != UNKNOWN)[:, None]
-        parts += [(struck == felt[now - 1 - lag, :, 2 * voices :]) & seen, (last == before)[:, None] & seen]
-    return np.concatenate(parts, 1)
+def _hear_echoes(tokens: NDArray[np.int64], felt: Array, now: int, echoes: Array) -> None:
+    """Tell which voices of the last step, and whether all of it, repeated an earlier one: fill in [B, E, V + 1]."""
+    voices, earlier = echoes.shape[2] - 1, now - 1 - np.array(ECHOES)
+    before = tokens[earlier].T  # [B, E]
+    struck = felt[earlier, :, 2 * voices :].transpose(1, 0, 2)
+    seen = before != UNKNOWN
+    np.logical_and(felt[now - 1, :, None, 2 * voices :] == struck, seen[..., None], out=echoes[..., :voices], casting="unsafe")
+    echoes[..., voices] = (tokens[now - 1, :, None] == before) & seen
 
 
 def _choose(scores: Array, dice: Array | None, warmth: Array) -> NDArray[np.int64]:
     """Turn scores [B, K] into choices [B], by the inverse of the cumulated probabilities; without dice, the likeliest."""
     if dice is None:
         return np.asarray(scores.argmax(1))
-    heaped = _powers(scores / warmth[:, None]).cumsum(1)
-    return np.asarray(np.minimum((heaped <= (dice * heaped[:, -1])[:, None]).sum(1), scores.shape[1] - 1))
+    return _reach(_powers(scores / warmth[:, None]).cumsum(1), dice)[0]
 
 
 def _spread(logits: Array, dice: Array | None, warmth: Array) -> tuple[Array, Array]:
@@ -266,17 +294,27 @@ def _spread(logits: Array, dice: Array | None, warmth: Array) -> tuple[Array, Ar
         chances = _softmax(logits)
         middles = np.arange(0.5, bins, dtype=np.float32)
         return chances[:, 0] @ np.minimum(middles / (bins - 1), 1), chances[:, 1] @ (middles / bins) - np.float32(0.5)
-    chances = _softmax(logits / (CALM * warmth)[:, None, None])
-    heaped = chances.cumsum(-1)
-    goal = dice[..., None] * heaped[..., -1:]
-    index = np.minimum((heaped <= goal).sum(-1, keepdims=True), bins - 1)
-    left = (np.take_along_axis(heaped, index, -1) - goal) / np.maximum(np.take_along_axis(chances, index, -1), 1e-9)
-    place = (index + 1 - np.clip(left, 0, 1))[..., 0].astype(np.float32)
+    chances = _powers(logits / (CALM * warmth)[:, None, None]).reshape(-1, bins)
+    heaped = chances.cumsum(1)
+    index, goal = _reach(heaped, dice.reshape(-1))
+    at = np.arange(len(index)), index
+    left = (heaped[at] - goal) / np.maximum(chances[at], 1e-9)
+    place = (index + 1 - np.minimum(left, 1)).astype(np.float32).reshape(-1, 2)
     return np.minimum(place[:, 0] / (bins - 1), 1), place[:, 1] / bins - np.float32(0.5)
 
 
+def _reach(heaped: Array, dice: Array) -> tuple[NDArray[np.int64], Array]:
+    """Find where each row of rising sums [N, K] first goes beyond a share of the whole: which [N], and that sum [N]."""
+    goal = dice * heaped[:, -1]
+    beyond = heaped > goal[:, None]
+    beyond[:, -1] = True  # rounding may make the goal the whole
+    return beyond.argmax(1), goal
+
+
 def _powers(x: Array) -> Array:
-    return np.asarray(np.exp(x - x.max(-1, keepdims=True)))
+    powers: Array = x - x.max(-1, keepdims=True)
+    np.exp(powers, out=powers)
+    return powers
 
 
 def _softmax(x: Array) -> Array:
@@ -286,14 +324,28 @@ def _softmax(x: Array) -> Array:
 
 def _sigmoid(x: Array) -> Array:
     # tanh does not overflow.
-    return np.asarray(np.float32(0.5) * np.tanh(np.float32(0.5) * x) + np.float32(0.5))
+    half: Array = np.tanh(np.float32(0.5) * x)
+    half *= np.float32(0.5)
+    half += np.float32(0.5)
+    return half
 
 
 def _silu(x: Array) -> Array:
-    return x * _sigmoid(x)
+    half = np.float32(0.5) * x
+    return np.asarray(half * np.tanh(half) + half)
 
 
 def _gelu(x: Array) -> Array:
-    from scipy.special import erf  # a tenth of a second to import: not before it is needed
-
-    return np.asarray(np.float32(0.5) * x * (1 + erf(x * np.float32(np.sqrt(0.5)))), np.float32)
+    """Compute x times the normal CDF of x, which is a sigmoid of a polynomial fitted to it (errors below 3e-6)."""
+    square = x * x
+    heap: Array = np.float32(GELU[0]) * square
+    for c in GELU[1:-1]:
+        heap += np.float32(c)
+        heap *= square
+    heap += np.float32(GELU[-1])
+    heap *= x
+    np.tanh(heap, out=heap)
+    heap += np.float32(1)
+    heap *= x
+    heap *= np.float32(0.5)
+    return heap
