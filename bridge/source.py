@@ -15,11 +15,13 @@ from models.aim import Aim, Wish, as_told, hold, keep_locked
 from models.clip import Clip
 from models.distance import distance
 from models.family import LatentModel
-from models.grid import BAR_STEPS, DRUMS, WINDOW_STEPS, Grid, Heard, straddle, unstraddle
+from models.grid import DRUMS, WINDOW_STEPS, Grid, Heard, straddle, unstraddle
 from models.latent import Dice, Latents
 from models.residual import carry_over
 
-SEAM = slice(BAR_STEPS // 2, WINDOW_STEPS - BAR_STEPS // 2)  # steps of a window over a seam that are made anew
+# Steps of a window over a seam that are made anew. A line needs room to join on. Of drums it is less: strokes that are made
+# anew together are alike from bar to bar, and a whole bar of them makes the bars beside a seam more alike than all others.
+SEAM = {"melody": slice(8, 24), "drums": slice(12, 20)}
 QUIET = 3  # onsets of a lower line in two bars; with fewer it is left as it is
 
 
@@ -86,7 +88,7 @@ class Source:
     def put_back(self, changed: Grid, over: Grid) -> Grid:
         """Put what was made over the seams into the windows they lie between."""
         is_new = np.zeros(over.tokens.shape, bool)
-        is_new[:, SEAM] = True
+        is_new[:, SEAM[self.heard.kind.name]] = True
         is_new[self.quiet | np.roll(self.quiet, -1)] = False
         if not self.heard.open_steps[-1].all():  # there is no loop to close within the window
             is_new[len(is_new) // self.heard.lines - 1 :: len(is_new) // self.heard.lines] = False
@@ -135,10 +137,11 @@ def decode_all(model: LatentModel, tries: Sequence[Try], *, span: tuple[float, f
             told = as_told(changed[k].map(source.around), model.family.kind)
             facets = int(model.family.facets.max()) + 1
             facts = np.ones((len(told), WINDOW_STEPS, facets), bool)
-            facts[:, SEAM] = job.known[1][:, SEAM] if job.known else False
+            seam = SEAM[source.heard.kind.name]
+            facts[:, seam] = job.known[1][:, seam] if job.known else False
             own = source.seam.grid if source.seam else told
             tokens = told.tokens.copy()
-            tokens[:, SEAM] = own.tokens[:, SEAM]
+            tokens[:, seam] = own.tokens[:, seam]
             bias = job.bias if job.bias is None else np.where(facts.all(-1, keepdims=True), np.float32(0), job.bias)
             jobs.append(replace(job, known=(replace(told, tokens=tokens), facts), bias=bias))
     impressions = [s for k in long if (s := tries[k].source.seam)]
