@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bridge.compute import Decode, Steps
 from bridge.source import Source, Try, aimed, decode_all, roll
@@ -13,11 +14,11 @@ from models.changes import Cells, apply_groups, find_groups, graft, in_regions
 from models.clip import Clip
 from models.family import LatentModel
 from models.grid import BAR_STEPS, DRUMS, Grid
-from models.latent import Dice, Latents, blur, noise
+from models.latent import Latents, blur, noise
 
-SPARE = 0.25  # candidates decoded for each variation asked for, beyond the one; those nearest to the amount are kept
+SPARE = 0.375  # candidates decoded for each variation asked for, beyond the one; those nearest to the amount are kept
 NARROW = (0.95, 1.15)  # noise levels to decode at, to the one that the model's table gives for an amount
-WIDE = (1.3, 1.4, 1.5)  # and a few for clips that the model is surer of than of most
+WIDE = (1.3, 1.4, 1.5, 1.6)  # and a few for clips that the model is surer of than of most: a second turn costs as much again
 NEAR = 0.04  # how far off an amount a variation may be, beyond what whole notes allow: what is taken back leaves a trace
 OTHERS = 6  # changes to try for the last one that an amount has room for
 ROUNDS = 4  # how often to decode more where too few different clips came out
@@ -48,7 +49,7 @@ def vary_sources(
             wide = WIDE if number > 2 * len(WIDE) else ()
             scales = np.array([*np.linspace(*NARROW, number - len(wide)), *wide])
             levels = np.clip(level * scales + 0.1 * turn, model.least_noise, 1).astype(np.float32)
-            tries += [_blurred(model, sources[k], s, rngs[k], warmth) for s in levels]
+            tries += _blurred(model, sources[k], levels, rngs[k], warmth)
         grids = yield from decode_all(model, tries, span=(1 - 0.4**turn, 1 - 0.4 ** (turn + 1)))
         for k in lacking:
             mine = [i for i, t in enumerate(tries) if t.source is sources[k]]
@@ -57,19 +58,25 @@ def vary_sources(
     return [entries[:count] for entries in nearest]
 
 
-def _blurred(model: LatentModel, source: Source, level: np.float32, rng: np.random.Generator, warmth: float) -> Try:
+def _blurred(
+    model: LatentModel, source: Source, levels: NDArray[np.float32], rng: np.random.Generator, warmth: float
+) -> list[Try]:
     """Forget some of a source, the same of all windows of a line: so what the clip repeats, its variation repeats."""
     lines, size = source.heard.lines, len(source.own.mu)
-    e = noise(rng, lines, source.own.mu.shape[1])
-    dice = roll(model, rng, lines)
-    levels = np.full(size, level, np.float32)
+    e = noise(rng, len(levels) * lines, source.own.mu.shape[1])
+    dice = roll(model, rng, len(levels) * lines)
 
-    def rows(mu: Latents, dice: Dice, *, at_seam: bool) -> Decode:
-        z = blur(mu, levels, np.repeat(e, size // lines, 0))
-        return aimed(model, source, (z, levels), dice.for_windows(size // lines), warmth, at_seam=at_seam)
+    def rows(k: int, mu: Latents, shift: int) -> Decode:
+        mine = slice(k * lines, (k + 1) * lines)
+        level = np.full(size, levels[k], np.float32)
+        z = blur(mu, level, np.repeat(e[mine], size // lines, 0))
+        thrown = dice[mine].shifted(shift).for_windows(size // lines)
+        return aimed(model, source, (z, level), thrown, warmth, at_seam=shift > 0)
 
-    seam = rows(source.seam.mu, dice.shifted(BAR_STEPS), at_seam=True) if source.seam else None
-    return Try(source, rows(source.own.mu, dice, at_seam=False), seam)
+    return [
+        Try(source, rows(k, source.own.mu, 0), rows(k, source.seam.mu, BAR_STEPS) if source.seam else None)
+        for k in range(len(levels))
+    ]
 
 
 def _choose(
@@ -99,15 +106,15 @@ def _choose(
         if off > near:
             others = [grids[j] for j in (*range(i + 1, len(grids)), *range(i))] if is_last else []
             goal = amount + NEAR if far[i] > amount else amount
-            grid, clip = _fit_amount(model, source, [grid, *others], goal, rng)
+            grid, clip = _fit_amount(model, source, [grid, *others], goal, far[i], rng)
             off = abs(source.how_far(clip) - amount)
         found.setdefault(_shape(clip), (off, clip, _count_decoded(source, clip, grid)))
 
 
 def _fit_amount(
-    model: LatentModel, source: Source, grids: Sequence[Grid], amount: float, rng: np.random.Generator
+    model: LatentModel, source: Source, grids: Sequence[Grid], amount: float, far: float, rng: np.random.Generator
 ) -> tuple[Grid, Clip]:
-    """Bring a decode to an amount: graft others on where it changed too little, take back what is too much.
+    """Bring a decode that went so far to an amount: graft others on where it changed too little, take back what is too much.
 
     Returns what was decoded, and the clip.
     """
@@ -126,20 +133,22 @@ def _fit_amount(
     def keep(some: Sequence[Cells]) -> float:
         nonlocal best
         clip = source.write(model, grid if len(some) == len(groups) else apply_groups(own, grid, some, kind))
-        far = source.how_far(clip)
-        best = min(best, (abs(far - amount), clip), key=lambda pair: pair[0])
-        return far
+        came = source.how_far(clip)
+        best = min(best, (abs(came - amount), clip), key=lambda pair: pair[0])
+        return came
 
     # Most groups are one note's change. Distance grows about evenly with them: a secant finds their number in a few tries.
     low, high, far_low, far_high = 0, len(groups) + 1, 0.0, max(amount * 1.01, len(groups) / size)
+    if far > amount:  # then the first grid alone is taken, and all of it is known to be too much
+        high, far_high = len(groups), far
     while best[0] > source.rounding and high - low > 1:
         guess = low + (high - low) * (amount - far_low) / (far_high - far_low)
         k = min(max(round(guess), low + 1), high - 1)
-        far = keep(groups[:k])
-        if far <= amount:
-            low, far_low, far_high = k, far, max(far_high, far + (high - k) / size / 2)
+        came = keep(groups[:k])
+        if came <= amount:
+            low, far_low, far_high = k, came, max(far_high, came + (high - k) / size / 2)
         else:
-            high, far_high = k, far
+            high, far_high = k, came
     for smaller in groups[high : high + OTHERS]:
         if best[0] <= source.rounding:
             break
