@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bridge.compute import Decode, Steps
 from models.aim import Aim, Wish, as_told, hold, keep_locked
 from models.clip import Clip
-from models.distance import distance
+from models.distance import Reference
 from models.family import LatentModel
 from models.grid import DRUMS, WINDOW_STEPS, Grid, Heard, straddle, unstraddle
 from models.latent import Dice, Latents
@@ -73,7 +73,7 @@ class Source:
 
     def how_far(self, clip: Clip) -> float:
         """Measure the distance of a clip from this one, over the notes that are free."""
-        return distance(self.free, self._free(clip), voice=self.heard.voice_of.get if self.heard.kind is DRUMS else None)
+        return self._reference.distance(self._free(clip))
 
     def write(self, model: LatentModel, grid: Grid) -> Clip:
         """Write a changed grid as a clip."""
@@ -99,6 +99,10 @@ class Source:
             np.where(is_new[..., None], new.velocities, changed.velocities),
             np.where(is_new[..., None], new.offsets, changed.offsets),
         )
+
+    @cached_property
+    def _reference(self) -> Reference:
+        return Reference(self.free, voice=self.heard.voice_of.get if self.heard.kind is DRUMS else None)
 
     def _free(self, clip: Clip) -> Clip:
         locked = self.aim.locked

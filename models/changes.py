@@ -67,23 +67,20 @@ def in_regions(groups: Sequence[Cells], rng: np.random.Generator) -> list[Cells]
 
 def _stroke_groups(own: Grid, changed: Grid, kind: GridKind) -> list[Cells]:
     before, after = kind.onsets[own.tokens], kind.onsets[changed.tokens]
-    comes: list[tuple[int, int, int]] = [(int(b), int(t), int(v)) for b, t, v in zip(*np.nonzero(after & ~before), strict=True)]
-    goes = [(int(b), int(t), int(v)) for b, t, v in zip(*np.nonzero(before & ~after), strict=True)]
-    groups: list[Cells] = []
-    free = dict.fromkeys(comes)
-    for cell in goes:
-        mates = [c for c in free if _is_move(cell, c)]
-        mate = min(mates, key=lambda c: (c[2] != cell[2], abs(_place(c) - _place(cell))), default=None)
-        if mate is not None:
-            del free[mate]
-        groups.append([cell] if mate is None else [cell, mate])
+    # Cells are numbered in order of time, those of a step by voice, so that the same voice a step on is `voices` further.
+    free = set(np.flatnonzero(after & ~before).tolist())
+    voices = kind.voices
+    shifts = [sign * steps * voices for steps in range(1, STEPS_PER_BEAT + 1) for sign in (-1, 1)]
+    groups: list[list[int]] = []
+    for cell in np.flatnonzero(before & ~after).tolist():
+        step = cell - cell % voices
+        near = [*[cell + shift for shift in shifts], *range(step, step + voices)]  # the likeliest to be the same stroke first
+        mates = [] if free.isdisjoint(near) else [next(c for c in near if c in free)]
+        free.difference_update(mates)
+        groups.append([cell, *mates])
     groups += [[cell] for cell in free]
-    return sorted(groups, key=lambda g: (_place(g[0]), g))
-
-
-def _is_move(a: tuple[int, int, int], b: tuple[int, int, int]) -> bool:
-    apart = abs(_place(a) - _place(b))
-    return apart == 0 or (a[2] == b[2] and apart <= STEPS_PER_BEAT)
+    width = WINDOW_STEPS * voices
+    return [[(c // width, c % width // voices, c % voices) for c in group] for group in sorted(groups)]
 
 
 def _note_groups(own: Grid, changed: Grid, windows: int) -> list[Cells]:
@@ -97,7 +94,3 @@ def _note_groups(own: Grid, changed: Grid, windows: int) -> list[Cells]:
         groups[-1].append((b, t, 0))
         last = at
     return groups
-
-
-def _place(cell: tuple[int, int, int]) -> int:
-    return cell[0] * WINDOW_STEPS + cell[1]

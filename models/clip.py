@@ -42,6 +42,19 @@ class Note:
         """Where the note stops sounding, in beats."""
         return self.start + self.duration
 
+    def changed(self, *, pitch: int | None = None, duration: float | None = None) -> Note:
+        """This note at another pitch, or of another length: no longer one of the request's."""
+        return Note(
+            self.pitch if pitch is None else pitch,
+            self.start,
+            self.duration if duration is None else duration,
+            self.velocity,
+            self.mute,
+            self.probability,
+            self.velocity_deviation,
+            self.release_velocity,
+        )
+
     @property
     def is_untouched(self) -> bool:
         """Whether this is a note of the request, every field as received."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from models.clip import Clip
 
@@ -46,20 +46,28 @@ def distance(a: Clip, b: Clip, *, voice: VoiceOf | None = None) -> float:
 
 def distances(a: Clip, others: Sequence[Clip], *, voice: VoiceOf | None = None) -> list[float]:
     """Return the distance from a clip to each of many, faster than one by one."""
-    target = _target(a, voice)
-    result = []
-    for b in others:
-        kept, _, mates = _match(_order(b), target, voice)
-        larger = max(len(a.notes), len(mates), 1)
-        matched = len(mates) - mates.count(-1)
-        result.append((len(a.notes) + len(mates) - kept - matched) / larger)
-    return result
+    reference = Reference(a, voice=voice)
+    return [reference.distance(b) for b in others]
+
+
+class Reference:
+    """A clip that others are measured from, of which what was found out is remembered from one to the next."""
+
+    def __init__(self, a: Clip, *, voice: VoiceOf | None = None) -> None:
+        self._target = _target(a, voice)
+
+    def distance(self, b: Clip) -> float:
+        """Return the distance to another clip."""
+        kept, _, mates = _match(_order(b), self._target)
+        ours, theirs = len(self._target.onsets), len(mates)
+        matched = theirs - mates.count(-1)
+        return (ours + theirs - kept - matched) / max(ours, theirs, 1)
 
 
 def compare(a: Clip, b: Clip, *, voice: VoiceOf | None = None) -> Comparison:
     """Match the notes of two clips, kept and moved, in one of the best ways; indices are those of `a.notes`, `b.notes`."""
     source, target = _order(a), _target(b, voice)
-    _, is_kept, mates = _match(source, target, voice)
+    _, is_kept, mates = _match(source, target)
     kept: list[tuple[int, int]] = []
     moved: list[tuple[int, int]] = []
     for (_, _, i), keeps, mate in zip(source, is_kept, mates, strict=True):
@@ -99,8 +107,22 @@ class _Target:
     indices: list[int]
     pitches: dict[int, int]  # pitch -> its notes
     lanes: dict[int, int]  # lane -> its notes; see lane_of
+    voice: VoiceOf | None
+    # (onset, pitch) -> what `keeps` found; variations of a clip have most of their notes in common.
+    keepable: dict[tuple[float, int], int] = field(default_factory=dict)
 
-    def window(self, onset: float, width: float) -> int:
+    def keeps(self, onset: float, pitch: int) -> int:
+        """Find the notes that a note of one of our pitches may be kept as, and remember them."""
+        found = self.keepable[onset, pitch] = self.pitches[pitch] & self._window(onset, SAME_ONSET)
+        return found
+
+    def moves(self, onset: float, pitch: int) -> int:
+        """Find the notes that a note may be moved to, or kept as."""
+        same = self._window(onset, SAME_ONSET)
+        lane = self.lanes.get(lane_of(pitch, self.voice))
+        return same | lane & self._window(onset, NEAR_ONSET) if lane else same
+
+    def _window(self, onset: float, width: float) -> int:
         """The notes within `width` beats of an onset."""
         reach = width + _SLACK
         low = bisect_left(self.onsets, onset - reach)
@@ -123,10 +145,10 @@ def _target(clip: Clip, voice: VoiceOf | None) -> _Target:
         for pitch, notes in pitches.items():
             lane = lane_of(pitch, voice)
             lanes[lane] = lanes.get(lane, 0) | notes
-    return _Target([onset for onset, _, _ in ordered], [i for _, _, i in ordered], pitches, lanes)
+    return _Target([onset for onset, _, _ in ordered], [i for _, _, i in ordered], pitches, lanes, voice)
 
 
-def _match(source: _Ordered, target: _Target, voice: VoiceOf | None) -> tuple[int, list[int], list[int]]:
+def _match(source: _Ordered, target: _Target) -> tuple[int, list[int], list[int]]:
     """Match source notes with target bits so that 2 kept + moved is largest: (kept, keepable bits, bit or -1 per note).
 
     First as many notes are kept as can be: trading a kept pair for two moved ones gains nothing. A smallest vertex cover of
@@ -134,44 +156,43 @@ def _match(source: _Ordered, target: _Target, voice: VoiceOf | None) -> tuple[in
     pairs covered at one end only and other pairs not covered at all. Augmenting paths over just such pairs never unmatch a
     note, so they lead to the most moved notes without losing a kept one.
     """
-    keeps, mates, owners = _keep(source, target)
+    keeps, mates, owners, (free, settled) = _keep(source, target)
     kept = len(owners)
+    if not free or kept == len(source):
+        return kept, keeps, mates  # no note is left to be moved, or to be moved to
     reached, contested = _uncovered(keeps, mates, owners)
-    usable = (1 << len(target.onsets)) - 1
-    pairs = [0] * len(source)
-    for x, (onset, pitch, _) in enumerate(source):
-        mate = mates[x]
-        if mate >= 0 and x not in reached:  # covered
-            pairs[x] = keeps[x] & ~contested
-            if pairs[x] == 1 << mate:
-                usable ^= pairs[x]  # nothing else to go to: settled
-        else:
-            near = target.window(onset, SAME_ONSET)
-            lane = target.lanes.get(pitch if voice is None else lane_of(pitch, voice))
-            if lane:
-                near |= lane & target.window(onset, NEAR_ONSET)
-            pairs[x] = near & ~contested | keeps[x]
-    _move(pairs, mates, owners, usable)
+    pairs = [notes & ~contested for notes in keeps]
+    for x in (x for x, mate in enumerate(mates) if mate < 0 or x in reached):  # uncovered
+        onset, pitch, _ = source[x]
+        pairs[x] = keeps[x] | target.moves(onset, pitch) & ~contested
+    usable = (1 << len(target.onsets)) - 1 & ~(settled & ~contested)
+    _move(pairs, mates, owners, (free, usable))
     return kept, keeps, mates
 
 
-def _keep(source: _Ordered, target: _Target) -> tuple[list[int], list[int], dict[int, int]]:
-    """Keep as many notes as can be; with windows of one width, the earliest free note is always a right choice."""
-    free = (1 << len(target.onsets)) - 1
+def _keep(source: _Ordered, target: _Target) -> tuple[list[int], list[int], dict[int, int], tuple[int, int]]:
+    """Keep as many notes as can be; with windows of one width, the earliest free note is always a right choice.
+
+    Returns the bits that each source note may be kept as, the bit it is kept as or -1, the owners of bits, and two sets of
+    bits: those that are free, and those whose owner can be kept as nothing else.
+    """
+    free, settled = (1 << len(target.onsets)) - 1, 0
     keeps, mates = [0] * len(source), [-1] * len(source)
     owners: dict[int, int] = {}  # target bit -> source note
     for x, (onset, pitch, _) in enumerate(source):
-        notes = target.pitches.get(pitch)
-        if not notes:
+        if pitch not in target.pitches:
             continue
-        keeps[x] = notes & target.window(onset, SAME_ONSET)
-        open_ = keeps[x] & free
+        found = target.keepable.get((onset, pitch))
+        keeps[x] = notes = target.keeps(onset, pitch) if found is None else found
+        open_ = notes & free
         if open_:
             first = open_ & -open_
             free ^= first
-            mates[x] = first.bit_length() - 1
-            owners[mates[x]] = x
-    return keeps, mates, owners
+            if notes == first:
+                settled |= first
+            mates[x] = bit = first.bit_length() - 1
+            owners[bit] = x
+    return keeps, mates, owners, (free, settled)
 
 
 def _uncovered(keeps: list[int], mates: list[int], owners: dict[int, int]) -> tuple[set[int], int]:
@@ -185,11 +206,12 @@ def _uncovered(keeps: list[int], mates: list[int], owners: dict[int, int]) -> tu
     return set(queue), contested
 
 
-def _move(pairs: list[int], mates: list[int], owners: dict[int, int], usable: int) -> None:
-    """Match every source note that can be matched besides those that are, in place, along shortest augmenting paths."""
-    free = usable
-    for bit in owners:
-        free &= ~(1 << bit)
+def _move(pairs: list[int], mates: list[int], owners: dict[int, int], bits: tuple[int, int]) -> None:
+    """Match every source note that can be matched besides those that are, in place, along shortest augmenting paths.
+
+    `bits` are those that are free, and those that paths may lead over.
+    """
+    free, usable = bits
     for start in range(len(pairs)):
         if mates[start] >= 0 or not pairs[start]:
             continue

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from models.clip import Clip, Note
+from models.clip import Clip, Note, note_order
 from models.drum_map import find_drum_map
 from models.lines import separate
 
@@ -126,13 +126,23 @@ class Heard:
     voice_of: Mapping[int, int] = field(default_factory=lambda: VOICE_OF)  # the drum voice of each pad
 
     @cached_property
+    def behind(self) -> dict[tuple[int, int, int], list[Note]]:
+        """The notes of the clip behind each onset, as in `cells`."""
+        return {cell: [self.clip.notes[i] for i in indices] for cell, indices in self.cells.items()}
+
+    @cached_property
     def habits(self) -> dict[int, tuple[int, float]]:
         """The pitch that the clip uses most for each voice, and how long its notes are."""
         notes: dict[int, list[Note]] = defaultdict(list)
-        for (_, _, v), indices in self.cells.items():
-            notes[v].extend(self.clip.notes[i] for i in indices)
+        for (_, _, v), behind in self.behind.items():
+            notes[v] += behind
         pitches = {v: Counter(n.pitch for n in ns).most_common(1)[0][0] for v, ns in notes.items()}
         return {v: (pitches[v], median(n.duration for n in ns)) for v, ns in notes.items()}
+
+    @cached_property
+    def first_pads(self) -> dict[int, int]:
+        """The pad that each voice of the kit is written on where the clip has no habit."""
+        return {v: pitch for pitch, v in reversed(list(self.voice_of.items()))}
 
     @cached_property
     def spans(self) -> dict[tuple[int, int], tuple[int, int]]:
@@ -217,48 +227,45 @@ def write_drums(heard: Heard, grid: Grid) -> Clip:
     """Turn a drum grid back into the clip it was heard from: untouched hits stay the notes they were."""
     kept: list[Note] = [heard.clip.notes[i] for i in heard.apart]
     new: list[Note] = []
-    first: dict[int, int] = {}
-    for pitch, v in heard.voice_of.items():
-        first.setdefault(v, pitch)
     onsets = DRUMS.onsets[grid.tokens] & heard.open_steps[:, :, None]
-    for b, t, v in zip(*np.nonzero(onsets), strict=True):
-        cell = (int(b), int(t), int(v))
-        if cell in heard.cells:
-            kept.extend(heard.clip.notes[i] for i in heard.cells[cell])
-        else:
-            known = heard.habits.get(cell[2])
-            if known or cell[2] in first:  # a kit need not have all voices
-                pitch, length = known or (first[cell[2]], 1 / STEPS_PER_BEAT)
-                new.append(_new_note(heard, grid, cell, pitch, length))
-    return heard.clip.with_notes(without_overlaps(kept, new)).in_order()
+    behind, habits, pads = heard.behind, heard.habits, heard.first_pads
+    for b, t, v in zip(*(axis.tolist() for axis in np.nonzero(onsets)), strict=True):
+        cell = b, t, v
+        if cell in behind:
+            kept += behind[cell]
+        elif v in habits:
+            new.append(_new_note(heard, grid, cell, *habits[v]))
+        elif v in pads:  # a kit need not have all voices
+            new.append(_new_note(heard, grid, cell, pads[v], 1 / STEPS_PER_BEAT))
+    return heard.clip.with_notes(sorted(without_overlaps(kept, new), key=note_order))
 
 
 def write_melody(heard: Heard, grid: Grid) -> Clip:
     """Turn a melody grid back into the clip it was heard from: an untouched note stays the note it was."""
     kept: list[Note] = [heard.clip.notes[i] for i in heard.apart]
     new: list[Note] = []
-    before = heard.spans
+    behind, before, windows = heard.behind, heard.spans, heard.windows
     after = _spans(grid.tokens, heard.open_steps, heard.lines)
-    stays = {(*at, 0) for at, span in after.items() if span == before.get(at) and (*at, 0) in heard.cells}
-    taken = {(cell[0] % heard.windows, cell[1], after[cell[:2]][0]) for cell in stays}
+    stays = {(*at, 0) for at, span in after.items() if span == before.get(at) and (*at, 0) in behind}
+    taken = {(cell[0] % windows, cell[1], after[cell[:2]][0]) for cell in stays}
     for cell in stays:
-        kept.extend(heard.clip.notes[i] for i in heard.cells[cell])
+        kept += behind[cell]
     for (b, t), (pitch, steps) in after.items():
         cell = (b, t, 0)
-        place = (b % heard.windows, t, pitch)
+        place = (b % windows, t, pitch)
         if cell in stays or place in taken:  # two lines may come to one note: it is written once
             continue
         taken.add(place)
+        sources = behind.get(cell)
+        old = before.get((b, t))
+        if sources and old and old[1] == steps:
+            new.append(sources[0].changed(pitch=pitch))
+            continue
         note = _new_note(heard, grid, cell, pitch, steps / STEPS_PER_BEAT)
-        sources = heard.cells.get(cell)
-        if sources:
-            source = heard.clip.notes[sources[0]]
-            old = before.get((b, t))
-            # A note that is struck where one was before keeps its time and its force.
-            length = source.duration if old and old[1] == steps else max(note.end - source.start, 1 / 16)
-            note = replace(source, pitch=pitch, duration=length, from_clip=-1, from_note=-1)
+        if sources:  # a note that is struck where one was before keeps its time and its force
+            note = sources[0].changed(pitch=pitch, duration=max(note.end - sources[0].start, 1 / 16))
         new.append(note)
-    return heard.clip.with_notes(without_overlaps(kept, new)).in_order()
+    return heard.clip.with_notes(sorted(without_overlaps(kept, new), key=note_order))
 
 
 def without_overlaps(kept: Sequence[Note], new: Sequence[Note]) -> list[Note]:
@@ -266,26 +273,26 @@ def without_overlaps(kept: Sequence[Note], new: Sequence[Note]) -> list[Note]:
 
     A new note that would begin just when another of its pitch does is that one: half a step late is the next step half early.
     """
-    there = {(note.pitch, note.start) for note in kept}
-    new = [note for at, note in {(n.pitch, n.start): n for n in reversed(new)}.items() if at not in there]
-    if not new:
-        return list(kept)
-    starts: dict[int, list[float]] = defaultdict(list)
-    fresh: dict[int, list[float]] = defaultdict(list)
-    for note in (*kept, *new):
-        starts[note.pitch].append(note.start)
+    starts: dict[int, list[float]] = {n.pitch: [] for n in new}  # of no other pitch need any be shortened
+    for note in kept:
+        if note.pitch in starts:
+            starts[note.pitch].append(note.start)
+    there = {pitch: set(times) for pitch, times in starts.items()}
+    new = [n for n in {(n.pitch, n.start): n for n in reversed(new)}.values() if n.start not in there[n.pitch]]
+    fresh: dict[int, list[float]] = {n.pitch: [] for n in new}
     for note in new:
+        starts[note.pitch].append(note.start)
         fresh[note.pitch].append(note.start)
     for times in (*starts.values(), *fresh.values()):
         times.sort()
-    return [_trim(n, fresh.get(n.pitch, [])) for n in kept] + [_trim(n, starts[n.pitch]) for n in new]
+    return [_trim(n, fresh[n.pitch]) if n.pitch in fresh else n for n in kept] + [_trim(n, starts[n.pitch]) for n in new]
 
 
 def _trim(note: Note, times: list[float]) -> Note:
     after = bisect.bisect_right(times, note.start)
     if after == len(times) or times[after] >= note.end:
         return note
-    return replace(note, duration=times[after] - note.start, from_clip=-1, from_note=-1)
+    return note.changed(duration=times[after] - note.start)
 
 
 def segments(clip: Clip) -> list[tuple[float, int]]:
@@ -425,30 +432,22 @@ def _fill_melody(
 
 def _spans(tokens: NDArray[np.int64], open_steps: NDArray[np.bool_], lines: int) -> dict[tuple[int, int], tuple[int, int]]:
     """List the notes of a melody grid: (window, step) of each onset -> (pitch, steps it lasts, over short bars too)."""
-    spans: dict[tuple[int, int], tuple[int, int]] = {}
-    sounding: tuple[int, int] | None = None
-    windows = len(tokens) // lines
-    for b, t in zip(*np.nonzero(open_steps), strict=True):
-        token = int(tokens[b, t])
-        if sounding and sounding[0] // windows < b // windows:
-            sounding = None  # no note goes over from a line to the next
-        if token < HOLD:
-            sounding = (int(b), int(t))
-            spans[sounding] = (token, 1)
-        elif token == HOLD and sounding:
-            pitch, steps = spans[sounding]
-            spans[sounding] = (pitch, steps + 1)
-        else:
-            sounding = None
-    return spans
+    cells = np.flatnonzero(open_steps)
+    played = tokens.reshape(-1)[cells]
+    begins = played != HOLD  # a note or a rest, which lasts until the next begins
+    begins[:: len(cells) // lines] = True  # no note goes over from a line to the next
+    at = np.flatnonzero(begins)
+    steps = np.append(at[1:], len(cells)) - at
+    runs = zip(cells[at].tolist(), played[at].tolist(), steps.tolist(), strict=True)
+    return {divmod(cell, WINDOW_STEPS): (pitch, steps) for cell, pitch, steps in runs if pitch < HOLD}
 
 
 def _new_note(heard: Heard, grid: Grid, cell: tuple[int, int, int], pitch: int, duration: float) -> Note:
     b, t, _ = cell
-    start = float(heard.beats[b, t]) + float(grid.offsets[cell]) / STEPS_PER_BEAT
+    start = heard.beats.item(b, t) + grid.offsets.item(cell) / STEPS_PER_BEAT
     # No new note may start before the clip does: a loop would never play it. New notes lie on ticks, which files can hold.
     ticks = heard.clip.ticks_per_beat
     start = max(round(min(start, heard.clip.end - 1 / 64) * ticks) / ticks, heard.clip.start)
     duration = round(max(min(duration, heard.clip.end - start), 1 / 64) * ticks) / ticks
-    velocity = min(max(round(float(grid.velocities[cell]) * 127), 1), 127)
+    velocity = min(max(round(grid.velocities.item(cell) * 127), 1), 127)
     return Note(pitch, start, duration, float(velocity))
