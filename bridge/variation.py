@@ -12,6 +12,7 @@ from bridge.compute import Decode, Steps
 from bridge.source import Source, Try, aimed, decode_all, roll
 from models.changes import Cells, apply_groups, find_groups, graft, in_regions
 from models.clip import Clip
+from models.distance import lane_of
 from models.family import LatentModel
 from models.grid import BAR_STEPS, DRUMS, Grid
 from models.latent import Latents, blur, noise
@@ -21,6 +22,7 @@ NARROW = (0.95, 1.15)  # noise levels to decode at, to the one that the model's 
 WIDE = (1.3, 1.4, 1.5, 1.6)  # and a few for clips that the model is surer of than of most: a second turn costs as much again
 NEAR = 0.04  # how far off an amount a variation may be, beyond what whole notes allow: what is taken back leaves a trace
 OTHERS = 6  # changes to try for the last one that an amount has room for
+CLOSE = 0.126  # beats: how far a note may be written from the step that strikes it, half a sixteenth either way
 ROUNDS = 4  # how often to decode more where too few different clips came out
 
 Found = tuple[float, Clip, tuple[int, int]]  # how far off the amount, a variation, and its notes as Answer counts them
@@ -162,16 +164,13 @@ def _count_decoded(source: Source, clip: Clip, grid: Grid) -> tuple[int, int]:
     new = [n for n in clip.notes if n.from_note < 0 and (n.pitch, n.start) not in there]
     heard = source.heard
     onsets = heard.kind.onsets[grid.tokens] & heard.open_steps[..., None]
-    struck: dict[object, list[float]] = {}
-    for b, t, v in zip(*np.nonzero(onsets), strict=True):
-        what = -1 - int(v) if heard.kind is DRUMS else int(grid.tokens[b, t])
-        struck.setdefault(what, []).append(float(heard.beats[b, t]))
-    lane = {
-        n.pitch: -1 - heard.voice_of[n.pitch] if heard.kind is DRUMS else n.pitch
-        for n in new
-        if heard.kind is not DRUMS or n.pitch in heard.voice_of
-    }
-    return sum(any(abs(n.start - at) <= 0.126 for at in struck.get(lane.get(n.pitch), ())) for n in new), len(new)
+    b, t, v = np.nonzero(onsets)
+    what = -1 - v if heard.kind is DRUMS else grid.tokens[b, t]
+    struck: dict[int, list[float]] = {}
+    for lane, beat in zip(what.tolist(), heard.beats[b, t].tolist(), strict=True):
+        struck.setdefault(lane, []).append(beat)
+    voice = heard.voice_of.get if heard.kind is DRUMS else None
+    return sum(any(abs(n.start - at) <= CLOSE for at in struck.get(lane_of(n.pitch, voice), ())) for n in new), len(new)
 
 
 def _shape(clip: Clip) -> object:
