@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from statistics import fmean, pstdev
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,13 +48,13 @@ from models.midi import MidiError, from_bytes
 from models.residual import without_orphans
 from models.store import load_torch_model
 from models.torch_model import TorchModel
+from models.walk import MANY, best_split, unevenness
 
 Run = Callable[[Request], Answer]
 
 COUNT = 8  # variations of a request, as many as the program's default
 ENOUGH = 12  # free notes: with fewer, a whole note is too coarse a step to speak of an amount
 STEPS = 7  # of a walk, both ends included, as the program's default
-MANY = 4  # changes a step from which a walk can be even
 CLOSE = 0.15  # how far from an amount two windows of a piece may differ to be compared with variations at that amount
 BARS, LONG = 4, 8  # of whole clips: those that are varied and judged, and those that are walked between and looked at for seams
 PER_PIECE = 6  # whole clips
@@ -127,17 +127,6 @@ def control(
 
 
 # --- what can be counted in clips -----------------------------------------------------------------------------------------
-
-
-def unevenness(steps: Sequence[float]) -> float:
-    """Compute the coefficient of variation of step distances: 0 where all steps are equal."""
-    mean = fmean(steps)
-    return pstdev(steps) / mean if mean else 0.0
-
-
-def best_split(changes: int, steps: int) -> float:
-    """Compute the unevenness of the most even split of some changes into steps of whole notes."""
-    return unevenness([changes // steps + (k < changes % steps) for k in range(steps)])
 
 
 def clashes(clip: Clip, voice: VoiceOf | None) -> int:

@@ -17,7 +17,7 @@ from models.distance import distance
 from models.family import LatentModel
 from models.grid import DRUMS, STEPS_PER_BEAT, WINDOW_STEPS, Grid
 from models.latent import Dice, Latents, corner_weights, distrust, loosen, mean, slerp
-from models.walk import even_walk
+from models.walk import Way, even_walk
 
 STRIDES = 2  # points decoded for each step of an interpolation, at first; those that make the walk even are kept
 LEAST = 7  # points of an interpolation, however few its steps
@@ -72,21 +72,24 @@ class Palette:
             return [self.originals[0], *(stone.clip for stone in made), self.originals[1]]
         voice = a.heard.voice_of.get if a.heard.kind is DRUMS else None
         rng = np.random.default_rng(self.seed)
-        stones = [Stone(0.0, a.heard.grid, a.clip), *made, Stone(1.0, b.heard.grid, b.clip)]
-        for turn in range(CLOSER + 1):
+        way = Way(a.clip, b.clip, voice=voice)
+        stones = [Stone(0.0, a.heard.grid, a.clip), Stone(1.0, b.heard.grid, b.clip)]
+        for turn in range(CLOSER + 2):
+            way.add([stone.clip for stone in made], [stone.place for stone in made])
+            stones = sorted([*stones, *made], key=lambda stone: stone.place)
+            if turn > CLOSER or way.is_even(way.choose(steps)):
+                break
             apart = [distance(x.clip, y.clip, voice=voice) for x, y in pairwise(stones)]
             wide = sorted(range(len(apart)), key=lambda k: -apart[k])
             if turn < CLOSER:  # where the music leaps, look closer
                 wide = [k for k in wide[: 2 * inner] if apart[k] > sum(apart) / len(apart)]
-                more = yield from self._along([(stones[k].place + stones[k + 1].place) / 2 for k in wide], even=True)
+                made = yield from self._along([(stones[k].place + stones[k + 1].place) / 2 for k in wide], even=True)
             else:  # where it still does, tell the decoder part of the one side, and let it compose the rest as on the other
                 wide = [k for k in wide[: inner + 1] if apart[k] > sum(apart) / len(apart)]
-                more = yield from self._bridge([(stones[k], stones[k + 1]) for k in wide], rng)
-            stones = sorted([*stones, *more], key=lambda stone: stone.place)
+                made = yield from self._bridge([(stones[k], stones[k + 1]) for k in wide], rng)
         # What is mixed of two clips that hold a rhythm or a pitch line may not hold it; nor what only B has, other locks.
         until = 0 if {RHYTHM, PITCH} & a.wish.lock else -1 if a.wish.locks else None
-        places = [stone.place for stone in stones]
-        walk = even_walk([stone.clip for stone in stones], steps, rng=rng, voice=voice, until=until, places=places)
+        walk = even_walk(way, steps, rng=rng, until=until)
         return [self.originals[0], *walk[1:-1], self.originals[1]]
 
     def _along(self, places: Sequence[float], *, even: bool) -> Steps[list[Stone]]:

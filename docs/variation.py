@@ -14,7 +14,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pictures import KEPT, NEW, ROOT, Paint, colour, draw_drums, draw_notes, span
 
-from bridge.control import unevenness
 from bridge.engine import Engine
 from bridge.requests import Interpolate, Vary
 from models.clip import Clip, Note
@@ -22,6 +21,7 @@ from models.distance import compare, distance
 from models.grid import VOICE_OF
 from models.midi import read_clip
 from models.store import shipped
+from models.walk import unevenness
 
 PAGE = ROOT / "docs" / "variation.md"
 MARKS = ("<!-- figures: written by docs/variation.py -->", "<!-- end of figures -->")

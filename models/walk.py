@@ -1,10 +1,12 @@
-"""Even walks from one clip to another: which of many clips to step on, and clips partway between two. No models, no latents."""
+"""Even walks from one clip to another: how even is even, which clips to step on, clips partway between two. No models."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import fmean, pstdev
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,22 +16,58 @@ from models.baselines import is_single_line, settle
 from models.clip import Clip, Note
 from models.distance import VoiceOf, compare, distance, distances
 
-UNEVEN = 0.3  # the coefficient of variation of steps below which no clip is mixed of two
+UNEVEN = 0.25  # the most that a walk's steps may vary, see `unevenness`, where they are of MANY changes or more
+MANY = 4
+SLACK = 0.05  # how much more than the best split into whole notes they may vary where they are of fewer
 LONGER = (1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0)  # lengths of steps to try, to those of the shortest walk
-STRAY = 5.0  # the price of a step that is not where on the way it should be, beside squares of distances
 DETOUR = 0.25  # how much less even a walk may be that is shorter by as much as its own length
-MANY = 4  # changes a step from which that holds
-TURNS = 4  # how often to correct where the steps lie
+EASE = (  # prices to try, in squares of a step's length: of a whole step's straying from its place, of a clip that is mixed
+    (1.5, 1.5),
+    (0.15, 0.4),
+    (0.0, 0.1),
+    (0.0, 0.0),
+)
+STRIDE = 2.5  # how many times as many clips as on the average a step may go by, at first
+PARTS = 3  # clips to mix for each step's length of a way
+TURNS = 4  # how often to mix more, where a walk is not even yet
+
+
+def unevenness(steps: Sequence[float]) -> float:
+    """Compute the coefficient of variation of step distances: 0 where all steps are equal."""
+    mean = fmean(steps)
+    return pstdev(steps) / mean if mean else 0.0
+
+
+def best_split(changes: int, steps: int) -> float:
+    """Compute the unevenness of the most even split of some changes into steps of whole notes."""
+    return unevenness([changes // steps + (k < changes % steps) for k in range(steps)])
+
+
+@dataclass(frozen=True)
+class Evenness:
+    """How even a walk of some steps must be whose ends are so many changes apart."""
+
+    changes: int
+    steps: int
+
+    @property
+    def most(self) -> float:
+        """How uneven the steps may be: where they are only a few notes, hardly more than the best split of whole notes."""
+        return UNEVEN if self.changes >= MANY * self.steps else best_split(self.changes, self.steps) + SLACK
+
+    def holds(self, far: Sequence[float]) -> bool:
+        """Whether steps are as even, and none stands still where there are changes enough for all."""
+        return unevenness(far) <= self.most and (min(far) > 0 or self.changes < self.steps)
 
 
 def choose_steps(
-    apart: NDArray[np.float64], steps: int, *, length: float = 0.0, places: Sequence[float] | None = None
+    apart: NDArray[np.float64], steps: int, *, length: float = 0.0, prices: NDArray[np.float64] | None = None
 ) -> list[int]:
     """Choose `steps` of N clips in their order, the first and the last among them, each about `length` from the next.
 
     `apart` [N, N] are their distances. The sum of the squares by which steps miss the length is the least there is; with
-    length 0 the walk is the shortest of the even ones. `places` [N], 0..1, are where on the way clips lie: a step that strays
-    from its own costs too. By dynamic programming, N * N * steps.
+    length 0 the walk is the shortest of the even ones. `prices` [steps, N] are what a clip at a step costs besides. By
+    dynamic programming, N * N * steps.
     """
     size = len(apart)
     if steps > size:
@@ -38,8 +76,8 @@ def choose_steps(
     best = cost[0].copy()
     came = [np.zeros(size, int)]
     for step in range(1, steps - 1):
-        if places is not None:
-            best = best + STRAY * (np.asarray(places) - step / (steps - 1)) ** 2
+        if prices is not None:
+            best = best + prices[step]
         ways = best[:, None] + cost
         came.append(ways.argmin(0))
         best = ways.min(0)
@@ -49,100 +87,105 @@ def choose_steps(
     return chosen[::-1]
 
 
-def choose_evenly(apart: NDArray[np.float64], steps: int, *, places: Sequence[float] | None = None) -> list[int]:
-    """Choose steps, see `choose_steps`, of a length that makes them even, and no longer than that takes."""
+def choose_evenly(
+    apart: NDArray[np.float64], even: Evenness, *, places: NDArray[np.float64], mixed: NDArray[np.bool_]
+) -> list[int]:
+    """Choose steps, see `choose_steps`, of a length that makes them even, no longer and with no more mixed than that takes.
+
+    `places` [N], 0..1, are where on the way clips lie: a step should not stray from its own, as far as it is even so.
+    """
+    steps = even.steps + 1
     shortest = choose_steps(apart, steps)
     length = float(np.mean([apart[i, j] for i, j in pairwise(shortest)]))
-    best = shortest, np.inf
-    for longer in LONGER:
-        chosen = choose_steps(apart, steps, length=length * longer, places=places)
-        far = np.array([apart[i, j] for i, j in pairwise(chosen)])
-        price = far.std() / max(far.mean(), 1e-9) + DETOUR * (longer - 1)
-        best = min(best, (chosen, price), key=lambda pair: pair[1])
-    return best[0]
+    astray = (places - np.linspace(0, 1, steps)[:, None]) ** 2 * even.steps**2
+    best: tuple[tuple[float, ...], list[int]] = (np.inf,), shortest
+    for stray, mix in EASE:
+        for longer in LONGER:
+            prices = (stray * astray + mix * even.steps * even.most**2 * mixed) * (length * longer) ** 2
+            chosen = choose_steps(apart, steps, length=length * longer, prices=prices)
+            far = [float(apart[i, j]) for i, j in pairwise(chosen)]
+            is_even = even.holds(far)
+            key = (not is_even, int(mixed[chosen].sum()) if is_even else 0, unevenness(far) + DETOUR * (longer - 1))
+            best = min(best, (key, chosen))
+        if not best[0][0]:
+            break
+    return best[1]
 
 
-def even_walk(
-    clips: Sequence[Clip],
-    steps: int,
-    *,
-    rng: np.random.Generator,
-    voice: VoiceOf | None = None,
-    until: int | None = None,
-    places: Sequence[float] | None = None,
-) -> list[Clip]:
-    """Walk along clips in `steps` clips, the first and the last among them, all about equally far apart.
+class Way:
+    """A way from one clip to another over others, that grows; the distance of two is measured when it is first needed."""
+
+    def __init__(self, first: Clip, last: Clip, *, voice: VoiceOf | None = None) -> None:
+        """Begin with the ends alone."""
+        self.clips, self.places, self.voice = [first, last], [0.0, 1.0], voice
+        self._mixed = [False, False]
+        self._far: dict[tuple[int, int], float] = {}
+        found = compare(first, last, voice=voice)
+        self._changes = len(found.moved) + len(found.dropped) + len(found.added)
+
+    def add(self, clips: Sequence[Clip], places: Sequence[float], *, mixed: bool = False) -> None:
+        """Lay clips on the way, each at its place, 0..1."""
+        self.clips += clips
+        self.places += places
+        self._mixed += [mixed] * len(clips)
+
+    def choose(self, steps: int, *, stride: float = STRIDE) -> list[int]:
+        """Choose clips for a walk in `steps`, the first and the last among them, by their index.
+
+        No step goes by more than `stride` times as many clips as it does on the average.
+        """
+        order = sorted(range(len(self.clips)), key=lambda k: ((k == 1) - (k == 0), self.places[k]))
+        places, mixed = np.array(self.places)[order], np.array(self._mixed)[order]
+        apart = self._apart(order, stride / (steps - 1))
+        return [order[k] for k in choose_evenly(apart, self._even(steps), places=places, mixed=mixed)]
+
+    def is_even(self, chosen: Sequence[int]) -> bool:
+        """Whether a walk is as even as it must be."""
+        return self._even(len(chosen)).holds(self._steps(chosen))
+
+    def mix(self, chosen: Sequence[int], rng: np.random.Generator) -> None:
+        """Lay clips on the way that are partway between those of a walk, the more the farther these are apart."""
+        far = self._steps(chosen)
+        for (i, j), length in zip(pairwise(chosen), far, strict=True):
+            way = Partway.between(self.clips[i], self.clips[j], rng.random(), self.voice)
+            parts = round(PARTS * length / max(fmean(far), 1e-9))
+            counts = sorted({round(len(way) * (k + 1) / (parts + 1)) for k in range(parts)} - {0, len(way)})
+            along = [self.places[i] + (self.places[j] - self.places[i]) * count / len(way) for count in counts]
+            self.add([way.apply(count) for count in counts], along, mixed=True)
+
+    def _even(self, steps: int) -> Evenness:
+        return Evenness(self._changes, steps - 1)
+
+    def _steps(self, chosen: Sequence[int]) -> list[float]:
+        return [distance(self.clips[i], self.clips[j], voice=self.voice) for i, j in pairwise(chosen)]
+
+    def _apart(self, order: Sequence[int], share: float) -> NDArray[np.float64]:
+        """Measure the distances [N, N] of clips from the next of them, a share of all; from others they are inf."""
+        reach = math.ceil(share * (len(order) - 1))  # all pairs of a long walk would take many times as long as its decoding
+        apart = np.full((len(order), len(order)), np.inf)
+        for k, i in enumerate(order[:-1]):
+            near = order[k + 1 : k + 1 + reach]
+            new = [j for j in near if (i, j) not in self._far]
+            found = distances(self.clips[i], [self.clips[j] for j in new], voice=self.voice)
+            self._far |= {(i, j): far for j, far in zip(new, found, strict=True)}
+            apart[k, k + 1 : k + 1 + len(near)] = [self._far[i, j] for j in near]
+        return apart
+
+
+def even_walk(way: Way, steps: int, *, rng: np.random.Generator, until: int | None = None) -> list[Clip]:
+    """Walk along a way in `steps` clips, the first and the last among them, all about equally far apart.
 
     Steps are clips of the way where these lie right; where they leap, a step is a clip partway between two of them, with some
     of the changes from one to the other, those of one stretch of time. Only as many are mixed as evenness needs. With
     `until` 0 none is; with -1 nothing of the last clip is mixed in.
     """
-    apart = np.zeros((len(clips), len(clips)))
-    for i, clip in enumerate(clips[:-1]):
-        apart[i, i + 1 :] = distances(clip, clips[i + 1 :], voice=voice)
-    walk = [clips[i] for i in choose_evenly(apart, steps, places=places)]
-    limit = _tolerance(walk, voice)
-    if until == 0 or _spread(walk, voice) <= limit:
-        return walk
-    mixed = _mix_evenly(walk, rng=rng, voice=voice, until=until)
-    left = list(range(1, steps - 1))
-    while left and _spread(walk, voice) > limit:
-        tries = {k: [*walk[:k], mixed[k], *walk[k + 1 :]] for k in left}
-        best = min(left, key=lambda k: _spread(tries[k], voice))
-        walk = tries[best]
-        left.remove(best)
-    return walk
-
-
-def _tolerance(walk: Sequence[Clip], voice: VoiceOf | None) -> float:
-    """Find how uneven a walk may be; where its steps are only a few notes, hardly more than the best split of whole notes."""
-    changes = sum(distance(x, y, voice=voice) * max(len(x.notes), len(y.notes)) for x, y in pairwise(walk))
-    steps = len(walk) - 1
-    if changes >= MANY * steps:
-        return UNEVEN
-    least, more = divmod(round(changes), steps)
-    return float(np.std([least + (k < more) for k in range(steps)]) / max(changes / steps, 1e-9)) + 0.05
-
-
-def _spread(walk: Sequence[Clip], voice: VoiceOf | None) -> float:
-    """Measure how uneven a walk is: the coefficient of variation of its steps' distances."""
-    apart = np.array([distance(x, y, voice=voice) for x, y in pairwise(walk)])
-    return float(apart.std() / max(apart.mean(), 1e-9))
-
-
-def _mix_evenly(
-    clips: Sequence[Clip], *, rng: np.random.Generator, voice: VoiceOf | None = None, until: int | None = None
-) -> list[Clip]:
-    """Walk along clips in as many, with clips partway between them so that all are equally far apart."""
-    steps = len(clips)
-    ways = [Partway.between(x, y, rng.random(), voice) for x, y in pairwise(clips[:until])]
-    last = len(ways)
-    lengths = np.array([max(1, len(way)) for way in ways], float)
-    ends = np.concatenate([[0.0], np.cumsum(lengths)])
-    walk_end = ends[-1] if until is None else ends[-1] + 1
-
-    def clip_at(place: float) -> Clip:
-        if place >= walk_end - 1e-9:
-            return clips[-1]
-        k = min(int(np.searchsorted(ends, place, side="right")) - 1, last - 1) if last else 0
-        return ways[k].apply(round((place - ends[k]) / lengths[k] * len(ways[k]))) if last else clips[0]
-
-    def measure(walk: Sequence[Clip]) -> NDArray[np.float64]:
-        return np.array([distance(x, y, voice=voice) for x, y in pairwise(walk)])
-
-    places = np.linspace(0, walk_end, steps)
-    best: tuple[float, list[Clip]] = (np.inf, [])
-    for _ in range(TURNS):
-        walk = [clips[0], *(clip_at(place) for place in places[1:-1]), clips[-1]]
-        apart = measure(walk)
-        spread = float(apart.std() / max(apart.mean(), 1e-9))
-        if spread < best[0]:
-            best = spread, walk
-        # Steps that came out short are made longer by as much, those that are long shorter.
-        mean = max(float(apart.mean()), 1e-9)  # all steps may be one clip: between two that are empty
-        share = np.diff(places) * (mean / np.maximum(apart, mean / 4)) ** 0.7
-        places = np.concatenate([[0.0], np.cumsum(share) / share.sum() * walk_end])
-    return best[1]
+    chosen = way.choose(steps)
+    for turn in range(TURNS):
+        if until == 0 or way.is_even(chosen):
+            break
+        way.mix(chosen[:until], rng)
+        chosen = way.choose(steps, stride=STRIDE + turn)
+    return [way.clips[k] for k in chosen]
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from bridge.cli import main
 from bridge.control import (
     Answer,
     Drill,
-    best_split,
     chains,
     changed_onsets,
     clashes,
@@ -26,7 +25,6 @@ from bridge.control import (
     in_context,
     likelihood,
     touched,
-    unevenness,
 )
 from bridge.engine import Engine
 from bridge.requests import Blend, Interpolate, Request, Vary
@@ -57,18 +55,6 @@ def changed(clip: Clip, index: int, **fields: float) -> Clip:
 
 
 # --- counting -------------------------------------------------------------------------------------------------------------
-
-
-def test_equal_steps_are_even_and_others_are_not() -> None:
-    assert unevenness([0.2, 0.2, 0.2]) == 0
-    assert unevenness([0.0, 0.2]) == 1
-    assert unevenness([0.0, 0.0]) == 0
-
-
-def test_the_best_split_of_seven_notes_into_three_steps_is_three_two_two() -> None:
-    assert best_split(7, 3) == pytest.approx(unevenness([3, 2, 2]))
-    assert best_split(6, 3) == 0
-    assert best_split(1, 3) == pytest.approx(2**0.5)
 
 
 def test_clashes_are_notes_of_one_voice_that_are_too_close() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -10,13 +11,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.clip import Clip, Note
-from models.distance import distance
+from models.distance import VoiceOf, distance
 from models.grid import VOICE_OF
-from models.walk import Partway, choose_steps, even_walk
+from models.walk import MANY, Evenness, Partway, Way, best_split, choose_steps, even_walk, unevenness
 from tests.test_exact import fields, kinds, overlaps, some, sources
 
 BEAT = Clip(tuple(Note(p, k, 0.25) for k in range(8) for p in (36, 42)), 8, channel=10)
 OTHER = Clip(tuple(Note(p, k + 0.5, 0.25) for k in range(8) for p in (38, 46)), 8, channel=10)
+
+
+def _way(clips: Sequence[Clip], voice: VoiceOf | None = VOICE_OF.get) -> Way:
+    """Lay clips on a way, each a little further on."""
+    way = Way(clips[0], clips[-1], voice=voice)
+    way.add(clips[1:-1], [k / (len(clips) - 1) for k in range(1, len(clips) - 1)])
+    return way
+
+
+def _far(walk: Sequence[Clip], voice: VoiceOf | None = VOICE_OF.get) -> list[float]:
+    return [distance(x, y, voice=voice) for x, y in pairwise(walk)]
 
 
 def _mixed(share: float) -> Clip:
@@ -55,7 +67,7 @@ def test_more_steps_than_clips_are_refused_in_a_sentence() -> None:
 @pytest.mark.parametrize("steps", [2, 3, 6])
 def test_a_walk_begins_and_ends_with_the_clips_and_has_as_many_steps_as_asked_for(until: int | None, steps: int) -> None:
     way = [BEAT, *(_mixed(share) for share in (0.1, 0.15, 0.2, 0.25, 0.8, 0.9)), OTHER]
-    walk = even_walk(way, steps, rng=np.random.default_rng(1), voice=VOICE_OF.get, until=until)
+    walk = even_walk(_way(way), steps, rng=np.random.default_rng(1), until=until)
     assert len(walk) == steps
     assert walk[0] is BEAT
     assert walk[-1] is OTHER
@@ -65,32 +77,86 @@ def test_where_the_way_leaps_a_walk_is_evened_by_mixing() -> None:
     way = [BEAT, *(_mixed(share) for share in (0.05, 0.06, 0.07, 0.95)), OTHER]
 
     def spread(until: int | None) -> float:
-        walk = even_walk(way, 5, rng=np.random.default_rng(1), voice=VOICE_OF.get, until=until)
-        apart = [distance(x, y, voice=VOICE_OF.get) for x, y in pairwise(walk)]
-        return float(np.std(apart) / np.mean(apart))
+        return unevenness(_far(even_walk(_way(way), 5, rng=np.random.default_rng(1), until=until)))
 
     assert spread(None) < 0.25 < spread(0)
 
 
 def test_with_until_0_every_step_is_a_clip_of_the_way_and_with_minus_1_nothing_of_the_last_is_mixed_in() -> None:
     way = [BEAT, _mixed(0.1), _mixed(0.2), _mixed(0.3), OTHER]
-    chosen = even_walk(way, 4, rng=np.random.default_rng(1), voice=VOICE_OF.get, until=0)
+    chosen = even_walk(_way(way), 4, rng=np.random.default_rng(1), until=0)
     assert all(any(step is clip for clip in way) for step in chosen)
-    walk = even_walk(way, 4, rng=np.random.default_rng(1), voice=VOICE_OF.get, until=-1)
+    walk = even_walk(_way(way), 4, rng=np.random.default_rng(1), until=-1)
     there = {(n.pitch, n.start) for clip in way[:-1] for n in clip.notes}
     assert {(n.pitch, n.start) for clip in walk[:-1] for n in clip.notes} <= there
 
 
 def test_a_walk_of_clips_that_are_all_alike_stays() -> None:
-    walk = even_walk([BEAT] * 6, 4, rng=np.random.default_rng(1), voice=VOICE_OF.get)
+    walk = even_walk(_way([BEAT] * 6), 4, rng=np.random.default_rng(1))
     assert walk == [BEAT] * 4
 
 
 def test_between_two_empty_clips_there_is_a_walk_whatever_was_decoded_between_them() -> None:
     empty = Clip((), 8, channel=10)
     way = [empty, BEAT, *(empty for _ in range(6)), OTHER, empty]
-    walk = even_walk(way, 4, rng=np.random.default_rng(1), voice=VOICE_OF.get)
+    walk = even_walk(_way(way), 4, rng=np.random.default_rng(1))
     assert (len(walk), walk[0], walk[-1]) == (4, empty, empty)
+
+
+def test_unevenness_is_how_much_steps_vary_for_their_mean() -> None:
+    assert unevenness([0.2, 0.2, 0.2]) == 0
+    assert unevenness([0.0, 0.2]) == 1
+    assert unevenness([0.0, 0.0]) == 0
+
+
+def test_the_best_split_of_seven_notes_into_three_steps_is_three_two_two() -> None:
+    assert best_split(7, 3) == pytest.approx(unevenness([3, 2, 2]))
+    assert best_split(6, 3) == 0
+    assert best_split(1, 3) == pytest.approx(2**0.5)
+
+
+def test_steps_of_many_changes_may_vary_by_a_quarter_and_those_of_fewer_by_hardly_more_than_the_best_split() -> None:
+    assert Evenness(MANY * 6, 6).most == 0.25
+    assert Evenness(MANY * 6 - 6, 6).most == 0.05
+    assert Evenness(8, 6).most == pytest.approx(best_split(8, 6) + 0.05)
+
+
+def test_a_walk_may_stand_still_only_where_there_are_fewer_changes_than_steps() -> None:
+    still = [0.0] + [0.1] * 11
+    assert unevenness(still) < Evenness(16, 12).most
+    assert not Evenness(16, 12).holds(still)
+    assert Evenness(11, 12).holds(still)
+
+
+@given(data=st.data())
+@some(100)
+def test_between_clips_a_few_notes_apart_a_walk_is_as_even_as_whole_notes_can_be(data: st.DataObject) -> None:
+    """Whatever was decoded between them: nothing but the ends again, a mix of them, or other music."""
+    steps = data.draw(st.integers(2, 8))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    changes = data.draw(st.integers(1, min(MANY * steps - 1, 16)))
+    notes = [Note(int(rng.integers(50, 70)), k / 2, 0.25) for k in range(16)]
+    moved = set(rng.permutation(16)[:changes].tolist())
+    a = Clip(tuple(notes), 8)
+    b = a.with_notes(Note(n.pitch + 20, n.start, 0.25) if k in moved else n for k, n in enumerate(notes))
+    decoded = {
+        "the ends": [a, a, a, a, b, b, b, b],
+        "a mix": [a.with_notes(b.notes[k] if rng.random() < 0.5 else n for k, n in enumerate(notes)) for _ in range(8)],
+        "other music": [a.with_notes(Note(int(rng.integers(30, 50)), k / 2, 0.25) for k in range(16)) for _ in range(8)],
+    }
+    way = _way([a, *decoded[data.draw(st.sampled_from(sorted(decoded)))], b], None)
+    far = _far(even_walk(way, steps + 1, rng=rng), None)
+    assert unevenness(far) <= best_split(changes, steps) + 0.05
+    assert changes < steps or min(far) > 0
+
+
+def test_no_more_is_mixed_than_evenness_needs() -> None:
+    even = [BEAT, *(_mixed(share) for share in (0.25, 0.5, 0.75)), OTHER]
+    walk = even_walk(_way(even), 5, rng=np.random.default_rng(1))
+    assert all(any(step is clip for clip in even) for step in walk)
+    leap = [even[0], even[1], *([even[1]] * 3), even[3], even[4]]
+    walk = even_walk(_way(leap), 5, rng=np.random.default_rng(1))
+    assert sum(not any(step is clip for clip in leap) for step in walk) == 1
 
 
 @kinds
