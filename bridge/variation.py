@@ -72,8 +72,8 @@ def _blurred(
         mine = slice(k * lines, (k + 1) * lines)
         level = np.full(size, levels[k], np.float32)
         z = blur(mu, level, np.repeat(e[mine], size // lines, 0))
-        thrown = dice[mine].shifted(shift).for_windows(size // lines)
-        return aimed(model, source, (z, level), thrown, warmth, at_seam=shift > 0)
+        thrown = dice[mine].shifted(shift) if shift else dice[mine]
+        return aimed(model, source, (z, level), thrown.for_windows(size // lines), warmth, at_seam=shift > 0)
 
     return [
         Try(source, rows(k, source.own.mu, 0), rows(k, source.seam.mu, BAR_STEPS) if source.seam else None)
@@ -94,8 +94,9 @@ def _choose(
 ) -> None:
     """Take the decodes that went nearly as far as the amount, the nearest first, and bring others to it."""
     near = source.rounding + NEAR
-    made = [source.write(model, grid) for grid in grids]
-    far = [source.how_far(clip) for clip in made]
+    # What cannot have gone far enough need not be written, unless nothing better may come.
+    made = {i: source.write(model, grid) for i, grid in enumerate(grids) if is_last or source.at_most(grid) >= amount - near}
+    far = [source.how_far(made[i]) if i in made else 0.0 for i in range(len(grids))]
     # Of those that are not near, the ones that went too far come first: taking back is better than adding. From what went far
     # enough, three clips can be made, with what is taken back in different places; that is better than decoding again.
     order = sorted(range(len(grids)), key=lambda i: abs(far[i] - amount) + 9 * (far[i] < amount - near))

@@ -9,17 +9,20 @@ from itertools import combinations, pairwise
 from pathlib import Path
 from statistics import fmean
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.engine import Answer, Engine
 from bridge.requests import Blend, Cross, Interpolate, Reconstruct, Request, Sample, Vary
+from bridge.source import Impression, Source
+from models.aim import Wish, take_aim
 from models.baselines import is_single_line
 from models.clip import Clip, Note, same_notes
 from models.distance import distance
 from models.family import route
-from models.grid import VOICE_OF
+from models.grid import VOICE_OF, hear_drums, hear_melody
 from models.midi import read_clip
 from tests.test_exact import Kind, fields, kinds, some, sources
 from tests.test_grid import clips as any_clips
@@ -44,6 +47,23 @@ def test_amount_0_returns_the_clip_field_for_field(engine: Engine, clips: Path, 
     assert answer.clips == (clip,)
     assert all((n.from_clip, n.from_note) == (0, i) for i, n in enumerate(answer.clips[0].notes))
     assert "amount is 0" in answer.info[0]
+
+
+@given(clip=any_clips, kind=st.sampled_from(["drums", "melody"]), seed=st.integers(0, 99), share=st.floats(0, 0.5))
+@settings(deadline=None, max_examples=60)
+def test_no_changed_grid_is_written_farther_from_its_clip_than_its_bound(
+    engine: Engine, clip: Clip, kind: str, seed: int, share: float
+) -> None:
+    model = engine.model(kind)
+    heard = hear_drums(clip) if kind == "drums" else hear_melody(clip, 3)
+    aim, own = take_aim(heard, model.family, Wish()), Impression(heard.grid)
+    source = Source(heard, Wish(), aim, own, None, np.zeros(len(heard.grid), bool))
+    rng = np.random.default_rng(seed)
+    tokens = heard.grid.tokens.copy()
+    is_new = rng.random(tokens.shape) < share
+    tokens[is_new] = rng.integers(0, heard.kind.tokens, int(is_new.sum()))
+    grid = replace(heard.grid, tokens=tokens)
+    assert source.how_far(source.write(model, grid)) <= source.at_most(grid) + 1e-9
 
 
 @given(clip=any_clips)
