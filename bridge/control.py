@@ -23,9 +23,9 @@ from bridge.requests import Blend, Change, Interpolate, Request, Vary
 from models.baselines import crossfade, random_edits
 from models.calibrate import as_clip, on_grid
 from models.clip import Clip, same_notes
-from models.data import Windows, find_sources, pack
+from models.data import Windows
 from models.distance import VoiceOf, compare, distance, distances, lane_of
-from models.evaluate import AMOUNTS, Exam, Figures, Named, Progress, Sitting
+from models.evaluate import AMOUNTS, Exam, Figures, Named, Progress, Sitting, composed, read_held_out
 from models.features import features
 from models.grid import (
     BAR_STEPS,
@@ -72,13 +72,8 @@ WAYS = {"even": "", "slerp": "baseline.slerp.", "morph": "baseline.morph.", "cro
 def control_folder(name: str, data: Path, *, split: str, seed: int, progress: Progress) -> Figures:
     """Measure how a model is controlled on the held-out music of a data folder."""
     engine, model = Engine(), load_torch_model(name)
-    known = model.card.config.get("sets") or ()
-    sets = tuple(str(s) for s in known) if isinstance(known, list | tuple) else ()
-    sources = list(find_sources(data, split, sets)) or list(find_sources(data, split))
     kind = model.family.kind
-    windows = pack(iter(sources), kind)
-    if len(windows) == 0:
-        raise ValueError(f"{data} has no {kind.name} to measure on in split {split!r}: nothing fits two bars of 4/4")
+    sources, windows = read_held_out(model, data, split)
     files: list[Clip] = []
     for source in sources:
         try:
@@ -107,7 +102,7 @@ def control(
 
     None where a figure does not apply. Sets that the model only reconstructs are left out.
     """
-    drill = Drill(run, model, Sitting(model, _own(exam.test, model), exam, None, seed), tuple(files), seed)
+    drill = Drill(run, model, Sitting(model, composed(exam.test, model), exam, None, seed), tuple(files), seed)
     parts = [
         drill.exact,
         drill.amounts,
@@ -656,12 +651,6 @@ class Drill:
         yield key, verdict.auc
         yield f"{key}_low", verdict.low
         yield f"{key}_high", verdict.high
-
-
-def _own(windows: Windows, model: TorchModel) -> Windows:
-    codec = model.card.config.get("codec_sets") or ()
-    own = [i for i, s in enumerate(windows.sets) if not isinstance(codec, list | tuple) or s not in codec]
-    return windows.take(np.isin(windows.set_of, own))
 
 
 def _is_same(given: Clip, back: Clip) -> bool:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from models.baselines import Markov, crossfade, morph, random_edits
 from models.clip import Clip, Note
 from models.copies import count_copies
-from models.data import Windows, find_sources, pack
+from models.data import Source, Windows, find_sources, pack
 from models.distance import distances
 from models.family import LatentModel, temperature
 from models.features import Sight, histograms, lengths
@@ -64,17 +64,22 @@ def evaluate_folder(name: str, data: Path, *, split: str, seed: int, progress: P
 
 def read_exam(model: LatentModel, name: str, data: Path, split: str) -> Exam:
     """Read the windows of a split of a data folder on which to examine a model, and those it may have learned from."""
-    known = model.card.config.get("sets") or ()
-    sets = tuple(str(s) for s in known) if isinstance(known, list | tuple) else ()
-    kind = model.family.kind
-    test = pack(find_sources(data, split, sets), kind)
-    if len(test) == 0:
-        test = pack(find_sources(data, split), kind)
-    if len(test) == 0:
-        raise ValueError(f"{data} has no {kind.name} to measure on in split {split!r}: nothing fits two bars of 4/4")
+    test = read_held_out(model, data, split)[1]
     has_splits = any((place / "splits.csv").exists() for place in (data, data.parent))
-    train = pack(find_sources(data, "train", sets), kind) if has_splits and split != "train" else None
+    is_train = has_splits and split != "train"
+    train = pack(find_sources(data, "train", _names(model, "sets")), model.family.kind) if is_train else None
     return Exam(test, train, load_hashes(find_model(name)), split)
+
+
+def read_held_out(model: LatentModel, data: Path, split: str) -> tuple[list[Source], Windows]:
+    """Read the files of a split, those of the sets a model learned from unless they hold nothing, and their windows."""
+    kind = model.family.kind
+    for sets in (_names(model, "sets"), ()):
+        sources = list(find_sources(data, split, sets))
+        windows = pack(iter(sources), kind)
+        if len(windows):
+            return sources, windows
+    raise ValueError(f"{data} has no {kind.name} to measure on in split {split!r}: nothing fits two bars of 4/4")
 
 
 def evaluate(
@@ -91,7 +96,7 @@ def evaluate(
     95 % interval in `_low` and `_high`. `void` says why the AUCs must not be trusted; it is empty where they may.
     Sets that the model only reconstructs (`codec_sets` of its config) are left out.
     """
-    sitting = Sitting(model, _own(exam.test, model), exam, plain, seed)
+    sitting = Sitting(model, composed(exam.test, model), exam, plain, seed)
     parts = [
         sitting.reconstruction,
         sitting.samples,
@@ -279,7 +284,7 @@ class Sitting:
     @cached_property
     def train(self) -> Windows | None:
         """Keep the training windows of the sets that are sampled from, where there are any."""
-        train = _own(self.exam.train, self.model) if self.exam.train is not None else None
+        train = composed(self.exam.train, self.model) if self.exam.train is not None else None
         return train if train is not None and len(train) else None
 
     @cached_property
@@ -424,11 +429,15 @@ def _void(figures: Figures) -> str:
     return f"a Markov chain is not told from music: AUC {markov:.2f}, not 0.90" if markov < 0.9 else ""
 
 
-def _own(windows: Windows, model: LatentModel) -> Windows:
+def composed(windows: Windows, model: LatentModel) -> Windows:
     """Leave out the sets that a model only reconstructs."""
-    codec = model.card.config.get("codec_sets") or ()
-    own = [i for i, s in enumerate(windows.sets) if not isinstance(codec, list | tuple) or s not in codec]
-    return windows.take(np.isin(windows.set_of, own))
+    codec = _names(model, "codec_sets")
+    return windows.take(np.isin(windows.set_of, [i for i, s in enumerate(windows.sets) if s not in codec]))
+
+
+def _names(model: LatentModel, key: str) -> tuple[str, ...]:
+    listed = model.card.config.get(key) or ()
+    return tuple(str(s) for s in listed) if isinstance(listed, list | tuple) else ()
 
 
 def _few(piece: NDArray[np.int64], rng: np.random.Generator, per_piece: int = PER_PIECE) -> NDArray[np.int64]:
