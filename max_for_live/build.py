@@ -15,7 +15,7 @@ from max_for_live import amxd, controls, patch
 from max_for_live.lint import digest, lint
 from models.drum_map import drum_words
 
-SOURCE = Path(__file__).parent / "device.js"
+SCRIPTS = [Path(__file__).parent / name for name in ("music.js", "device.js")]  # the script, in this order
 BUILT = Path(__file__).parent / f"{patch.NAME}.amxd"
 FOLDER = Path("Presets", "MIDI Effects", "Max MIDI Effect")  # in Live's User Library
 
@@ -25,9 +25,9 @@ class BuildError(ValueError):
 
 
 def build(source: str | None = None) -> bytes:
-    """Build the device; `source` is the script's text, where it is not device.js."""
+    """Build the device; `source` is the script's text, where it is not that of SCRIPTS."""
     if source is None:
-        source = SOURCE.read_text(encoding="utf-8")
+        source = read_source()
     name, script, stamp = make_script(source)
     files = (
         amxd.patcher_file(f"{patch.NAME}.amxd", patch.patcher(name, stamp)),
@@ -38,6 +38,11 @@ def build(source: str | None = None) -> bytes:
     if wrong:
         raise BuildError(f"the device would not work: {'; '.join(wrong)}")
     return data
+
+
+def read_source() -> str:
+    """Read the script's files and join them, an empty line between."""
+    return "\n".join(path.read_text(encoding="utf-8") for path in SCRIPTS)
 
 
 def make_script(source: str) -> tuple[str, str, str]:

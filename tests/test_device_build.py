@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import shutil
 import struct
 import subprocess
@@ -178,7 +179,7 @@ def test_the_header_of_the_script_is_the_table(built: bytes) -> None:
     script = amxd.read(built).files[1].content.decode("ascii")
     head, _, rest = script.partition("\n")
     table = json.loads(head.removeprefix("var TABLE = ").removesuffix(";"))
-    assert rest == build.as_ascii(build.SOURCE.read_text(encoding="utf-8"))
+    assert rest == build.as_ascii(build.read_source())
     assert (table["protocol"], table["port"], table["listen"]) == (PROTOCOL, PORT, [9130, 16])
     for verb, fields in table["verbs"].items():
         assert fields
@@ -444,6 +445,13 @@ def gate(script: str, folder: Path) -> list[str]:
     run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     found: list[str] = json.loads(run.stdout)
     return found
+
+
+def test_music_knows_nothing_of_max_live_or_the_table() -> None:
+    music = build.SCRIPTS[0].read_text(encoding="utf-8")
+    words = set(re.findall(r"\w+", re.sub("//.*", "", music)))
+    assert {"Music", "resolveOverlaps"} <= words
+    assert not words & {"Date", "Device", "Dict", "LiveAPI", "TABLE", "Task", "messnamed", "outlet", "post", "random"}
 
 
 @needs_node

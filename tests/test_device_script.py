@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from max_for_live.build import SOURCE, make_script
+from max_for_live.build import make_script, read_source
 from models.drum_map import voice_by_name
 from tests.test_drum_map import LIVE_808, LIVE_909, NAMES, NONE
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="peer: node
 @pytest.fixture(scope="module")
 def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The script as it goes into the device."""
-    name, text, _ = make_script(SOURCE.read_text(encoding="utf-8"))
+    name, text, _ = make_script(read_source())
     path = tmp_path_factory.mktemp("device") / name
     path.write_text(text, encoding="ascii")
     return path

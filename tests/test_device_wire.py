@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from max_for_live.build import SOURCE, build, make_script
+from max_for_live.build import build, make_script, read_source
 from tests.osc_client import OscClient
 
 ROOT = Path(__file__).parents[1]
@@ -109,7 +109,7 @@ def test_what_strangers_send_changes_nothing(stage: Stage) -> None:
 
 
 def test_many_hasty_musicians_end_with_all_clips_in_order(tmp_path: Path) -> None:
-    name, script, _ = make_script(SOURCE.read_text(encoding="utf-8"))
+    name, script, _ = make_script(read_source())
     (tmp_path / name).write_text(script, encoding="ascii")
     done = subprocess.run(
         ["node", "--expose-internals", str(ROOT / "tests" / "device" / "hasty_scenarios.js")],

@@ -1,0 +1,314 @@
+// Music for the Live device's script: notes to messages and back, overlaps, the puck's way, names, keys, state as text.
+// It is pure: what it gives depends on what it is given. Nothing of Max, of Live, of the network or of TABLE belongs
+// here; that is in device.js, which the build puts after it.
+
+var Music = (function () {
+  var ATOMS = 250; // of a message, by the contract; 245 keep it below 1,400 bytes too
+  var CLOSE = 1e-4; // beats: nearer than this is the same time
+  var SLIVER = 1 / 32; // beats: a new note that begins this little inside one that stays is moved behind it
+  var SHORTEST = 1 / 256; // beats, of a new note
+  var ROOTS = "C C# D D# E F F# G G# A A# B".split(" ");
+  var STATE_MARK = "lb1"; // so that the text never looks like a number, and is known to be ours
+  // Live may round what it keeps; what it rounds by less than this no one can hear.
+  var ROUNDED = {
+    duration: CLOSE, mute: 0.5, probability: 0.006, velocity: 0.51, velocity_deviation: 0.51, release_velocity: 0.51,
+  };
+
+  // Notes as Live gives them
+
+  function parseNotes(answer) {
+    var given = answer;
+    try {
+      if (typeof given === "string") given = JSON.parse(given);
+    } catch (problem) {
+      return null; // cut off: the caller asks for less
+    }
+    if (!given || !given.notes) return null;
+    return given.notes.map(function (n) {
+      var note = copyNote(n, 0);
+      note.note_id = n.note_id;
+      return note;
+    });
+  }
+
+  // A note without its id, as Live takes it.
+  function copyNote(given, shift) {
+    return {
+      pitch: Number(given.pitch), start_time: Number(given.start_time) + shift, duration: Number(given.duration),
+      velocity: or(given.velocity, 100), mute: given.mute ? 1 : 0, probability: or(given.probability, 1),
+      velocity_deviation: or(given.velocity_deviation, 0), release_velocity: or(given.release_velocity, 64),
+    };
+  }
+
+  function or(value, otherwise) { return value === undefined || value === null ? otherwise : Number(value); }
+  function byStart(a, b) { return a.start_time - b.start_time || a.pitch - b.pitch || a.duration - b.duration; }
+  function byPitch(a, b) { return a.pitch - b.pitch || byStart(a, b); }
+
+  // Text that tells whether notes are still the same: how many, and a hash (FNV-1a) of all that they are.
+  function fingerprint(notes) {
+    var text = notes.slice().sort(byPitch).map(function (n) {
+      var fine = [n.start_time, n.duration, n.velocity, n.probability, n.velocity_deviation, n.release_velocity];
+      return [n.pitch, n.mute].concat(fine.map(function (v) { return Math.round(v * 4096); })).join(" ");
+    }).join("/");
+    var hash = 0x811c9dc5;
+    for (var i = 0; i < text.length; i++) {
+      hash ^= text.charCodeAt(i);
+      hash = (hash + (hash << 1) + (hash << 4) + (hash << 7) + (hash << 8) + (hash << 24)) >>> 0;
+    }
+    return notes.length + "-" + hash.toString(16);
+  }
+
+  // Clips to messages
+
+  // The messages of a part, or of some of its notes; a count below 0 is all of it. A part is a clip of a request: notes
+  // in Live's own times, `base` where its time 0 lies, beats, meter, name.
+  function partMessages(id, index, part, first, count) {
+    var total = part.notes.length, isAll = count < 0;
+    var head = ["/bridge/clip", id, index, part.beats, part.meter[0], part.meter[1], total, plainText(part.name)];
+    var messages = isAll ? [head] : [], end = isAll ? total : Math.min(first + count, total);
+    var isPlain = part.notes.every(function (n) {
+      return !n.mute && n.probability === 1 && n.velocity_deviation === 0 && n.release_velocity === 64;
+    });
+    var width = isPlain ? 4 : 8, most = Math.floor((ATOMS - 4) / width);
+    for (var at = isAll ? 0 : first; at < end; at += most) {
+      var message = ["/bridge/notes", id, index, at, width];
+      part.notes.slice(at, Math.min(at + most, end)).forEach(function (n) {
+        message.push(n.pitch, n.start_time - part.base, n.duration, n.velocity);
+        if (!isPlain) message.push(n.mute, n.probability, n.velocity_deviation, n.release_velocity);
+      });
+      messages.push(message);
+    }
+    return messages;
+  }
+
+  // A name as it may travel: ASCII, not too long.
+  function plainText(text) { return String(text).replace(/[^\x20-\x7e]/g, "_").slice(0, 100); }
+
+  // Messages to clips
+
+  function emptyReply() { return { heads: {}, rows: {}, clips: -1, info: [] }; }
+
+  // Take the values of a /bridge/clip after its id; returns whether they are news.
+  function takeHead(reply, values) {
+    var v = values.slice(0, 5).map(Number);
+    if (!isCount(v[0], 64) || !(v[1] > 0) || !isCount(v[4], 1 << 16) || reply.heads[v[0]]) return false;
+    reply.heads[v[0]] = { beats: v[1], meter: [v[2] || 4, v[3] || 4], count: v[4] };
+    return true;
+  }
+
+  // Take the values of a /bridge/notes after its id.
+  function takeRows(reply, values) {
+    var v = values.map(Number), index = v[0], first = v[1], width = v[2], isNews = false;
+    var isOdd = !(width >= 4) || (v.length - 3) % width !== 0 || !v.every(isFinite);
+    if (isOdd || !isCount(index, 64) || !isCount(first, 1 << 16)) return false;
+    var rows = (reply.rows[index] = reply.rows[index] || {});
+    for (var at = 3, i = first; at < v.length; at += width, i++) {
+      if (rows[i]) continue;
+      rows[i] = v.slice(at, at + width);
+      isNews = true;
+    }
+    return isNews;
+  }
+
+  // What is missing of a reply that is done: [index, first, count] each; count -1 is the header and all notes.
+  function gaps(reply) {
+    var found = [];
+    for (var index = 0; index < reply.clips; index++) {
+      var head = reply.heads[index], rows = reply.rows[index] || {};
+      if (!head) found.push([index, 0, -1]);
+      for (var i = 0; head && i < head.count; i++) {
+        if (rows[i]) continue;
+        var first = i;
+        while (i < head.count && !rows[i]) i++;
+        found.push([index, first, i - first]);
+      }
+    }
+    return found;
+  }
+
+  // A length as a part has it, where it is the same to 32 bits.
+  function exactBeats(beats, parts) {
+    var same = parts.filter(function (part) { return Math.abs(part.beats - beats) < 1e-6 * beats; });
+    return same.length ? same[0].beats : beats;
+  }
+
+  // Which part most of a result's untouched notes come from.
+  function mainPart(reply, index, parts) {
+    var counts = parts.map(function () { return 0; });
+    for (var i in reply.rows[index] || {}) counts[reply.rows[index][i][8]]++;
+    return parts[counts.indexOf(Math.max.apply(null, counts))] || null;
+  }
+
+  // The notes of a result with its time 0 at `base`: what the server left alone is our own copy, every field.
+  function rebuild(reply, index, parts, base) {
+    var rows = reply.rows[index] || {}, notes = [];
+    for (var i = 0; i < reply.heads[index].count; i++) {
+      var row = rows[i], part = parts[row[8]], source = part && part.notes[row[9]];
+      var note = source ? copyNote(source, base - part.base) : newNote(row, base);
+      note.isKept = Boolean(source);
+      notes.push(note);
+    }
+    return resolveOverlaps(notes);
+  }
+
+  function newNote(row, base) {
+    return {
+      pitch: clamp(Math.round(row[0]), 0, 127), start_time: base + tidy(row[1]),
+      duration: Math.max(SHORTEST, tidy(row[2])), velocity: clamp(row[3], 1, 127),
+      mute: row[4] ? 1 : 0, probability: clamp(or(row[5], 1), 0, 1),
+      velocity_deviation: clamp(or(row[6], 0), -127, 127), release_velocity: clamp(or(row[7], 64), 0, 127),
+    };
+  }
+
+  // Take the noise of 32-bit numbers off a time that lies on a grid.
+  function tidy(time) {
+    var near = Math.round(time * 3840) / 3840;
+    return Math.abs(near - time) < 1e-5 ? near : time;
+  }
+
+  function clamp(value, low, high) { return Math.min(high, Math.max(low, value)); }
+  function isCount(value, most) { return value >= 0 && value < most && Math.floor(value) === value; }
+
+  // Live drops what overlaps on one pitch, so new notes give way before: they end where the next begins, and go where
+  // an untouched one sounds. Untouched notes stay as they are.
+  function resolveOverlaps(notes) {
+    var out = [], last = null;
+    notes.slice().sort(byPitch).forEach(function (note) {
+      while (overlap(last, note) && !(last.isKept && note.isKept)) {
+        if (last.isKept) {
+          var inside = last.start_time + last.duration - note.start_time;
+          if (inside > SLIVER || note.duration - inside < SHORTEST) return;
+          note.start_time += inside;
+          note.duration -= inside;
+        } else {
+          last.duration = note.start_time - last.start_time;
+          if (last.duration >= SHORTEST) break;
+          out.pop(); // what is too short now goes, and the one before it may reach here
+          last = out[out.length - 1] || null;
+        }
+      }
+      out.push(note);
+      last = note;
+    });
+    return out.sort(byStart);
+  }
+
+  function overlap(last, note) {
+    return last && last.pitch === note.pitch && note.start_time < last.start_time + last.duration - CLOSE;
+  }
+
+  // What must go and what must come so that found notes are the wanted ones.
+  function compareNotes(found, wanted) {
+    var have = found.slice().sort(byPitch), want = wanted.slice().sort(byPitch);
+    var difference = { remove: [], add: [] }, i = 0, j = 0;
+    while (i < have.length || j < want.length) {
+      var order = i === have.length ? 1 : j === want.length ? -1 : comparePlace(have[i], want[j]);
+      var isSame = order === 0 && areSame(have[i], want[j]);
+      if (order <= 0 && !isSame) difference.remove.push(have[i]);
+      if (order >= 0 && !isSame) difference.add.push(want[j]);
+      if (order <= 0) i++;
+      if (order >= 0) j++;
+    }
+    difference.add.sort(byStart); // Live cuts an earlier note when a later one is added under it
+    return difference;
+  }
+
+  function comparePlace(a, b) {
+    var apart = a.start_time - b.start_time;
+    return a.pitch - b.pitch || (Math.abs(apart) < CLOSE ? 0 : apart);
+  }
+
+  function areSame(a, b) {
+    return Object.keys(ROUNDED).every(function (field) { return Math.abs(a[field] - b[field]) < ROUNDED[field]; });
+  }
+
+  // How a clip is to look: the sets that lead there from how it looks now, so ordered that no start is after its end.
+  function dressing(now, look) {
+    var names = ["name", "color", "signature_numerator", "signature_denominator", "looping"].filter(function (name) {
+      return now[name] !== look[name];
+    });
+    if (look.looping) names = names.concat(edges("loop_start", "loop_end"));
+    var sets = names.concat(edges("start_marker", "end_marker")).map(function (name) { return [name, look[name]]; });
+    if (look.groove && now.groove !== look.groove) sets.push(["groove", "id " + look.groove]);
+    return sets;
+
+    function edges(start, end) {
+      var order = look[start] >= now[end] ? [end, start] : [start, end];
+      return order.filter(function (edge) { return Math.abs(now[edge] - look[edge]) > 1e-9; });
+    }
+  }
+
+  // Points evenly along the way that the puck went; the ends are its ends.
+  function resample(path, count) {
+    var lengths = [0], points = [];
+    for (var i = 1; i < path.length; i++) {
+      var dx = path[i][0] - path[i - 1][0], dy = path[i][1] - path[i - 1][1];
+      lengths.push(lengths[i - 1] + Math.sqrt(dx * dx + dy * dy));
+    }
+    var total = lengths[lengths.length - 1];
+    if (!(total > 0) || count < 2) return path.slice(-1);
+    for (var k = 0, at = 1; k < count; k++) {
+      var goal = (total * k) / (count - 1);
+      while (at < path.length - 1 && lengths[at] < goal) at++;
+      var from = path[at - 1], to = path[at], span = lengths[at] - lengths[at - 1];
+      var share = span > 0 ? clamp((goal - lengths[at - 1]) / span, 0, 1) : 0;
+      points.push([from[0] + (to[0] - from[0]) * share, from[1] + (to[1] - from[1]) * share]);
+    }
+    return points;
+  }
+
+  // Words
+
+  // Which drum voice a pad's name says, by the rule that stands with the words in configs/drum_maps.yaml; "" for none.
+  function voiceOf(name, entries) {
+    var said = wordsOf(name);
+    var fitting = entries.filter(function (entry) {
+      return entry[1].some(function (text) {
+        return wordsOf(text).every(function (word) { return said.indexOf(word) >= 0; });
+      });
+    });
+    return fitting.length && fitting[0][0] !== "other" ? fitting[0][0] : "";
+  }
+
+  function wordsOf(name) {
+    var parted = name.replace(/([a-z])([A-Z])/g, "$1 $2").replace(/([A-Za-z])([0-9])/g, "$1 $2");
+    return parted.replace(/([0-9])([A-Za-z])/g, "$1 $2").toLowerCase().match(/[a-z0-9]+/g) || [];
+  }
+
+  // A key by Live's names, and the same by its steps, should the server not know the name.
+  function keyTexts(root, scale, steps) {
+    var name = ROOTS[((root % 12) + 12) % 12];
+    return { named: name + " " + scale, spelled: steps.length > 1 ? name + " " + steps.join(" ") : "" };
+  }
+
+  // A clip's name without what earlier presses have added.
+  function stem(name) { return name.replace(/( (~?[\d/]+ %|\d+\/\d+))? #\d+$/, "") || name || "Clip"; }
+
+  // A name as it is saved: not too long, and not cut within a character of two halves.
+  function shortName(name) { return name.slice(0, 60).replace(/[\ud800-\udbff]$/, ""); }
+
+  // Anything as text of letters, digits, - _ . and ~: no space, comma, semicolon, backslash or dollar, which Max reads.
+  function packState(state) {
+    var safe = encodeURIComponent(JSON.stringify(state)).replace(/[!'()*~]/g, function (c) {
+      return "%" + c.charCodeAt(0).toString(16);
+    });
+    return STATE_MARK + safe.replace(/%/g, "~");
+  }
+
+  function unpackState(text) {
+    if (text.indexOf(STATE_MARK) !== 0) return null;
+    try {
+      return JSON.parse(decodeURIComponent(text.slice(STATE_MARK.length).replace(/~/g, "%")));
+    } catch (problem) {
+      return null; // cut or damaged: the same as none
+    }
+  }
+
+  return {
+    byStart: byStart, clamp: clamp, compareNotes: compareNotes, copyNote: copyNote, dressing: dressing,
+    emptyReply: emptyReply, exactBeats: exactBeats, fingerprint: fingerprint, gaps: gaps, keyTexts: keyTexts,
+    mainPart: mainPart, packState: packState, parseNotes: parseNotes, partMessages: partMessages, plainText: plainText,
+    rebuild: rebuild, resample: resample, resolveOverlaps: resolveOverlaps, shortName: shortName, stem: stem,
+    takeHead: takeHead, takeRows: takeRows, unpackState: unpackState, voiceOf: voiceOf,
+  };
+}());
