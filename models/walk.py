@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
-from statistics import fmean, pstdev
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from models.aim import sort_out
 from models.baselines import is_single_line, settle
 from models.clip import Clip, Note
-from models.distance import VoiceOf, compare, distance, distances
+from models.distance import Reference, VoiceOf, compare
 
 UNEVEN = 0.25  # the most that a walk's steps may vary, see `unevenness`, where they are of MANY changes or more
 MANY = 4
@@ -35,7 +36,7 @@ TURNS = 4  # how often to mix more, where a walk is not even yet
 def unevenness(steps: Sequence[float]) -> float:
     """Compute the coefficient of variation of step distances: 0 where all steps are equal."""
     mean = fmean(steps)
-    return pstdev(steps) / mean if mean else 0.0
+    return math.sqrt(fmean([(step - mean) ** 2 for step in steps])) / mean if mean else 0.0
 
 
 def best_split(changes: int, steps: int) -> float:
@@ -50,7 +51,7 @@ class Evenness:
     changes: int
     steps: int
 
-    @property
+    @cached_property
     def most(self) -> float:
         """How uneven the steps may be: where they are only a few notes, hardly more than the best split of whole notes."""
         return UNEVEN if self.changes >= MANY * self.steps else best_split(self.changes, self.steps) + SLACK
@@ -119,6 +120,7 @@ class Way:
         """Begin with the ends alone."""
         self.clips, self.places, self.voice = [first, last], [0.0, 1.0], voice
         self._mixed = [False, False]
+        self._references = [Reference(clip, voice=voice) for clip in self.clips]
         self._far: dict[tuple[int, int], float] = {}
         found = compare(first, last, voice=voice)
         self._changes = len(found.moved) + len(found.dropped) + len(found.added)
@@ -126,6 +128,7 @@ class Way:
     def add(self, clips: Sequence[Clip], places: Sequence[float], *, mixed: bool = False) -> None:
         """Lay clips on the way, each at its place, 0..1."""
         self.clips += clips
+        self._references += [Reference(clip, voice=self.voice) for clip in clips]
         self.places += places
         self._mixed += [mixed] * len(clips)
 
@@ -157,7 +160,7 @@ class Way:
         return Evenness(self._changes, steps - 1)
 
     def _steps(self, chosen: Sequence[int]) -> list[float]:
-        return [distance(self.clips[i], self.clips[j], voice=self.voice) for i, j in pairwise(chosen)]
+        return [self._distance(i, j) for i, j in pairwise(chosen)]
 
     def _apart(self, order: Sequence[int], share: float) -> NDArray[np.float64]:
         """Measure the distances [N, N] of clips from the next of them, a share of all; from others they are inf."""
@@ -165,11 +168,13 @@ class Way:
         apart = np.full((len(order), len(order)), np.inf)
         for k, i in enumerate(order[:-1]):
             near = order[k + 1 : k + 1 + reach]
-            new = [j for j in near if (i, j) not in self._far]
-            found = distances(self.clips[i], [self.clips[j] for j in new], voice=self.voice)
-            self._far |= {(i, j): far for j, far in zip(new, found, strict=True)}
-            apart[k, k + 1 : k + 1 + len(near)] = [self._far[i, j] for j in near]
+            apart[k, k + 1 : k + 1 + len(near)] = [self._distance(i, j) for j in near]
         return apart
+
+    def _distance(self, i: int, j: int) -> float:
+        if (i, j) not in self._far:
+            self._far[i, j] = self._references[i].distance(self.clips[j])
+        return self._far[i, j]
 
 
 def even_walk(way: Way, steps: int, *, rng: np.random.Generator, until: int | None = None) -> list[Clip]:

@@ -104,14 +104,14 @@ def test_between_two_empty_clips_there_is_a_walk_whatever_was_decoded_between_th
 
 
 def test_unevenness_is_how_much_steps_vary_for_their_mean() -> None:
-    assert unevenness([0.2, 0.2, 0.2]) == 0
+    assert unevenness([0.2, 0.2, 0.2]) == pytest.approx(0)
     assert unevenness([0.0, 0.2]) == 1
     assert unevenness([0.0, 0.0]) == 0
 
 
 def test_the_best_split_of_seven_notes_into_three_steps_is_three_two_two() -> None:
     assert best_split(7, 3) == pytest.approx(unevenness([3, 2, 2]))
-    assert best_split(6, 3) == 0
+    assert best_split(6, 3) == pytest.approx(0)
     assert best_split(1, 3) == pytest.approx(2**0.5)
 
 
