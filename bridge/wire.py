@@ -191,15 +191,15 @@ class Job:
         for first in range(0, len(clip.notes), NOTES_OUT):
             values: list[int | float | str] = [self.id, index, first, WIDTH_OUT]
             for note in clip.notes[first : first + NOTES_OUT]:
-                source = (note.from_clip, note.from_note) if self._is_as_received(note) else (-1, -1)
-                pitch, start, duration, velocity, mute, *rest = _fields(note)
+                pitch, start, duration, velocity, mute, *rest = fields = _fields(note)
+                source = (note.from_clip, note.from_note) if self._is_as_received(note, fields) else (-1, -1)
                 values += [int(pitch), start, duration, velocity, int(mute), *rest, *source]
             yield encode("/bridge/notes", values)
 
-    def _is_as_received(self, note: Note) -> bool:
+    def _is_as_received(self, note: Note, fields: tuple[float, ...]) -> bool:
         if not (0 <= note.from_clip < len(self.parts)):
             return False
-        return self.parts[note.from_clip].is_row(note.from_note, _ROW.pack(*_fields(note)))
+        return self.parts[note.from_clip].is_row(note.from_note, _ROW.pack(*fields))
 
 
 class Part:
