@@ -9,7 +9,7 @@ demo: .venv/installed
 	@echo "Eight variations of a funk beat, and of the Ode to Joy:"
 	@$(BIN)/latent-bridge vary tests/clips/funk.mid --amount 0.3 --seed 1 --out out/demo --force
 	@$(BIN)/latent-bridge vary tests/clips/ode_to_joy.mid --amount 0.3 --seed 1 --out out/demo --force
-	@echo "Four steps from one beat to another:"
+	@echo "From one beat to another in six:"
 	@$(BIN)/latent-bridge interpolate tests/clips/rock.mid tests/clips/bossa.mid --steps 6 --seed 1 --out out/demo --force
 	@echo "They are MIDI files in out/demo: drag them into any DAW."
 

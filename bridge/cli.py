@@ -151,9 +151,9 @@ def _make(verb: str, request: Request, paths: Sequence[Path], how: Making) -> No
     places = {job: [batch.clip_path(how.out, job, verb, label) for label in labels] for job in jobs}
     if not how.force:
         batch.refuse_existing([path for job in jobs for path in (*places[job], batch.record_path(how.out, job, verb))])
-    if request.seed is None:
+    is_drawn = request.seed is None
+    if is_drawn:
         request = request.model_copy(update={"seed": secrets.randbelow(2**31)})
-        tell(f"no seed was given; --seed {request.seed} makes the same again")
     report = Report()
     engine, device = batch.start_engine(how.device)
     settings = batch.settings(verb, request, track=how.track, device=device)
@@ -165,6 +165,8 @@ def _make(verb: str, request: Request, paths: Sequence[Path], how: Making) -> No
             record = batch.record_path(how.out, job, verb)
             report.clips += map(str, batch.save(made, places[job], record, engine=engine, settings=settings))
             report.records.append(str(record))
+            if is_drawn and len(report.records) == 1:
+                tell(f"no seed was given; --seed {request.seed} makes the same again")
             report.models = list(dict.fromkeys([*report.models, *made.models]))
             for line in made.info:
                 report.say(line)

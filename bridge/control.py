@@ -25,7 +25,7 @@ from models.calibrate import as_clip, on_grid
 from models.clip import Clip, same_notes
 from models.data import Windows
 from models.distance import VoiceOf, compare, distance, distances, lane_of
-from models.evaluate import AMOUNTS, Exam, Figures, Named, Progress, Sitting, composed, read_held_out
+from models.evaluate import AMOUNTS, Exam, Figures, Named, Progress, Sitting, composed, gather, read_held_out
 from models.features import features
 from models.grid import (
     BAR_STEPS,
@@ -114,11 +114,7 @@ def control(
         drill.hidden,
         drill.seams,
     ]
-    figures: Figures = {}
-    for done, part in enumerate(parts):
-        figures |= dict(part())
-        progress((done + 1) / len(parts))
-    return figures
+    return gather(parts, progress)
 
 
 # --- what can be counted in clips -----------------------------------------------------------------------------------------

@@ -38,8 +38,7 @@ def draft(kind: type[Request], values: Mapping[str, object]) -> tuple[Request, l
         return kind.model_validate(asked), paths
     except ValidationError as error:
         where = error.errors()[0]["loc"]
-        form = f" ({_form(str(where[0]), kind.model_fields[str(where[0])])})" if where else ""
-        raise typer.BadParameter(sentence(error) + form, param_hint=repr(_flag(str(where[0]))) if where else None) from error
+        raise typer.BadParameter(sentence(error, kind), param_hint=repr(_flag(str(where[0]))) if where else None) from error
 
 
 def clip_counts(kind: type[ClipsRequest]) -> tuple[int, int | None]:
@@ -49,15 +48,26 @@ def clip_counts(kind: type[ClipsRequest]) -> tuple[int, int | None]:
     return least, next((m.max_length for m in metadata if hasattr(m, "max_length")), None)
 
 
-def sentence(error: ValidationError) -> str:
-    """Say the first thing that is wrong: what was given and what is allowed."""
+def sentence(error: ValidationError, kind: type[Request] | None = None) -> str:
+    """Say the first thing that is wrong: what was given and what is allowed, for a field of a request with its range."""
     first = error.errors()[0]
-    if first["type"] in SAID:
+    if first["type"] in SAID and len(first["loc"]) < 2:
         return SAID[first["type"]]
+    field = kind.model_fields.get(str(first["loc"][0])) if kind and first["loc"] else None
+    form = _form("", field) if field else ""
+    if field and ".." in form:
+        number = "a whole number" if _plain(field.annotation) is int else "a number"
+        return f"{first['input']} is not allowed: it must be {number} in {form}"
+    if field and form.startswith("X"):
+        limits = get_args(get_args(_plain(field.annotation))[0])[1]
+        return f"{_typed(first['input'])} is not allowed: it must be {form}, numbers in {_form('', limits)}"
     reason = first["msg"].removeprefix("Value error, ").replace("Input should be", "it must be")
     reason = reason.partition(", unable to parse")[0]
-    given = ",".join(first["input"]) if isinstance(first["input"], tuple) else first["input"]
-    return reason if first["type"] == "value_error" else f"{given} is not allowed: {reason}"
+    return reason if first["type"] == "value_error" else f"{_typed(first['input'])} is not allowed: {reason}"
+
+
+def _typed(given: object) -> object:
+    return ",".join(map(str, given)) if isinstance(given, tuple) else given
 
 
 def _arguments(kind: type[ClipsRequest]) -> Iterator[inspect.Parameter]:

@@ -857,7 +857,7 @@ def read_verb(verb: str, given: dict[str, Value], *, came: int = 0) -> _Ask:
         first = error.errors()[0]
         key = f"{first['loc'][0]}: " if first["loc"] else ""
         code: Code = "out_of_range" if first["type"].startswith(_RANGE_ERRORS) else "bad_request"
-        raise WireError(code, key + sentence(error)) from error
+        raise WireError(code, key + sentence(error, kind)) from error
 
 
 def _answer_to(client: _Client, entry: _Entry, given: dict[str, Value]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -106,15 +106,20 @@ def evaluate(
         sitting.plain_vae,
         sitting.controls,
     ]
-    figures: Figures = {}
-    for done, part in enumerate(parts):
-        for key, value in part():
-            figures[key] = value
-        progress((done + 1) / len(parts))
+    figures = gather(parts, progress)
     for key in ("sample_auc", "middle_auc"):
         figures[f"{key}_excess"] = _minus(figures[key], figures[f"floor.train.{key}"])
     figures["control.markov"] = figures["baseline.markov.sample_auc"]
     figures["void"] = _void(figures)
+    return figures
+
+
+def gather(parts: Sequence[Callable[[], Named]], progress: Progress) -> Figures:
+    """Measure part after part."""
+    figures: Figures = {}
+    for done, part in enumerate(parts):
+        figures |= dict(part())
+        progress((done + 1) / len(parts))
     return figures
 
 

@@ -83,7 +83,8 @@ def test_a_verb_is_described_by_its_request(run: Run) -> None:
         (["vary", "--amount", "1.5"], ["--amount", "1.5", "0..1"]),
         (["vary", "--count", "0"], ["--count", "0", "1..64"]),
         (["vary", "--count", "many"], ["--count", "many", "1..64"]),
-        (["vary", "--kind", "bass"], ["--kind", "bass", "drums|notes"]),
+        (["vary", "--density", "9"], ["--density", "9", "a whole number in -4..4"]),
+        (["vary", "--kind", "bass"], ["--kind", "bass", "'drums' or 'notes'"]),
         (["vary", "--seed", "-1"], ["--seed", "-1", "0..2147483647"]),
         (["vary", "--device", "abacus"], ["--device", "cpu"]),
         (["vary", "--loudness", "3"], ["--loudness"]),
@@ -103,7 +104,7 @@ def test_a_puck_position_is_two_numbers_from_0_to_1(run: Run, tmp_path: Path, at
     result = run("blend", "a.mid", "b.mid", "--at", at, "--out", tmp_path)
     assert result.code == 2
     assert "'--at'" in result.err
-    assert "X,Y" in result.err
+    assert "X,Y, numbers in 0..1" in result.err
 
 
 def test_usage_errors_leave_with_2(run: Run, tmp_path: Path) -> None:
