@@ -16,6 +16,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from models.assignment import assign
 from models.clip import Clip, Note, note_order
 from models.distance import NEAR_ONSET, SAME_ONSET, VoiceOf, distance, lane_of
 from models.grid import STEPS_PER_BEAT
@@ -240,8 +241,6 @@ def _cut(note: Note, starts: Sequence[float]) -> Note:
 
 def _assign(from_a: Sequence[Note], from_b: Sequence[Note], voice: VoiceOf | None) -> list[tuple[int, int]]:
     """Pair notes by the shortest way in all; none goes as far as a beat or an octave, nor to another drum voice."""
-    from scipy.optimize import linear_sum_assignment  # slow to import, and only the morph needs it
-
     start_a, start_b = (np.array([n.start for n in notes], dtype=np.float64) for notes in (from_a, from_b))
     cost = np.abs(start_a[:, None] - start_b)
     if voice is None:
@@ -251,8 +250,7 @@ def _assign(from_a: Sequence[Note], from_b: Sequence[Note], voice: VoiceOf | Non
         lane_a, lane_b = (np.array([lane_of(n.pitch, voice) for n in notes]) for notes in (from_a, from_b))
         cost[lane_a[:, None] != lane_b] = NEAR_ONSET
     # Whoever is too far is as good as alone, however far.
-    rows, columns = linear_sum_assignment(np.minimum(cost, NEAR_ONSET))
-    return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if cost[i, j] < NEAR_ONSET]
+    return [(i, j) for i, j in assign(np.minimum(cost, NEAR_ONSET)) if cost[i, j] < NEAR_ONSET]
 
 
 def _moments(count: int) -> list[float]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.grid import BAR_STEPS
+from models.normal import normal_cdf
 
 Latents = NDArray[np.float32]  # [B, Z], of norm sqrt(Z)
 
@@ -133,6 +134,4 @@ def _angle(a: Latents, b: Latents) -> NDArray[np.float32]:
 
 
 def _normal_cdf(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    from scipy.special import ndtr  # a tenth of a second to import: not before it is needed
-
-    return np.asarray(np.minimum(ndtr(x), 1 - 2**-24), np.float32)
+    return np.asarray(np.minimum(normal_cdf(x), 1 - 2**-24), np.float32)
