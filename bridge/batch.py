@@ -16,6 +16,7 @@ from bridge.options import STAND_IN, clip_counts
 from bridge.provenance import ModelUsed, Record, RecordError, SourceFile, check_models, outputs, versions, write_record
 from bridge.requests import VERBS, Blend, ClipsRequest, Interpolate, Request, Vary
 from models.clip import Clip
+from models.extras import is_installed, need
 from models.family import KINDS, route
 from models.grid import top_line
 from models.midi import MidiError, Part, Song, find_part, from_bytes, replace_part, to_bytes
@@ -237,7 +238,7 @@ def save(made: Made, paths: Sequence[Path], record: Path, *, engine: Engine, set
 def settings(verb: str, request: Request, *, track: str | None, device: str) -> Record:
     """Begin a record with what all the jobs of a command share."""
     asked = request.model_dump(mode="json", exclude={"clips"})
-    return Record(verb=verb, request=asked, track=track, device=device, versions=versions())
+    return Record(verb=verb, request=asked, track=track, device=device, versions=versions(device))
 
 
 def make_again(engine: Engine, record: Record, progress: Progress) -> list[bytes]:
@@ -260,6 +261,8 @@ def start_engine(device: str) -> tuple[Engine, str]:
 
 def find_device(name: str) -> str:
     """Choose a device: the one named, or for auto the first that is here."""
+    if name not in ("auto", "cpu"):
+        need("gpu", f"device {name}")
     here = devices()
     if name == "auto":
         return here[0]
@@ -270,7 +273,7 @@ def find_device(name: str) -> str:
 
 def devices() -> list[str]:
     """List what there is to compute on, the fastest first."""
-    if not _may_have_gpu():
+    if not is_installed("gpu") or not _may_have_gpu():
         return ["cpu"]  # torch, which could say for certain, takes a second to import
     import torch
 
@@ -282,7 +285,9 @@ def _may_have_gpu() -> bool:
     """Tell whether it is worth asking torch: an Apple chip, or a driver of NVIDIA's."""
     if sys.platform == "darwin":
         return platform.machine() == "arm64"
-    return any(map(find_library, ("cuda", "nvcuda")))
+    if sys.platform == "linux":  # where looking for a library starts a compiler
+        return any(Path(place).exists() for place in ("/dev/nvidiactl", "/dev/dxg"))  # the driver's; Windows' for its own Linux
+    return find_library("nvcuda") is not None
 
 
 def models_used(engine: Engine, names: Sequence[str]) -> tuple[ModelUsed, ...]:

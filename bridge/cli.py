@@ -180,7 +180,7 @@ def recall(
     force: Annotated[bool, FORCE] = False,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Make the clips of a record again, byte for byte: on the CPU, with the same weights and version of torch."""
+    """Make the clips of a record again, byte for byte: on the CPU, with the same weights and version of numpy."""
     from bridge import batch, provenance
 
     told = provenance.read_record(record)
@@ -257,6 +257,9 @@ def train(
 ) -> None:
     """Train a model on MIDI files."""
     from bridge import batch
+    from models.extras import need
+
+    need("train", "train")
     from models.train import TrainConfig, train_model
 
     chosen = TrainConfig.read(config)
@@ -294,6 +297,9 @@ def evaluate(
     ] = False,
 ) -> None:
     """Measure a model on held-out music, with floors and baselines beside."""
+    from models.extras import need
+
+    need("train", "evaluate")
     from models.evaluate import evaluate_folder
 
     with _progress("evaluate") as progress:
@@ -418,7 +424,7 @@ def doctor() -> None:
 
     findings = list(examine())
     for finding in findings:
-        typer.echo(f"{'ok' if finding.is_well else 'wrong':<7}{finding.text}")
+        typer.echo(f"{finding.label:<7}{finding.text}")
     raise typer.Exit(0 if all(finding.is_well for finding in findings) else 1)
 
 

@@ -6,16 +6,18 @@ import platform
 import secrets
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 
 from packaging.requirements import Requirement
 
+from bridge import __version__
 from bridge.config import PORT
 from bridge.osc import OscError, Value, decode, encode
 from bridge.provenance import version
 from bridge.wire import PROTOCOL
+from models.extras import EXTRAS, is_installed
 from models.store import ModelError, check_golden, list_models, load_model, user_models
 
 PATIENCE_S = 1.0  # for a server that is just loading its models
@@ -27,6 +29,12 @@ class Finding:
 
     is_well: bool
     text: str
+    is_absent: bool = False  # something optional that is not here: nothing is wrong
+
+    @property
+    def label(self) -> str:
+        """One word for the start of the line."""
+        return "absent" if self.is_absent else "ok" if self.is_well else "wrong"
 
 
 def examine(port: int = PORT) -> Iterator[Finding]:
@@ -53,26 +61,46 @@ def examine_port(port: int = PORT) -> Finding:
 
 
 def _packages() -> Iterator[Finding]:
+    """The core, then each optional install: what is here of it, or what brings it."""
     try:
-        needed = metadata.requires("latent-bridge") or []
+        needed = [Requirement(line) for line in metadata.requires("latent-bridge") or []]
     except metadata.PackageNotFoundError:
-        yield Finding(False, "latent-bridge is not installed but only lies here: in its folder, run `pip install -e .`")
+        yield Finding(False, "running from a checkout, not installed: in its folder, run `pip install -e .`")
         return
-    yield Finding(True, f"latent-bridge {version('latent-bridge')}")
-    missing = []
-    for requirement in map(Requirement, needed):
-        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
-            continue  # not for this Python, or not for running
-        found = version(requirement.name)
-        if found == "unknown":
-            missing.append(requirement.name)
-        else:
-            yield Finding(True, f"{requirement.name} {found}")
+    found, missing = _found(needed, "")
+    yield Finding(True, f"core {__version__}, making and serving music on a CPU: {', '.join(found)}")
     if missing:
         yield Finding(False, f"{', '.join(missing)} missing: run `pip install {' '.join(missing)}`")
+    for name, extra in EXTRAS.items():
+        found, missing = _found(needed, name)
+        if missing:
+            lacking = f"not here: {', '.join(missing)}" if found else "not here"
+            yield Finding(True, f"{name}, {extra.about}: {lacking}; {extra.install} brings it", is_absent=True)
+        else:
+            yield Finding(True, f"{name}, {extra.about}: {', '.join(found)}")
+
+
+def _found(needed: Sequence[Requirement], extra: str) -> tuple[list[str], list[str]]:
+    """Sort what an extra needs, or the core for none, into what is here, with its version, and what is missing."""
+    found: list[str] = []
+    missing: list[str] = []
+    for requirement in needed:
+        marker = requirement.marker
+        applies = marker.evaluate({"extra": extra}) if marker else not extra
+        if not applies or (extra and marker and marker.evaluate({"extra": ""})):
+            continue  # not for this Python, or not of this extra
+        number = version(requirement.name)
+        if number == "unknown":
+            missing.append(requirement.name)
+        else:
+            found.append(f"{requirement.name} {number}")
+    return found, missing
 
 
 def _devices() -> Iterator[Finding]:
+    if not is_installed("gpu"):
+        yield Finding(True, "device cpu; a GPU needs the gpu install, and none is needed")
+        return
     try:
         import torch
     except (ImportError, OSError) as error:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import platform
+import sys
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+
+from bridge import __version__
 
 
 class RecordError(ValueError):
@@ -95,16 +97,23 @@ def read_record(path: Path) -> Record:
         raise RecordError(f"{path} is not a record of clips: {where + ': ' if where else ''}{reason}") from error
 
 
-def versions() -> dict[str, str]:
-    """Name the versions that the bytes of a clip depend on."""
+def versions(device: str) -> dict[str, str]:
+    """Name the versions that the bytes of a clip depend on: torch computes on a GPU, numpy on a CPU."""
     return {
         "python": platform.python_version(),
-        **{name: version(name) for name in ("latent-bridge", "torch", "numpy", "mido")},
+        **{name: version(name) for name in ("latent-bridge", *(() if device == "cpu" else ("torch",)), "numpy", "mido")},
     }
 
 
 def version(package: str) -> str:
-    """Look up the version of an installed package without importing it."""
+    """Look up the version of an installed package without importing it; of one that is loaded, without reading a file."""
+    if package == "latent-bridge":
+        return __version__
+    loaded = getattr(sys.modules.get(package), "__version__", None)
+    if isinstance(loaded, str):
+        return loaded
+    from importlib import metadata  # brings the parser of mail headers with it, and is rarely needed
+
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -121,12 +130,13 @@ def check_models(record: Record, here: Sequence[ModelUsed]) -> None:
 
 def differences(record: Record, device: str) -> list[str]:
     """Say what is different here that may change the bytes."""
-    now = {**versions(), "device": device}
+    now = {**versions(device), "device": device}
     then = {**record.versions, "device": record.device}
+    computed_by = "numpy" if record.device == "cpu" else "torch"
     return [
-        f"the clips were made with {name} {old}, here it is {now[name]}: they may differ"
+        f"the clips were made with {name} {old}, here it is {now.get(name, 'not used')}: they may differ"
         for name, old in then.items()
-        if name in ("torch", "device") and old != now[name]
+        if name in (computed_by, "device") and old != now.get(name)
     ]
 
 

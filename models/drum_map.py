@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from models.yaml_text import load_yaml
 
 # The nine voices of GrooVAE (magenta/models/music_vae/data.py), in the order of a model's bits.
 VOICE_NAMES = ("kick", "snare", "closed_hat", "open_hat", "low_tom", "mid_tom", "high_tom", "crash", "ride")
@@ -91,5 +91,5 @@ def _entries() -> tuple[tuple[str, frozenset[str]], ...]:
 @cache
 def _read() -> dict[str, Any]:
     path = next(place for place in PLACES if place.exists())
-    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content: dict[str, Any] = load_yaml(path.read_text(encoding="utf-8"))
     return content

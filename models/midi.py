@@ -44,6 +44,7 @@ from mido.midifiles.meta import KeySignatureError, MetaSpec_sequencer_specific, 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from models.clip import Clip, Note
+from models.extras import need
 
 if TYPE_CHECKING:
     from note_seq import NoteSequence
@@ -650,6 +651,7 @@ def _read_extra(message: mido.MetaMessage) -> _Extra | None:
 @cache
 def _note_seq() -> ModuleType:
     """Import note-seq, which takes a second, without its warnings about audio, which we have none of."""
+    need("note-seq", "a NoteSequence")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return importlib.import_module("note_seq")

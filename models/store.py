@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from models.family import Card, LatentModel, find_family
 from models.grid import Grid
+from models.yaml_text import load_yaml
 
 if TYPE_CHECKING:
     from models.network import Network
@@ -61,7 +62,7 @@ def find_model(name: str) -> Path:
 def read_card(folder: Path) -> Card:
     """Read model.yaml."""
     try:
-        return Card.model_validate(yaml.safe_load((folder / CARD).read_text(encoding="utf-8")))
+        return Card.model_validate(load_yaml((folder / CARD).read_text(encoding="utf-8")))
     except (OSError, yaml.YAMLError, ValidationError) as error:
         raise ModelError(f"{folder / CARD} does not describe a model: {error}") from error
 

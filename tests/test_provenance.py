@@ -70,7 +70,7 @@ def test_a_record_tells_what_was_asked_and_made(clips: Path, tmp_path: Path) -> 
     assert (record["verb"], record["request"]["seed"], record["request"]["amount"]) == ("vary", 4, 0.3)
     assert [source["name"] for source in record["sources"]] == ["rock.mid"]
     assert [len(model["weights_sha256"]) for model in record["models"]] == [64]
-    assert set(record["versions"]) >= {"latent-bridge", "python", "torch", "numpy"}
+    assert set(record["versions"]) == {"latent-bridge", "python", "numpy", "mido"}  # torch computes on a GPU only
     assert [output["name"] for output in record["outputs"]] == ["rock_vary_01.mid", "rock_vary_02.mid"]
     assert str(tmp_path) not in json.dumps(record)
 
@@ -95,13 +95,13 @@ def test_recall_says_which_clips_are_not_the_same(clips: Path, tmp_path: Path, c
     path = tmp_path / "rock_vary.json"
     record = json.loads(path.read_text(encoding="utf-8"))
     record["outputs"][1]["sha256"] = "0" * 64
-    record["versions"]["torch"] = "1.0"
+    record["versions"]["numpy"] = "1.0"
     path.write_text(json.dumps(record), encoding="utf-8")
     assert run("recall", path, "--out", tmp_path / "again") == 1
     told = capsys.readouterr().err
     assert "1 of 2 clips are not what" in told
     assert "rock_vary_02.mid" in told
-    assert "made with torch 1.0" in told
+    assert "made with numpy 1.0" in told
 
 
 def test_a_damaged_record_is_refused(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
