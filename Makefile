@@ -1,9 +1,11 @@
-# Two commands: `make demo` varies a beat and a tune with the shipped models, `make test` runs the checks. Both set up what they need.
+# `make demo` varies a beat and a tune with the shipped models, `make test` runs the checks. Both set up what they need:
+# the demo the core alone (130 MB), the tests every optional install and their tools (2 GB).
 PYTHON ?= python3
 BIN := .venv/bin
+OLD_ENOUGH = $(PYTHON) -c 'import sys; sys.exit("Latent Bridge needs Python 3.11 or newer: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
 PEERS := liblo-tools puredata-core supercollider-language
 
-.PHONY: demo test check lint bench evaluate pictures cards clean
+.PHONY: demo test test-core lint bench evaluate pictures cards clean
 
 demo: .venv/installed
 	@echo "Eight variations of a funk beat, and of the Ode to Joy:"
@@ -13,19 +15,25 @@ demo: .venv/installed
 	@$(BIN)/latent-bridge interpolate tests/clips/rock.mid tests/clips/bossa.mid --steps 6 --seed 1 --out out/demo --force
 	@echo "They are MIDI files in out/demo: drag them into any DAW."
 
+# First what the core promises, with all that is not of the core blocked; then the rest. No test runs twice.
 test: .venv/tested lint
-	$(BIN)/python -m pytest
+	PYTHONPATH=$(CURDIR)/tests/core_only $(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 -m full
+
+# The same first part where truly nothing else is installed.
+test-core: .venv-core/installed
+	.venv-core/bin/python -m pytest -n 2
 
 lint: .venv/tested
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: .venv/installed
+bench: .venv/tested
 	$(BIN)/python bench/speed.py
 	$(BIN)/python bench/osc.py
 
-evaluate: .venv/installed
+evaluate: .venv/tested
 	$(BIN)/latent-bridge evaluate drums ../shared/data --control --json out/drums.json
 	$(BIN)/latent-bridge evaluate melody ../shared/data --control --json out/melody.json
 
@@ -34,19 +42,25 @@ pictures: .venv/tested
 	$(BIN)/python docs/variation.py
 	$(BIN)/python max_for_live/picture.py
 
-# The CPU build of torch is pinned: a plain `torch` pulls gigabytes of CUDA. To use a GPU, see the README.
-.venv/installed: pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit("Latent Bridge needs Python 3.11 or newer: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+.venv/installed: pyproject.toml
+	$(OLD_ENOUGH)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
-.venv/tested: .venv/installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+.venv-core/installed: pyproject.toml
+	$(OLD_ENOUGH)
+	test -x .venv-core/bin/python || $(PYTHON) -m venv .venv-core
+	.venv-core/bin/python -m pip install --quiet --editable '.[test-core]'
+	touch $@
+
+# The CPU build of torch is pinned: a plain `torch` pulls gigabytes of CUDA. To use a GPU, see the README.
+.venv/tested: .venv/installed constraints.txt
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,test]'
 	@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 		(apt-get update -qq && apt-get install -y -qq --no-install-recommends $(PEERS)) >/dev/null 2>&1 \
 		|| echo "not all of $(PEERS) could be installed: their tests will be skipped"; fi
 	touch $@
 
 clean:
-	rm -rf .venv out build dist
+	rm -rf .venv .venv-core out build dist

@@ -107,16 +107,22 @@ def _read_folder(name: str) -> tuple[Card, bytes]:
 
 
 def save_model(folder: Path, card: Card, network: Network, hashes: NDArray[np.uint64]) -> Card:
-    """Write a model folder, and finish its card with the hashes of what was written."""
-    from safetensors.numpy import save_file as save_arrays
+    """Write a trained network as a model folder; see `write_model`."""
     from safetensors.torch import save
 
     from models.torch_model import TorchModel
 
     weights = save({k: v.detach().half().contiguous().cpu() for k, v in network.named_parameters()})
+    return write_model(folder, card, weights, TorchModel(card, find_family(card.family), network), hashes)
+
+
+def write_model(folder: Path, card: Card, weights: bytes, model: LatentModel, hashes: NDArray[np.uint64]) -> Card:
+    """Write a model folder, and finish its card with the hashes of what was written."""
+    from safetensors.numpy import save_file
+
     (folder / WEIGHTS).write_bytes(weights)
-    save_arrays(golden(TorchModel(card, find_family(card.family), network)), folder / GOLDEN)
-    save_arrays({"hashes": np.sort(hashes)}, folder / HASHES)
+    save_file(golden(model), folder / GOLDEN)
+    save_file({"hashes": np.sort(hashes)}, folder / HASHES)
     card = card.model_copy(
         update={
             "weights_sha256": hashlib.sha256(weights).hexdigest(),

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import linear_sum_assignment
 
+from models.assignment import assign
 from models.clip import Clip, Note
 from models.distance import Comparison, VoiceOf, compare, distance, distances
 
@@ -31,7 +31,7 @@ def edits_by_assignment(a: Clip, b: Clip, voice: VoiceOf | None) -> int:
                 gains[i, j] = 2
             elif apart <= 1 / 32 or ((x.pitch == y.pitch or has_one_voice) and apart <= 1):
                 gains[i, j] = 1
-    return len(a.notes) + len(b.notes) - int(gains[linear_sum_assignment(gains, maximize=True)].sum())
+    return len(a.notes) + len(b.notes) - int(sum(gains[i, j] for i, j in assign(-gains)))
 
 
 # Onsets crowd around a few places, 1/64 beat apart, so that notes compete for each other.

@@ -434,6 +434,7 @@ def test_an_event_of_someone_else_or_a_broken_one_of_ours_changes_nothing(payloa
 # note-seq
 
 
+@pytest.mark.full
 def test_a_clip_comes_back_from_a_note_sequence() -> None:
     for name in ("menuet_in_g", "funk", "drums_7_8", "chords"):
         clip = replace(clip_of(name), channel=10 if clip_of(name).channel == 10 else None)
@@ -444,6 +445,7 @@ def test_a_clip_comes_back_from_a_note_sequence() -> None:
             assert (after.start, after.duration) == pytest.approx((before.start, before.duration), abs=1e-9)
 
 
+@pytest.mark.full
 def test_note_seq_reads_our_files_as_we_do(tmp_path: Path) -> None:
     midi.to_note_sequence(clip_of("rock"))  # imports note-seq without its warnings about audio
     note_seq = importlib.import_module("note_seq")
@@ -460,6 +462,7 @@ def test_note_seq_reads_our_files_as_we_do(tmp_path: Path) -> None:
             assert (a.start_time, a.end_time) == pytest.approx((b.start_time, b.end_time), abs=1e-5)
 
 
+@pytest.mark.full
 def test_several_tempos_do_not_make_one_clip() -> None:
     sequence = midi.to_note_sequence(clip_of("rock"))
     sequence.tempos.add(qpm=90, time=2)
@@ -467,10 +470,12 @@ def test_several_tempos_do_not_make_one_clip() -> None:
         midi.from_note_sequence(sequence)
 
 
+@pytest.mark.full
 def test_note_seq_quantises_pickups_too() -> None:
     assert midi.quantize(clip_of("pickup"))[:4] == [(55, -4, -2), (57, -2, -1), (59, -1, 0), (60, 0, 4)]
 
 
+@pytest.mark.full
 def test_note_seq_extracts_a_melody_and_drums() -> None:
     melody = midi.extract_melody(clip_of("twinkle"))
     assert melody[:20] == [60, -2, -2, -2, 60, -2, -2, -2, 67, -2, -2, -2, 67, -2, -2, -2, 69, -2, -2, -2]

@@ -15,6 +15,7 @@ from models.store import check_golden, load_model, load_torch_model, shipped
 NAMES = ("drums", "melody")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("rows", [1, 5])
 def test_numpy_and_torch_write_the_same_music(name: str, rows: int) -> None:
@@ -44,6 +45,7 @@ def test_numpy_and_torch_write_the_same_music(name: str, rows: int) -> None:
         assert np.abs(one.encode(a) - other.encode(b)).max() < 1e-3
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", NAMES)
 def test_torch_gives_the_golden_values_too(name: str) -> None:
     assert check_golden(load_torch_model(name), shipped() / name) == []
