@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from itertools import permutations
 
 import numpy as np
@@ -38,11 +39,12 @@ def test_no_other_assignment_costs_less(cost: Costs) -> None:
     assert sum(cost[i, j] for i, j in pairs) == pytest.approx(least)
 
 
+@pytest.mark.full
 @settings(max_examples=300, deadline=None)
 @given(_tables(12))
 def test_ties_fall_as_scipy_lets_them_fall(cost: Costs) -> None:
     # Morphs were made with scipy's solver before: recorded clips are to come back byte for byte.
-    optimize = pytest.importorskip("scipy.optimize")
+    optimize = importlib.import_module("scipy.optimize")
     rows, columns = optimize.linear_sum_assignment(cost)
     assert assign(cost) == list(zip(rows.tolist(), columns.tolist(), strict=True))
 

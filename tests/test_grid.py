@@ -157,6 +157,7 @@ def test_a_melody_becomes_onsets_holds_and_rests() -> None:
     assert tokens == [60, HOLD, HOLD, HOLD, 62, HOLD, REST, REST, 64, *[HOLD] * 7]
 
 
+@pytest.mark.full
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # note-seq's imports, not ours
 @pytest.mark.parametrize("name", ["ode_to_joy", "twinkle", "frere_jacques"])
 def test_melodies_are_heard_as_note_seq_hears_them(name: str) -> None:
