@@ -6,7 +6,7 @@ import platform
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from ctypes.util import find_library
+from ctypes import CDLL
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
@@ -285,9 +285,11 @@ def _may_have_gpu() -> bool:
     """Tell whether it is worth asking torch: an Apple chip, or a driver of NVIDIA's."""
     if sys.platform == "darwin":
         return platform.machine() == "arm64"
-    if sys.platform == "linux":  # where looking for a library starts a compiler
-        return any(Path(place).exists() for place in ("/dev/nvidiactl", "/dev/dxg"))  # the driver's; Windows' for its own Linux
-    return find_library("nvcuda") is not None
+    try:
+        CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")  # searching for it first would start a compiler
+    except OSError:
+        return False
+    return True
 
 
 def models_used(engine: Engine, names: Sequence[str]) -> tuple[ModelUsed, ...]:
