@@ -15,7 +15,30 @@ from max_for_live import amxd, controls, patch
 from max_for_live.lint import digest, lint
 from models.drum_map import drum_words
 
-SCRIPTS = [Path(__file__).parent / name for name in ("music.js", "device.js")]  # the script, in this order
+SCRIPT = Path(__file__).parent / "script"  # the folder of the script's files
+# The order in which they are joined. Music is pure and global; the files of the device share one function's scope, so that Max,
+# which calls any global function that a message names, reaches only those of the entry.
+MUSIC = "music.js"
+DEVICE = (
+    "outlets.js",
+    "work_queue.js",
+    "live_api.js",
+    "context.js",
+    "requests.js",
+    "server.js",
+    "results.js",
+    "presses.js",
+    "picks.js",
+    "puck.js",
+    "history.js",
+    "self_test.js",
+    "state.js",
+    "controls.js",
+    "main.js",
+)
+ENTRY = "entry.js"
+OPEN_SCOPE = "var Device = (function () {\n"
+CLOSE_SCOPE = "return { start: start, restore: restore, turn: turn, hear: hear };\n}());\n"  # what the entry calls
 BUILT = Path(__file__).parent / f"{patch.NAME}.amxd"
 FOLDER = Path("Presets", "MIDI Effects", "Max MIDI Effect")  # in Live's User Library
 
@@ -25,7 +48,7 @@ class BuildError(ValueError):
 
 
 def build(source: str | None = None) -> bytes:
-    """Build the device; `source` is the script's text, where it is not that of SCRIPTS."""
+    """Build the device; `source` is the script's text, where it is not that of the folder script/."""
     if source is None:
         source = read_source()
     name, script, stamp = make_script(source)
@@ -41,8 +64,12 @@ def build(source: str | None = None) -> bytes:
 
 
 def read_source() -> str:
-    """Read the script's files and join them, an empty line between."""
-    return "\n".join(path.read_text(encoding="utf-8") for path in SCRIPTS)
+    """Read the script's files and join them into one, those of the device within a function of their own."""
+
+    def read(name: str) -> str:
+        return (SCRIPT / name).read_text(encoding="utf-8")
+
+    return "\n".join([read(MUSIC), OPEN_SCOPE, *map(read, DEVICE), CLOSE_SCOPE, read(ENTRY)])
 
 
 def make_script(source: str) -> tuple[str, str, str]:
