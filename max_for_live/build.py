@@ -11,9 +11,8 @@ from typing import Any
 
 from bridge.config import PORT
 from bridge.wire import PROTOCOL
-from max_for_live import amxd, controls, patch
+from max_for_live import amxd, controls, families, patch
 from max_for_live.lint import digest, lint
-from models.drum_map import drum_words
 
 SCRIPT = Path(__file__).parent / "script"  # the folder of the script's files
 # The order in which they are joined. Music is pure and global; the files of the device share one function's scope, so that Max,
@@ -23,6 +22,7 @@ DEVICE = (
     "outlets.js",
     "work_queue.js",
     "live_api.js",
+    "kinds.js",
     "context.js",
     "requests.js",
     "server.js",
@@ -122,7 +122,7 @@ def _table() -> dict[str, Any]:
         "port": PORT,
         "listen": [patch.LISTEN, patch.LISTEN_PORTS],
         **controls.tables(),
-        "drum_words": drum_words(),
+        **families.tables(),
     }
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic.fields import FieldInfo
 
 from bridge.requests import VERBS
+from max_for_live.families import VOICE_MENU
 
 Kind = Literal["button", "toggle", "dial", "number", "menu", "list", "pad", "text"]
 Rect = tuple[int, int, int, int]  # x, y, width, height in pixels
@@ -68,20 +69,6 @@ class Label:
     text: str
     place: Rect
     is_heading: bool = False
-
-
-_VOICES = (
-    ("No Voices", ""),
-    ("Kick", "kick"),
-    ("Snare", "snare"),
-    ("Kick + Snare", "kick,snare"),
-    ("Hats", "closed_hat,open_hat"),
-    ("Toms", "low_tom,mid_tom,high_tom"),
-    ("Cymbals", "crash,ride"),
-    ("All but Kick", "snare,closed_hat,open_hat,low_tom,mid_tom,high_tom,crash,ride"),
-    ("All but Snare", "kick,closed_hat,open_hat,low_tom,mid_tom,high_tom,crash,ride"),
-    ("All but Hats", "kick,snare,low_tom,mid_tom,high_tom,crash,ride"),
-)
 
 
 def _pick(corner: str, x: int, y: int) -> tuple[Control, Control]:
@@ -284,7 +271,7 @@ CONTROLS: tuple[Control, ...] = (
         place=(515, 127, 87, 15),
         title="Lock Voices",
         field="lock_voices",
-        words=_VOICES,
+        words=VOICE_MENU,
         info="These drums stay as they are.",
     ),
     # Results

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -19,7 +19,7 @@ from bridge.cli import main
 from bridge.config import PORT
 from bridge.requests import VERBS
 from bridge.wire import PROTOCOL
-from max_for_live import amxd, build, controls, patch, picture
+from max_for_live import amxd, build, controls, families, patch, picture
 from max_for_live.controls import CONTROLS, LABELS
 from max_for_live.lint import RULES, Built, lint, lint_patcher
 from models.drum_map import VOICE_NAMES
@@ -173,6 +173,19 @@ def test_what_the_menus_say_can_be_asked() -> None:
     assert {voice for _, asked in voices.words for voice in asked.split(",") if voice} <= set(VOICE_NAMES)
     parts = {control.part for control in CONTROLS if control.field == "lock"}
     assert parts == {"rhythm", "pitch", "velocity"}
+
+
+def test_the_kinds_of_clips_are_those_that_can_be_asked_for() -> None:
+    asked = set(get_args(get_args(VERBS["vary"].model_fields["kind"].annotation)[0]))
+    assert {kind.name for kind in families.KINDS} == asked
+    assert sorted(kind.has_drum_rack for kind in families.KINDS) == [False, True]  # a track has one, or has none
+
+
+def test_what_is_particular_to_a_kind_stands_in_one_file_of_the_script() -> None:
+    names = "|".join(kind.name for kind in families.KINDS if kind.has_drum_rack)
+    for file in build.DEVICE:
+        script = re.sub("//.*", "", (build.SCRIPT / file).read_text(encoding="utf-8"))
+        assert file == "kinds.js" or not re.search(rf"\b({names}|drum_\w+|can_have_drum_pads)\b", script), file
 
 
 def test_the_header_of_the_script_is_the_table(built: bytes) -> None:

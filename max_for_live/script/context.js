@@ -36,37 +36,12 @@ function selectedNotes(part) {
   return places.join(",");
 }
 
-// See whether a track has a Drum Rack, also within Racks: then clips are drums, and its pads say which note is what.
-function hearTrack(p, track, notes) {
-  var rack = findDrumRack(track), pitches = [];
-  p.isDrums = p.isDrums !== false && rack > 0;
-  notes.forEach(function (n) { if (pitches.indexOf(n.pitch) < 0) pitches.push(n.pitch); });
-  if (rack) readPads(p, rack, pitches);
-}
-
-function readPads(p, rack, pitches) {
-  if (!go(rack)) return;
-  var pads = ids("drum_pads");
-  pitches.slice(0, GETS).forEach(function (pitch) {
-    var voice = go(pads[pitch]) ? Music.voiceOf(text("name"), TABLE.drum_words) : "";
-    if (voice && !p.pads[pitch]) p.pads[pitch] = voice;
-  });
-  if (pitches.length > GETS) later(p, function () { readPads(p, rack, pitches.slice(GETS)); });
-}
-
-function padsText(pads) {
-  return Object.keys(pads).reduce(function (said, pitch) {
-    var longer = said + (said ? "," : "") + pitch + ":" + pads[pitch];
-    return longer.length <= 200 ? longer : said;
-  }, "");
-}
-
 var unknownKeys = {}; // that the server does not know by name
 
 // The key of the set, where there is one. Live 11 does not say whether its scale is meant and starts with C Major, so
 // that one is taken as none.
 function hearKey(p) {
-  if (p.isDrums || !values.key) return;
+  if (!values.key || !kindOf(p).follows_scale) return;
   go("live_set");
   var scale = text("scale_name"), root = number("root_note");
   if (liveVersion >= 12 ? !number("scale_mode") : root === 0 && scale === "Major") return;

@@ -105,14 +105,3 @@ function deviceTrack() {
   if (!go("this_device") || !climb("Track")) throw sorry("the device is on no track");
   return Number(cursor.id);
 }
-
-function findDrumRack(track) {
-  var devices = go(track) ? ids("devices") : [];
-  for (var i = 0; i < devices.length && i < GETS / 2; i++) {
-    if (!go(devices[i])) continue;
-    if (number("can_have_drum_pads")) return devices[i];
-    if (!number("can_have_chains")) continue;
-    ids("chains").forEach(function (chain) { if (go(chain)) devices = devices.concat(ids("devices")); });
-  }
-  return 0;
-}

@@ -10,7 +10,7 @@ var lastAsked = "", isSeedTyped = false; // since the last press
 function newJob(verb) {
   return {
     verb: verb, parts: [], made: [], scenes: [], wanted: 0, failures: [], info: [], unfinished: 0, place: null,
-    pads: {}, isDrums: null, key: null, lockedNotes: "",
+    pads: {}, hasDrumRack: null, key: null, lockedNotes: "",
     isCancelled: false, isOver: false, onStop: null, onFail: null,
   };
 }
@@ -92,13 +92,13 @@ function askPress(p, verb, given, again, then) {
 
 // Keys and values of a request, of the fields that its verb has.
 function pairs(p, verb) {
-  var given = p.parts.length ? ["clips", p.parts.length] : [], pads = padsText(p.pads);
+  var given = p.parts.length ? ["clips", p.parts.length] : [], pads = padsText(p.pads), kind = kindToAsk(p);
   TABLE.verbs[verb].forEach(function (field) {
     var value = valueOf(field, p);
     if (value !== "") given.push(field, value);
   });
   if (pads) given.push("pads", pads);
-  if (chosen.model === "auto" && (p.isDrums || !p.parts.length)) given.push("kind", p.isDrums ? "drums" : "notes");
+  if (chosen.model === "auto" && kind) given.push("kind", kind);
   return given;
 }
 
@@ -123,7 +123,7 @@ function namesOf(p, reply) {
   for (var i = 1; i <= reply.clips; i++) {
     if (p.verb === "vary") names.push(stems[0] + " ~" + p.amount + " %");
     else if (p.verb === "interpolate") names.push(stems.join(" > ") + " " + i + "/" + reply.clips);
-    else names.push(chosen.model !== "auto" ? chosen.model : p.isDrums ? "Drums" : "Notes");
+    else names.push(chosen.model !== "auto" ? chosen.model : kindOf(p).label);
   }
   return names;
 }

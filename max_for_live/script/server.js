@@ -9,11 +9,13 @@ var SENTENCES = {
   searching: "looking for the server…",
   warming: "the server is warming up…",
   gone: "no server: run latent-bridge serve",
+  stopped: "the server stopped",
 };
 
 var server = {
   state: "searching", text: SENTENCES.searching, // then warming, ready, gone, or version with a sentence of its own
-  session: 0, port: TABLE.listen[0], isPortOurs: false, unanswered: 0, greetedAt: -Infinity, heardAt: -Infinity,
+  session: 0, itsSession: NaN, // ours, and the server's own, of which a welcome may say nothing
+  port: TABLE.listen[0], isPortOurs: false, unanswered: 0, greetedAt: -Infinity, heardAt: -Infinity,
   version: "", expected: 0, listed: [], models: [],
 };
 
@@ -23,6 +25,7 @@ var menu = ["auto"]; // the models as the menu shows them
 var OSC = {
   "/bridge/welcome": hearWelcome,
   "/bridge/model": hearModel,
+  "/bridge/bye": hearBye,
   "/bridge/progress": ofRequest(function (request, v) {
     var share = Math.round(Number(v[0]) * 100);
     if (share > 0 && share <= 100) tell(request.job, share + " %…");
@@ -78,11 +81,20 @@ function hearWelcome(v) {
   server.heardAt = now();
   server.version = String(v[1]);
   server.expected = Math.min(64, Number(v[4]) || 0);
+  server.itsSession = Number(v[5]);
   if (hasAllModels()) server.listed = []; // else some of the last list got lost
   at("hello", state === "ready" && !server.expected ? BEAT : FAST, greet); // fast until the models are there
   if (protocol === TABLE.protocol) return setServer(state);
   var said = "the server speaks protocol " + protocol + ", this device " + TABLE.protocol;
   setServer("version", said + ": update " + (protocol > TABLE.protocol ? "this device" : "the server"));
+}
+
+// The server stops: look for it as at the start. Only the one that has welcomed us can say so.
+function hearBye(v) {
+  if (!isServerThere() || Number(v[0]) !== server.itsSession) return;
+  server.unanswered = 0;
+  setServer("gone", SENTENCES.stopped);
+  at("hello", FAST, greet);
 }
 
 // The models come after the welcome, a message each; they count once all are there.

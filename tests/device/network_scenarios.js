@@ -104,6 +104,60 @@ test("a port that once worked is kept while the server is away", () => {
   stage.check();
 });
 
+test("a server that stops is said to have stopped, and greeted until it is there again", () => {
+  const stage = withClip();
+  assert.equal(stage.status, "ready: drums, melody");
+  const hellos = () => stage.max.sent(0).filter(([a]) => a === "/bridge/hello").length;
+  const before = hellos();
+  stage.server.stop();
+  assert.equal(stage.status, "the server stopped");
+  stage.press("vary");
+  assert.equal(stage.status, "the server stopped");
+  stage.wait(1200);
+  assert.ok(hellos() - before >= 2, "hello again as at the start");
+  assert.deepEqual(stage.made(), []);
+  stage.wait(3000);
+  assert.equal(stage.status, NO_SERVER);
+  assert.equal(stage.port, 9130);
+  Object.assign(stage.server, { isUp: true, session: 78 });
+  stage.wait(3000);
+  assert.equal(stage.status, "ready: drums, melody");
+  stage.press("vary").settle();
+  assert.equal(stage.made().length, 8);
+  stage.check();
+});
+
+test("a request under way when the server stops ends as the server says, and all goes on with the next one", () => {
+  const stage = withClip();
+  const { vary } = stage.server.answer;
+  stage.server.answer.vary = () => null;
+  stage.press("vary").wait(200);
+  stage.max.send("/bridge/error", stage.server.asked[0].id, "cancelled", "the server stops");
+  stage.server.stop();
+  stage.wait(5);
+  assert.equal(stage.status, "the server stopped");
+  assert.ok(stage.lines.includes("vary: the server stops"));
+  Object.assign(stage.server, { isUp: true, session: 78 });
+  stage.server.answer.vary = vary;
+  stage.wait(3000).press("vary").settle();
+  assert.equal(stage.made().length, 8);
+  stage.check();
+});
+
+test("a goodbye counts only from the server that welcomed us, whose session the welcome named", () => {
+  const named = withClip();
+  const unnamed = withClip({ server: { session: null } });
+  for (const stage of [named, unnamed]) {
+    for (const values of [[], [0], [78], ["x"]]) stage.max.send("/bridge/bye", ...values);
+    assert.equal(stage.status, "ready: drums, melody");
+    stage.press("vary").settle();
+    assert.equal(stage.made().length, 8);
+    stage.check();
+  }
+  named.max.send("/bridge/bye", String(named.server.session));
+  assert.equal(named.status, "the server stopped");
+});
+
 test("a server that warms up takes requests already, and says when it is ready", () => {
   const stage = withClip({ server: { state: "warming" } });
   assert.equal(stage.status, "the server is warming up…");

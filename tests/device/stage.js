@@ -118,7 +118,7 @@ function single(atom) {
 class Server {
   constructor(clock, options) {
     this.clock = clock;
-    Object.assign(this, { isUp: true, state: "ready", protocol: 1, models: ["drums", "melody"], delay: 2, busy: [], loses: () => false }, options);
+    Object.assign(this, { isUp: true, state: "ready", protocol: 1, models: ["drums", "melody"], session: 77, delay: 2, busy: [], loses: () => false }, options);
     this.asked = [];
     this.reports = [];
     this.resent = [];
@@ -133,6 +133,13 @@ class Server {
     this.answers = new Map();
     this.palettes = new Map();
     this.greeted = new Set();
+  }
+
+  // End as a server does: say so to all who said hello, then be silent.
+  stop() {
+    for (const stage of this.greeted) stage.max.send("/bridge/bye", this.session);
+    this.isUp = false;
+    this.forget();
   }
 
   hear(stage, message) {
@@ -190,7 +197,7 @@ class Server {
 
   welcome(stage) {
     const models = this.state === "ready" ? this.models : [];
-    this.tell(stage, "/bridge/welcome", this.protocol, "0.1.0", "cpu", this.state, models.length);
+    this.tell(stage, "/bridge/welcome", this.protocol, "0.1.0", "cpu", this.state, models.length, ...(this.session === null ? [] : [this.session]));
     models.forEach((model, i) => this.tell(stage, "/bridge/model", i, model, model, 2, "about it"));
   }
 
