@@ -38,7 +38,7 @@ DEVICE = (
 )
 ENTRY = "entry.js"
 OPEN_SCOPE = "var Device = (function () {\n"
-CLOSE_SCOPE = "return { start: start, restore: restore, turn: turn, hear: hear };\n}());\n"  # what the entry calls
+CLOSE_SCOPE = "return { start: start, restore: restore, turn: turn, receive: receive };\n}());\n"  # what the entry calls
 BUILT = Path(__file__).parent / f"{patch.NAME}.amxd"
 FOLDER = Path("Presets", "MIDI Effects", "Max MIDI Effect")  # in Live's User Library
 

@@ -6,9 +6,9 @@ var chosen = { seed: 1, model: "auto", made: 0 }; // saved beside the picks and 
 
 // What each control does, by its name.
 var UI = {
-  sample: button(function () { begin("sample", [findSamplePlace, hearKey, askVerb]); }),
-  vary: button(function () { begin("vary", [readSelected, hearParts, askVerb]); }),
-  interpolate: button(function () { begin("interpolate", [readPick("a"), readPick("b"), hearParts, askVerb]); }),
+  sample: button(function () { beginPress("sample", [findSamplePlace, readKey, requestClips]); }),
+  vary: button(function () { beginPress("vary", [readSelected, readContext, requestClips]); }),
+  interpolate: button(function () { beginPress("interpolate", [readPick("a"), readPick("b"), readContext, requestClips]); }),
   blend: button(pressBlend),
   cancel: button(pressCancel),
   pick_a: button(function () { pressPick("a"); }),
@@ -21,26 +21,26 @@ var UI = {
   forward: button(function () { pressStep(1); }),
   more: button(pressMore),
   undo: button(pressUndo),
-  reroll: button(function () { say("seed " + rollSeed()); }),
+  reroll: button(function () { showStatus("seed " + rollSeed()); }),
   selftest: button(pressSelftest),
   seed: chooseSeed,
   model: chooseModel,
   puck: function (v) { movePuck(Number(v[0]) / 127, Number(v[1]) / 127, true); },
   puck_x: function (v) { movePuck(Number(v[0]) / 100, puck.y, false); },
   puck_y: function (v) { movePuck(puck.x, Number(v[0]) / 100, false); },
-  amount: keepValue,
-  variety: keepValue,
-  count: keepValue,
-  bars: keepValue,
-  steps: keepValue,
-  density: keepValue,
-  octave: keepValue,
-  key: keepValue,
-  lock_rhythm: keepValue,
-  lock_pitch: keepValue,
-  lock_velocity: keepValue,
-  lock_notes: keepValue,
-  lock_voices: keepValue,
+  amount: storeValue,
+  variety: storeValue,
+  count: storeValue,
+  bars: storeValue,
+  steps: storeValue,
+  density: storeValue,
+  octave: storeValue,
+  key: storeValue,
+  lock_rhythm: storeValue,
+  lock_pitch: storeValue,
+  lock_velocity: storeValue,
+  lock_notes: storeValue,
+  lock_voices: storeValue,
 };
 
 // A press may come as a bang, as 1, or as 1 and then 0 when the mouse is let go.
@@ -53,7 +53,7 @@ function button(act) {
   };
 }
 
-function keepValue(v, name) { if (isFinite(Number(v[0]))) values[name] = Number(v[0]); }
+function storeValue(v, name) { if (isFinite(Number(v[0]))) values[name] = Number(v[0]); }
 
 function chooseSeed(v) {
   var seed = Math.round(Number(v[0]));
@@ -71,7 +71,7 @@ function rollSeed() {
 }
 
 function chooseModel(v) {
-  var name = isFinite(Number(v[0])) ? menu[Number(v[0])] : String(v[0]);
+  var name = isFinite(Number(v[0])) ? modelMenu[Number(v[0])] : String(v[0]);
   if (!name) return;
   chosen.model = name;
   save();

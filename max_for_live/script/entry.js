@@ -8,4 +8,4 @@ autowatch = 0;
 function bang() { Device.start(); }
 function restore() { Device.restore(arrayfromargs(arguments).join(" ")); }
 function ui(control) { Device.turn(String(control), arrayfromargs(arguments).slice(1)); }
-function anything() { Device.hear(messagename, arrayfromargs(arguments)); }
+function anything() { Device.receive(messagename, arrayfromargs(arguments)); }

@@ -3,43 +3,43 @@
 // how, only the server knows.
 
 // The kind of a job's clips: that of clips on a track with a Drum Rack, or that of others.
-function kindOf(p) {
-  return TABLE.kinds.filter(function (kind) { return kind.has_drum_rack === Boolean(p.hasDrumRack); })[0];
+function kindOf(job) {
+  return TABLE.kinds.filter(function (kind) { return kind.has_drum_rack === Boolean(job.hasDrumRack); })[0];
 }
 
 // The kind to ask for: where there are clips and no Drum Rack, the server tells by the notes.
-function kindToAsk(p) { return p.hasDrumRack || !p.parts.length ? kindOf(p).name : ""; }
+function kindToRequest(job) { return job.hasDrumRack || !job.parts.length ? kindOf(job).name : ""; }
 
 // See whether a track has a Drum Rack, also within Racks: then clips are drums, and its pads say which note is what.
-function hearTrack(p, track, notes) {
+function readKind(job, track, notes) {
   var rack = findDrumRack(track), pitches = [];
-  p.hasDrumRack = p.hasDrumRack !== false && rack > 0;
+  job.hasDrumRack = job.hasDrumRack !== false && rack > 0;
   notes.forEach(function (n) { if (pitches.indexOf(n.pitch) < 0) pitches.push(n.pitch); });
-  if (rack) readPads(p, rack, pitches);
+  if (rack) readPads(job, rack, pitches);
 }
 
 function findDrumRack(track) {
-  var devices = go(track) ? ids("devices") : [];
-  for (var i = 0; i < devices.length && i < GETS / 2; i++) {
-    if (!go(devices[i])) continue;
-    if (number("can_have_drum_pads")) return devices[i];
-    if (!number("can_have_chains")) continue;
-    ids("chains").forEach(function (chain) { if (go(chain)) devices = devices.concat(ids("devices")); });
+  var devices = goTo(track) ? childIds("devices") : [];
+  for (var i = 0; i < devices.length && i < READS_PER_STEP / 2; i++) {
+    if (!goTo(devices[i])) continue;
+    if (getNumber("can_have_drum_pads")) return devices[i];
+    if (!getNumber("can_have_chains")) continue;
+    childIds("chains").forEach(function (chain) { if (goTo(chain)) devices = devices.concat(childIds("devices")); });
   }
   return 0;
 }
 
-function readPads(p, rack, pitches) {
-  if (!go(rack)) return;
-  var pads = ids("drum_pads");
-  pitches.slice(0, GETS).forEach(function (pitch) {
-    var voice = go(pads[pitch]) ? Music.voiceOf(text("name"), TABLE.drum_words) : "";
-    if (voice && !p.pads[pitch]) p.pads[pitch] = voice;
+function readPads(job, rack, pitches) {
+  if (!goTo(rack)) return;
+  var pads = childIds("drum_pads");
+  pitches.slice(0, READS_PER_STEP).forEach(function (pitch) {
+    var voice = goTo(pads[pitch]) ? Music.voiceOf(getText("name"), TABLE.drum_words) : "";
+    if (voice && !job.pads[pitch]) job.pads[pitch] = voice;
   });
-  if (pitches.length > GETS) later(p, function () { readPads(p, rack, pitches.slice(GETS)); });
+  if (pitches.length > READS_PER_STEP) enqueue(job, function () { readPads(job, rack, pitches.slice(READS_PER_STEP)); });
 }
 
-function padsText(pads) {
+function formatPads(pads) {
   return Object.keys(pads).reduce(function (said, pitch) {
     var longer = said + (said ? "," : "") + pitch + ":" + pads[pitch];
     return longer.length <= 200 ? longer : said;

@@ -3,15 +3,15 @@
 // here; that is in device.js, which the build puts after it.
 
 var Music = (function () {
-  var ATOMS = 250; // of a message, by the contract; 245 keep it below 1,400 bytes too
-  var CLOSE = 1e-4; // beats: nearer than this is the same time
-  var SLIVER = 1 / 32; // beats: a new note that begins this little inside one that stays is moved behind it
-  var SHORTEST = 1 / 256; // beats, of a new note
+  var MAX_ATOMS = 250; // of a message, by the contract; 245 keep it below 1,400 bytes too
+  var SAME_TIME = 1e-4; // beats: nearer than this is the same time
+  var MAX_SHIFT = 1 / 32; // beats: a new note that begins this little inside one that stays is moved behind it
+  var MIN_DURATION = 1 / 256; // beats, of a new note
   var ROOTS = "C C# D D# E F F# G G# A A# B".split(" ");
   var STATE_MARK = "lb1"; // so that the text never looks like a number, and is known to be ours
   // Live may round what it keeps; what it rounds by less than this no one can hear.
-  var ROUNDED = {
-    duration: CLOSE, mute: 0.5, probability: 0.006, velocity: 0.51, velocity_deviation: 0.51, release_velocity: 0.51,
+  var TOLERANCES = {
+    duration: SAME_TIME, mute: 0.5, probability: 0.006, velocity: 0.51, velocity_deviation: 0.51, release_velocity: 0.51,
   };
 
   // Notes as Live gives them
@@ -35,12 +35,12 @@ var Music = (function () {
   function copyNote(given, shift) {
     return {
       pitch: Number(given.pitch), start_time: Number(given.start_time) + shift, duration: Number(given.duration),
-      velocity: or(given.velocity, 100), mute: given.mute ? 1 : 0, probability: or(given.probability, 1),
-      velocity_deviation: or(given.velocity_deviation, 0), release_velocity: or(given.release_velocity, 64),
+      velocity: orDefault(given.velocity, 100), mute: given.mute ? 1 : 0, probability: orDefault(given.probability, 1),
+      velocity_deviation: orDefault(given.velocity_deviation, 0), release_velocity: orDefault(given.release_velocity, 64),
     };
   }
 
-  function or(value, otherwise) { return value === undefined || value === null ? otherwise : Number(value); }
+  function orDefault(value, otherwise) { return value === undefined || value === null ? otherwise : Number(value); }
   function byStart(a, b) { return a.start_time - b.start_time || a.pitch - b.pitch || a.duration - b.duration; }
   function byPitch(a, b) { return a.pitch - b.pitch || byStart(a, b); }
 
@@ -69,7 +69,7 @@ var Music = (function () {
     var isPlain = part.notes.every(function (n) {
       return !n.mute && n.probability === 1 && n.velocity_deviation === 0 && n.release_velocity === 64;
     });
-    var width = isPlain ? 4 : 8, most = Math.floor((ATOMS - 4) / width);
+    var width = isPlain ? 4 : 8, most = Math.floor((MAX_ATOMS - 4) / width);
     for (var at = isAll ? 0 : first; at < end; at += most) {
       var message = ["/bridge/notes", id, index, at, width];
       part.notes.slice(at, Math.min(at + most, end)).forEach(function (n) {
@@ -86,18 +86,18 @@ var Music = (function () {
 
   // Messages to clips
 
-  function emptyReply() { return { heads: {}, rows: {}, clips: -1, info: [] }; }
+  function emptyReply() { return { headers: {}, rows: {}, clips: -1, info: [] }; }
 
   // Take the values of a /bridge/clip after its id; returns whether they are news.
-  function takeHead(reply, values) {
+  function addHeader(reply, values) {
     var v = values.slice(0, 5).map(Number);
-    if (!isCount(v[0], 64) || !(v[1] > 0) || !isCount(v[4], 1 << 16) || reply.heads[v[0]]) return false;
-    reply.heads[v[0]] = { beats: v[1], meter: [v[2] || 4, v[3] || 4], count: v[4] };
+    if (!isCount(v[0], 64) || !(v[1] > 0) || !isCount(v[4], 1 << 16) || reply.headers[v[0]]) return false;
+    reply.headers[v[0]] = { beats: v[1], meter: [v[2] || 4, v[3] || 4], count: v[4] };
     return true;
   }
 
   // Take the values of a /bridge/notes after its id.
-  function takeRows(reply, values) {
+  function addRows(reply, values) {
     var v = values.map(Number), index = v[0], first = v[1], width = v[2], isNews = false;
     var isOdd = !(width >= 4) || (v.length - 3) % width !== 0 || !v.every(isFinite);
     if (isOdd || !isCount(index, 64) || !isCount(first, 1 << 16)) return false;
@@ -111,10 +111,10 @@ var Music = (function () {
   }
 
   // What is missing of a reply that is done: [index, first, count] each; count -1 is the header and all notes.
-  function gaps(reply) {
+  function missingRanges(reply) {
     var found = [];
     for (var index = 0; index < reply.clips; index++) {
-      var head = reply.heads[index], rows = reply.rows[index] || {};
+      var head = reply.headers[index], rows = reply.rows[index] || {};
       if (!head) found.push([index, 0, -1]);
       for (var i = 0; head && i < head.count; i++) {
         if (rows[i]) continue;
@@ -133,7 +133,7 @@ var Music = (function () {
   }
 
   // Which part most of a result's untouched notes come from.
-  function mainPart(reply, index, parts) {
+  function mainSource(reply, index, parts) {
     var counts = parts.map(function () { return 0; });
     for (var i in reply.rows[index] || {}) counts[reply.rows[index][i][8]]++;
     return parts[counts.indexOf(Math.max.apply(null, counts))] || null;
@@ -142,7 +142,7 @@ var Music = (function () {
   // The notes of a result with its time 0 at `base`: what the server left alone is our own copy, every field.
   function rebuild(reply, index, parts, base) {
     var rows = reply.rows[index] || {}, notes = [];
-    for (var i = 0; i < reply.heads[index].count; i++) {
+    for (var i = 0; i < reply.headers[index].count; i++) {
       var row = rows[i], part = parts[row[8]], source = part && part.notes[row[9]];
       var note = source ? copyNote(source, base - part.base) : newNote(row, base);
       note.isKept = Boolean(source);
@@ -153,15 +153,15 @@ var Music = (function () {
 
   function newNote(row, base) {
     return {
-      pitch: clamp(Math.round(row[0]), 0, 127), start_time: base + tidy(row[1]),
-      duration: Math.max(SHORTEST, tidy(row[2])), velocity: clamp(row[3], 1, 127),
-      mute: row[4] ? 1 : 0, probability: clamp(or(row[5], 1), 0, 1),
-      velocity_deviation: clamp(or(row[6], 0), -127, 127), release_velocity: clamp(or(row[7], 64), 0, 127),
+      pitch: clamp(Math.round(row[0]), 0, 127), start_time: base + snapTime(row[1]),
+      duration: Math.max(MIN_DURATION, snapTime(row[2])), velocity: clamp(row[3], 1, 127),
+      mute: row[4] ? 1 : 0, probability: clamp(orDefault(row[5], 1), 0, 1),
+      velocity_deviation: clamp(orDefault(row[6], 0), -127, 127), release_velocity: clamp(orDefault(row[7], 64), 0, 127),
     };
   }
 
   // Take the noise of 32-bit numbers off a time that lies on a grid.
-  function tidy(time) {
+  function snapTime(time) {
     var near = Math.round(time * 3840) / 3840;
     return Math.abs(near - time) < 1e-5 ? near : time;
   }
@@ -177,12 +177,12 @@ var Music = (function () {
       while (overlap(last, note) && !(last.isKept && note.isKept)) {
         if (last.isKept) {
           var inside = last.start_time + last.duration - note.start_time;
-          if (inside > SLIVER || note.duration - inside < SHORTEST) return;
+          if (inside > MAX_SHIFT || note.duration - inside < MIN_DURATION) return;
           note.start_time += inside;
           note.duration -= inside;
         } else {
           last.duration = note.start_time - last.start_time;
-          if (last.duration >= SHORTEST) break;
+          if (last.duration >= MIN_DURATION) break;
           out.pop(); // what is too short now goes, and the one before it may reach here
           last = out[out.length - 1] || null;
         }
@@ -194,7 +194,7 @@ var Music = (function () {
   }
 
   function overlap(last, note) {
-    return last && last.pitch === note.pitch && note.start_time < last.start_time + last.duration - CLOSE;
+    return last && last.pitch === note.pitch && note.start_time < last.start_time + last.duration - SAME_TIME;
   }
 
   // What must go and what must come so that found notes are the wanted ones.
@@ -202,7 +202,7 @@ var Music = (function () {
     var have = found.slice().sort(byPitch), want = wanted.slice().sort(byPitch);
     var difference = { remove: [], add: [] }, i = 0, j = 0;
     while (i < have.length || j < want.length) {
-      var order = i === have.length ? 1 : j === want.length ? -1 : comparePlace(have[i], want[j]);
+      var order = i === have.length ? 1 : j === want.length ? -1 : comparePosition(have[i], want[j]);
       var isSame = order === 0 && areSame(have[i], want[j]);
       if (order <= 0 && !isSame) difference.remove.push(have[i]);
       if (order >= 0 && !isSame) difference.add.push(want[j]);
@@ -213,17 +213,17 @@ var Music = (function () {
     return difference;
   }
 
-  function comparePlace(a, b) {
+  function comparePosition(a, b) {
     var apart = a.start_time - b.start_time;
-    return a.pitch - b.pitch || (Math.abs(apart) < CLOSE ? 0 : apart);
+    return a.pitch - b.pitch || (Math.abs(apart) < SAME_TIME ? 0 : apart);
   }
 
   function areSame(a, b) {
-    return Object.keys(ROUNDED).every(function (field) { return Math.abs(a[field] - b[field]) < ROUNDED[field]; });
+    return Object.keys(TOLERANCES).every(function (field) { return Math.abs(a[field] - b[field]) < TOLERANCES[field]; });
   }
 
   // How a clip is to look: the sets that lead there from how it looks now, so ordered that no start is after its end.
-  function dressing(now, look) {
+  function propertyChanges(now, look) {
     var names = ["name", "color", "signature_numerator", "signature_denominator", "looping"].filter(function (name) {
       return now[name] !== look[name];
     });
@@ -276,13 +276,13 @@ var Music = (function () {
   }
 
   // A key by Live's names, and the same by its steps, should the server not know the name.
-  function keyTexts(root, scale, steps) {
+  function keyNames(root, scale, steps) {
     var name = ROOTS[((root % 12) + 12) % 12];
     return { named: name + " " + scale, spelled: steps.length > 1 ? name + " " + steps.join(" ") : "" };
   }
 
   // A clip's name without what earlier presses have added.
-  function stem(name) { return name.replace(/( (~?[\d/]+ %|\d+\/\d+))? #\d+$/, "") || name || "Clip"; }
+  function baseName(name) { return name.replace(/( (~?[\d/]+ %|\d+\/\d+))? #\d+$/, "") || name || "Clip"; }
 
   // A name as it is saved: not too long, and not cut within a character of two halves.
   function shortName(name) { return name.slice(0, 60).replace(/[\ud800-\udbff]$/, ""); }
@@ -305,10 +305,10 @@ var Music = (function () {
   }
 
   return {
-    byStart: byStart, clamp: clamp, compareNotes: compareNotes, copyNote: copyNote, dressing: dressing,
-    emptyReply: emptyReply, exactBeats: exactBeats, fingerprint: fingerprint, gaps: gaps, keyTexts: keyTexts,
-    mainPart: mainPart, packState: packState, parseNotes: parseNotes, partMessages: partMessages, plainText: plainText,
-    rebuild: rebuild, resample: resample, resolveOverlaps: resolveOverlaps, shortName: shortName, stem: stem,
-    takeHead: takeHead, takeRows: takeRows, unpackState: unpackState, voiceOf: voiceOf,
+    byStart: byStart, clamp: clamp, compareNotes: compareNotes, copyNote: copyNote, propertyChanges: propertyChanges,
+    emptyReply: emptyReply, exactBeats: exactBeats, fingerprint: fingerprint, missingRanges: missingRanges, keyNames: keyNames,
+    mainSource: mainSource, packState: packState, parseNotes: parseNotes, partMessages: partMessages, plainText: plainText,
+    rebuild: rebuild, resample: resample, resolveOverlaps: resolveOverlaps, shortName: shortName, baseName: baseName,
+    addHeader: addHeader, addRows: addRows, unpackState: unpackState, voiceOf: voiceOf,
   };
 }());

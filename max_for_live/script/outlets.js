@@ -5,12 +5,12 @@ var SERVER_OUT = 0, CONTROLS_OUT = 1, RECEIVER_OUT = 2, STATE_OUT = 3;
 
 var status = "";
 
-function say(sentence) {
+function showStatus(sentence) {
   if (sentence !== status) show("status", sentence);
   status = sentence;
 }
 
 // Say how far a press is, if it is the newest.
-function tell(p, sentence) { if (openPresses().slice(-1)[0] === p) say(p.verb + ": " + sentence); }
+function showProgress(job, sentence) { if (openPresses().slice(-1)[0] === job) showStatus(job.verb + ": " + sentence); }
 
 function show(control, value) { outlet(CONTROLS_OUT, [control, "set", value]); }

@@ -5,12 +5,12 @@ var CORNERS = ["a", "b", "c", "d"];
 var picks = { a: null, b: null, c: null, d: null };
 
 function pressPick(corner) {
-  if (!hasBegun) return say("Live is still loading");
-  later(newJob("pick"), function () {
+  if (!hasBegun) return showStatus("Live is still loading");
+  enqueue(newJob("pick"), function () {
     var part = readClip(selectedClip()), isAgain = picks[corner] && picks[corner].clip === part.clip;
     picks[corner] = isAgain ? null : newPick(part);
     showPick(corner);
-    say(corner.toUpperCase() + (isAgain ? " is free: pick another clip" : " is " + (part.name || "this clip")));
+    showStatus(corner.toUpperCase() + (isAgain ? " is free: pick another clip" : " is " + (part.name || "this clip")));
     puck.path = [];
     puck.palette = null;
     save();
@@ -19,7 +19,7 @@ function pressPick(corner) {
 
 // What is kept of a part, or of what was saved of it.
 function newPick(part) {
-  return { clip: part.clip, where: part.where, name: Music.shortName(part.name), print: part.print, isLost: false };
+  return { clip: part.clip, path: part.path, name: Music.shortName(part.name), fingerprint: part.fingerprint, isLost: false };
 }
 
 function showPick(corner) {
@@ -29,27 +29,27 @@ function showPick(corner) {
 
 // The step that reads a picked clip, as it is now.
 function readPick(corner) {
-  return function (p) {
+  return function (job) {
     var pick = picks[corner], letter = corner.toUpperCase();
-    if (!pick) throw sorry("pick clip " + letter + " first");
+    if (!pick) throw failure("pick clip " + letter + " first");
     pick.isLost = !findPick(pick);
     if (pick.isLost) {
       showPick(corner);
-      throw sorry("clip " + letter + " (" + pick.name + ") is not where it was: pick it again");
+      throw failure("clip " + letter + " (" + pick.name + ") is not where it was: pick it again");
     }
     var part = readClip(pick.clip);
     picks[corner] = newPick(part);
     showPick(corner);
-    p.parts.push(part);
+    job.parts.push(part);
   };
 }
 
 // Find a picked clip: itself, or after the set was opened again what lies in its place and has its name or its notes.
 function findPick(pick) {
-  if (pick.clip && go(pick.clip)) return true;
-  if (!go(pick.where) || cursor.type !== "Clip" || !number("is_midi_clip")) return false;
-  var hasItsName = Music.shortName(text("name")) === pick.name && pick.name !== "";
-  if (!hasItsName && Music.fingerprint(readNotes()) !== pick.print) return false;
-  pick.clip = Number(cursor.id);
+  if (pick.clip && goTo(pick.clip)) return true;
+  if (!goTo(pick.path) || api.type !== "Clip" || !getNumber("is_midi_clip")) return false;
+  var hasItsName = Music.shortName(getText("name")) === pick.name && pick.name !== "";
+  if (!hasItsName && Music.fingerprint(readNotes()) !== pick.fingerprint) return false;
+  pick.clip = Number(api.id);
   return true;
 }

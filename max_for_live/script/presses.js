@@ -1,100 +1,100 @@
 // Presses: from a button to a request, its results, and the sentence that ends it.
 // How a request gets its answer is in requests.js, how a clip is written in results.js.
 
-var MOST_PRESSES = 8; // under way at a time
+var MAX_PRESSES = 8; // under way at a time
 
 var presses = []; // jobs, of which those under way are not over
-var lastAsked = "", isSeedTyped = false; // since the last press
+var lastRequested = "", isSeedTyped = false; // since the last press
 
 // A job is what steps of the work queue belong to. `parts` are the clips it is about, `made` those that came of it.
 function newJob(verb) {
   return {
-    verb: verb, parts: [], made: [], scenes: [], wanted: 0, failures: [], info: [], unfinished: 0, place: null,
+    verb: verb, parts: [], made: [], scenes: [], total: 0, failures: [], info: [], unfinishedClip: 0, place: null,
     pads: {}, hasDrumRack: null, key: null, lockedNotes: "",
     isCancelled: false, isOver: false, onStop: null, onFail: null,
   };
 }
 
-function openPresses() { return presses.filter(function (p) { return !p.isOver; }); }
+function openPresses() { return presses.filter(function (job) { return !job.isOver; }); }
 
 // Begin a press whose steps are these; says why not, where it cannot be.
-function begin(verb, steps) {
+function beginPress(verb, steps) {
   var open = openPresses();
-  if (!hasBegun) return say("Live is still loading");
+  if (!hasBegun) return showStatus("Live is still loading");
   if (verb !== "self-test" && !isServerThere()) {
-    if (now() - server.greetedAt >= FAST) greet();
-    return say(serverText());
+    if (now() - server.greetedAt >= HELLO_FAST_MS) connect();
+    return showStatus(serverText());
   }
-  if (open.length >= MOST_PRESSES) return say(open.length + " presses are under way: wait, or press Cancel");
-  var p = newJob(verb);
-  presses = open.concat(p);
-  steps.forEach(function (step) { later(p, step); });
-  return p;
+  if (open.length >= MAX_PRESSES) return showStatus(open.length + " presses are under way: wait, or press Cancel");
+  var job = newJob(verb);
+  presses = open.concat(job);
+  steps.forEach(function (step) { enqueue(job, step); });
+  return job;
 }
 
 function pressMore() {
   var result = history.list[Math.floor(history.at + 0.5)];
-  if (!result) return say("nothing has been made yet: press Vary or Sample first");
-  begin("vary", [function (p) {
-    if (!go(result.clip)) throw sorry("this result is gone: step to another one");
-    p.parts.push(readClip(result.clip));
-  }, hearParts, askVerb]);
+  if (!result) return showStatus("nothing has been made yet: press Vary or Sample first");
+  beginPress("vary", [function (job) {
+    if (!goTo(result.clip)) throw failure("this result is gone: step to another one");
+    job.parts.push(readClip(result.clip));
+  }, readContext, requestClips]);
 }
 
 function pressCancel() {
   var open = openPresses();
   puck.isWanted = false;
-  if (!open.length) return say("nothing is under way");
-  open.forEach(function (p) {
-    p.isCancelled = true;
-    later(p, conclude);
+  if (!open.length) return showStatus("nothing is under way");
+  open.forEach(function (job) {
+    job.isCancelled = true;
+    enqueue(job, finishWithResults);
   });
   eachRequest(function (request) {
     if (!request.job.isCancelled) return;
     request.isCancelled = true;
     request.isDone = false;
     outbox = outbox.filter(function (next) { return next.request !== request; });
-    askAgain(request, ["/bridge/cancel", request.id]); // until the server has said so, or is silent
+    sendAndRepeat(request, ["/bridge/cancel", request.id]); // until the server has said so, or is silent
   });
 }
 
-function askVerb(p) {
-  if (asked() === lastAsked && !isSeedTyped) rollSeed(); // pressed again as it was: to hear something new
+function requestClips(job) {
+  if (asked() === lastRequested && !isSeedTyped) rollSeed(); // pressed again as it was: to hear something new
   isSeedTyped = false;
-  lastAsked = asked();
-  p.amount = Math.round(values.amount);
+  lastRequested = asked();
+  job.amount = Math.round(values.amount);
   send();
 
   function asked() {
-    return JSON.stringify([p.verb, pairs(p, p.verb), p.parts.map(function (part) { return part.print; })]);
+    return JSON.stringify([job.verb, requestFields(job, job.verb), job.parts.map(function (part) { return part.fingerprint; })]);
   }
 
   function send() {
-    tell(p, server.state === "warming" ? "waits for the server to warm up…" : "asking…");
-    askPress(p, p.verb, pairs(p, p.verb), send, function (reply) { writeResults(p, reply, namesOf(p, reply)); });
+    showProgress(job, server.state === "warming" ? "waits for the server to warm up…" : "asking…");
+    requestForPress(job, job.verb, requestFields(job, job.verb), send, function (reply) { writeResults(job, reply, resultNames(job, reply)); });
   }
 }
 
 // Ask a verb for a press. A scale whose name the server does not know is spelled in semitones from now on, and then
 // `again` asks anew; else `then` hears of the reply and its id.
-function askPress(p, verb, given, again, then) {
-  var request = ask({ job: p, verb: verb, given: given, parts: p.parts, then: function (problem, reply) {
-    if (problem && p.key && p.key.spelled && /^key\b/.test(problem.text)) {
-      unknownKeys[p.key.named] = true;
-      p.key = { named: p.key.spelled };
+function requestForPress(job, verb, given, again, then) {
+  var request = sendRequest({ job: job, verb: verb, values: given, parts: job.parts, then: function (problem, reply) {
+    if (problem && job.key && job.key.spelled && /^key\b/.test(problem.text)) {
+      unknownKeys[job.key.named] = true;
+      job.key = { named: job.key.spelled };
       return again();
     }
-    if (problem) return stop(p, problem.text);
-    p.info = reply.info;
+    if (problem) return failPress(job, problem.text);
+    job.info = reply.info;
     then(reply, request.id);
   } });
 }
 
 // Keys and values of a request, of the fields that its verb has.
-function pairs(p, verb) {
-  var given = p.parts.length ? ["clips", p.parts.length] : [], pads = padsText(p.pads), kind = kindToAsk(p);
+function requestFields(job, verb) {
+  var given = job.parts.length ? ["clips", job.parts.length] : [], pads = formatPads(job.pads), kind = kindToRequest(job);
   TABLE.verbs[verb].forEach(function (field) {
-    var value = valueOf(field, p);
+    var value = fieldValue(field, job);
     if (value !== "") given.push(field, value);
   });
   if (pads) given.push("pads", pads);
@@ -103,10 +103,10 @@ function pairs(p, verb) {
 }
 
 // What is asked for a field, from the controls that have a say in it; "" leaves it out.
-function valueOf(field, p) {
+function fieldValue(field, job) {
   if (field === "model" || field === "seed") return chosen[field];
-  if (field === "key") return p.key ? p.key.named : "";
-  if (field === "lock_notes") return p.lockedNotes;
+  if (field === "key") return job.key ? job.key.named : "";
+  if (field === "lock_notes") return job.lockedNotes;
   var parts = [];
   for (var name in TABLE.controls) {
     var control = TABLE.controls[name];
@@ -118,42 +118,42 @@ function valueOf(field, p) {
   return parts.join(",");
 }
 
-function namesOf(p, reply) {
-  var names = [], stems = stemsOf(p.parts);
+function resultNames(job, reply) {
+  var names = [], stems = baseNames(job.parts);
   for (var i = 1; i <= reply.clips; i++) {
-    if (p.verb === "vary") names.push(stems[0] + " ~" + p.amount + " %");
-    else if (p.verb === "interpolate") names.push(stems.join(" > ") + " " + i + "/" + reply.clips);
-    else names.push(chosen.model !== "auto" ? chosen.model : kindOf(p).label);
+    if (job.verb === "vary") names.push(stems[0] + " ~" + job.amount + " %");
+    else if (job.verb === "interpolate") names.push(stems.join(" > ") + " " + i + "/" + reply.clips);
+    else names.push(chosen.model !== "auto" ? chosen.model : kindOf(job).label);
   }
   return names;
 }
 
-function nameOfBlend(parts, at) { return stemsOf(parts).join(" + ") + " " + percent(at) + " %"; }
-function stemsOf(parts) { return parts.map(function (part) { return Music.stem(part.name); }); }
+function blendName(parts, at) { return baseNames(parts).join(" + ") + " " + percent(at) + " %"; }
+function baseNames(parts) { return parts.map(function (part) { return Music.baseName(part.name); }); }
 function percent(at) { return Math.round(at[0] * 100) + "/" + Math.round(at[1] * 100); }
-function count(n, one, many) { return n + " " + (n === 1 ? one : many); }
-function remarks(p) { return p.info.length ? " – " + p.info.join("; ") : ""; }
+function countOf(n, one, many) { return n + " " + (n === 1 ? one : many); }
+function infoText(job) { return job.info.length ? " – " + job.info.join("; ") : ""; }
 
 // End a press with a sentence; what it has made can be undone.
-function finish(p, sentence) {
-  if (p.isOver) return;
-  p.isOver = true;
-  p.parts = [];
-  if (p.made.length || p.scenes.length) remember(p);
-  if (sentence) say(sentence);
-  if (p.onStop) p.onStop();
+function finishPress(job, sentence) {
+  if (job.isOver) return;
+  job.isOver = true;
+  job.parts = [];
+  if (job.made.length || job.scenes.length) addToHistory(job);
+  if (sentence) showStatus(sentence);
+  if (job.onStop) job.onStop();
 }
 
-function stop(p, sentence) {
-  var made = p.made.length ? "; " + count(p.made.length, "clip was", "clips were") + " made before" : "";
-  finish(p, (p.isCancelled ? "cancelled" : p.verb + ": " + sentence) + made);
+function failPress(job, sentence) {
+  var made = job.made.length ? "; " + countOf(job.made.length, "clip was", "clips were") + " made before" : "";
+  finishPress(job, (job.isCancelled ? "cancelled" : job.verb + ": " + sentence) + made);
 }
 
 // End a press whose results are written.
-function conclude(p) {
-  if (p.isCancelled) return stop(p, "");
-  var isBelow = p.parts.length > 0 && p.parts[0].slot > 0;
-  var sentence = count(p.made.length, "clip in a slot", "clips in slots") + (isBelow ? " below" : "");
-  if (p.failures.length) sentence += "; " + count(p.failures.length, "was", "were") + " not kept: " + p.failures[0];
-  finish(p, sentence + remarks(p));
+function finishWithResults(job) {
+  if (job.isCancelled) return failPress(job, "");
+  var isBelow = job.parts.length > 0 && job.parts[0].slot > 0;
+  var sentence = countOf(job.made.length, "clip in a slot", "clips in slots") + (isBelow ? " below" : "");
+  if (job.failures.length) sentence += "; " + countOf(job.failures.length, "was", "were") + " not kept: " + job.failures[0];
+  finishPress(job, sentence + infoText(job));
 }

@@ -3,16 +3,16 @@
 var savedText = "";
 var restored = null; // the audition clip of a set that was opened again: path and print
 
-function save() { at("save", 300, function () { if (hasBegun) later(newJob("save"), writeState); }); }
+function save() { schedule("save", 300, function () { if (hasBegun) enqueue(newJob("save"), writeState); }); }
 
 // Where clips are is looked up anew: scenes may have been put in above them.
 function writeState() {
   var kept = CORNERS.map(function (corner) {
     var pick = picks[corner];
-    if (pick && pick.clip && go(pick.clip)) pick.where = pathHere();
-    return pick ? [pick.where, pick.name, pick.print] : 0;
+    if (pick && pick.clip && goTo(pick.clip)) pick.path = currentPath();
+    return pick ? [pick.path, pick.name, pick.fingerprint] : 0;
   });
-  var audition = puck.clip && go(puck.clip) ? [pathHere(), puck.print] : 0;
+  var audition = puck.clip && goTo(puck.clip) ? [currentPath(), puck.fingerprint] : 0;
   var saved = Music.packState([chosen.seed, chosen.model, chosen.made, puck.x, puck.y, kept, audition]);
   if (saved === savedText) return;
   savedText = saved;
@@ -28,7 +28,7 @@ function restore(given) {
   puck.y = Music.clamp(Number(saved[4]) || 0, 0, 1);
   CORNERS.forEach(function (corner, i) {
     var kept = saved[5] && saved[5][i], isPlace = kept && /^live_set tracks \d+ [a-z_\d ]+$/.test(kept[0]);
-    var part = isPlace && { clip: 0, where: kept[0], name: String(kept[1]), print: String(kept[2]) };
+    var part = isPlace && { clip: 0, path: kept[0], name: String(kept[1]), fingerprint: String(kept[2]) };
     picks[corner] = part ? newPick(part) : null;
   });
   restored = saved[6] || null;
@@ -38,16 +38,16 @@ function restore(given) {
 // Look once for what the state names, so that a clip that is gone is seen at once.
 function findRestored() {
   var job = newJob("restore");
-  laterEach(job, CORNERS, function (corner) {
+  enqueueEach(job, CORNERS, function (corner) {
     var pick = picks[corner];
     if (pick && !pick.clip) pick.isLost = !findPick(pick);
     showPick(corner);
   });
-  later(job, function () {
+  enqueue(job, function () {
     var isPlace = restored && /^live_set tracks \d+ clip_slots \d+ clip$/.test(restored[0]);
-    if (isPlace && go(restored[0]) && text("name") === PUCK_NAME) {
-      puck.clip = Number(cursor.id);
-      puck.print = String(restored[1]);
+    if (isPlace && goTo(restored[0]) && getText("name") === PUCK_NAME) {
+      puck.clip = Number(api.id);
+      puck.fingerprint = String(restored[1]);
     }
     restored = null;
   });
