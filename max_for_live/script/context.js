@@ -1,12 +1,12 @@
-// What a request says beside the notes: where results go, which notes are selected, drum pads, the key of the set.
-// It reads Live by live_api.js and keeps what it finds in the job; it writes and sends nothing.
+// What a press needs beside the notes: where results go, which notes are selected, the key of the set. It is read with
+// live_api.js and kept in the job. Nothing here may write or send.
 
 function readSelected(job) { job.parts.push(readClip(selectedClip())); }
 
-// Results go below the clip they come from; for one in the Arrangement, on its track from the selected scene on.
+// Results go into the slots below the source clip; for a clip in the Arrangement, from the selected scene on.
 function placeBelow(part) { return { track: part.track, row: part.firstRow, color: part.color }; }
 
-// Sampled clips go to the highlighted slot and those below it; where that is no MIDI track, to the device's own.
+// Sampled clips go from the highlighted slot on; if that is not on a MIDI track, to the device's own track.
 function findSamplePlace(job) {
   goTo("live_set view");
   var slot = childId("highlighted_clip_slot");
@@ -17,7 +17,6 @@ function findSamplePlace(job) {
   enqueue(job, function () { readKind(job, job.place.track, []); });
 }
 
-// Find out what a request needs to know beside the notes.
 function readContext(job) {
   job.place = placeBelow(job.parts[0]);
   if (values.lock_notes) enqueue(job, function () { job.lockedNotes = selectedNotes(job.parts[0]); });
@@ -25,21 +24,21 @@ function readContext(job) {
   enqueue(job, readKey);
 }
 
-// The notes that are selected in a clip, as their places among its notes.
+// The indices of the selected notes of a clip.
 function selectedNotes(part) {
   requireClip(part.clip);
   var selected = Music.parseNotes(api.call("get_selected_notes_extended")) || [], isSelected = {}, places = [];
   selected.forEach(function (n) { isSelected[n.note_id] = true; });
   part.notes.forEach(function (n, i) { if (isSelected[n.note_id]) places.push(i); });
-  if (places.length === 1) places.push(places[0]); // a lone number would travel as one
-  if (places.join(",").length > 200) throw failure("too many notes are selected to stay: lock rhythm or pitch instead");
+  if (places.length === 1) places.push(places[0]); // "3" would be sent as a number
+  if (places.join(",").length > 200) throw failure("too many notes are selected to lock: lock rhythm or pitch instead");
   return places.join(",");
 }
 
-var unknownKeys = {}; // that the server does not know by name
+var unknownKeys = {}; // names of scales that the server does not know
 
-// The key of the set, where there is one. Live 11 does not say whether its scale is meant and starts with C Major, so
-// that one is taken as none.
+// The key of the set, if it has one. Live 11 does not tell whether its scale is in use and starts with C Major, so that
+// one counts as none.
 function readKey(job) {
   if (!values.key || !kindOf(job).follows_scale) return;
   goTo("live_set");

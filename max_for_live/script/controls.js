@@ -1,10 +1,10 @@
-// Controls: what each button, dial and menu does, in the table UI, and what they say.
-// The lint compares UI with the table in controls.py.
+// Controls: UI, the table of what each button, dial and menu does, and the values they hold. Nothing here reads Live or
+// sends. The lint checks that UI has a handler for every control in controls.py, and no other.
 
-var values = {}; // what dials, toggles and menus say, by name
-var chosen = { seed: 1, model: "auto", made: 0 }; // saved beside the picks and the puck; made counts the results
+var values = {}; // of dials, toggles and menus, by name
+var chosen = { seed: 1, model: "auto", made: 0 }; // saved with the set; made counts the results
 
-// What each control does, by its name.
+// What each control does; `v` are the values it sends.
 var UI = {
   sample: button(function () { beginPress("sample", [findSamplePlace, readKey, requestClips]); }),
   vary: button(function () { beginPress("vary", [readSelected, readContext, requestClips]); }),
@@ -43,7 +43,7 @@ var UI = {
   lock_voices: storeValue,
 };
 
-// A press may come as a bang, as 1, or as 1 and then 0 when the mouse is let go.
+// A button sends a bang, or 1, or 1 and then 0 when the mouse is released.
 function button(act) {
   var isHeld = false;
   return function (v) {

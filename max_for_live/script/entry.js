@@ -1,5 +1,5 @@
-// What Max calls: the only functions that a message can name. What it says is looked up in tables, so that it reaches
-// nothing else; Max calls any global function that a message names, and udpreceive hears the whole network.
+// What Max calls. Max calls any global function that a message names, and udpreceive takes messages from the whole
+// network: so these are the only global functions, and what a message says is looked up in tables (UI, OSC).
 
 inlets = 1;
 outlets = 4;

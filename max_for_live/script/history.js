@@ -1,7 +1,8 @@
 // History: the results of all presses, stepping through them, and undo.
+// Clips and scenes are deleted only here and in removeClip() of results.js, and only if they are as the device made them.
 
-// `list` holds all results; `at` is where the musician stands: between two of them after a press, so that forward
-// goes to the first new one and back to the one before.
+// `list` holds all results; `at` is the index of the current one. After a press it lies between two (x.5), so that
+// Forward goes to the first new result and Back to the one before.
 var history = { presses: [], list: [], at: -0.5 };
 
 function addToHistory(job) {
@@ -13,14 +14,14 @@ function addToHistory(job) {
 }
 
 function pressStep(direction) {
-  if (!history.list.length) return showStatus("nothing has been made yet: press Vary or Sample first");
+  if (!history.list.length) return showStatus("there are no results yet: press Vary or Sample first");
   var job = newJob("step");
   enqueue(job, function () {
     var next = direction > 0 ? Math.floor(history.at) + 1 : Math.ceil(history.at) - 1, result = history.list[next];
     if (!result) return showStatus(direction > 0 ? "this is the newest result" : "this is the first result");
     var slot = goTo(result.clip) && goUpTo("ClipSlot") ? Number(api.id) : 0;
     if (!slot) {
-      history.list.splice(next, 1); // someone has deleted it: on to the one behind it
+      history.list.splice(next, 1); // the musician has deleted it: go on to the next
       history.at = next - 0.5;
       showResult();
       return pressStep(direction);
@@ -41,9 +42,9 @@ function showResult() {
   else show("result", total ? countOf(total, "result", "results") : "no results yet");
 }
 
-// Take back the last press: its clips where they are as they were written, and its scenes where they are still empty.
+// Undo the last press: delete its clips if they are unchanged, and its scenes if they are still empty.
 function pressUndo() {
-  if (openPresses().length) return showStatus("something is under way: press Cancel first");
+  if (openPresses().length) return showStatus("something is still running: press Cancel first");
   var last = history.presses.pop();
   if (!last) return showStatus("nothing to undo");
   removeResults(newJob("undo"), last, function (gone, kept, scenes) {

@@ -1,16 +1,15 @@
-// Kinds of clips, drums or notes: all that the script knows of what models are for. What differs between kinds stands in
-// TABLE.kinds, which families.py makes; nothing elsewhere asks whether something is drums. Which model makes the clips, and
-// how, only the server knows.
+// Kinds of clips, drums or notes: all that the script knows about families of models. How kinds differ is in
+// TABLE.kinds, made by families.py. No other file may ask whether a clip is drums; which model fits, the server decides.
 
-// The kind of a job's clips: that of clips on a track with a Drum Rack, or that of others.
+// The kind of a job's clips, by whether their tracks have a Drum Rack.
 function kindOf(job) {
   return TABLE.kinds.filter(function (kind) { return kind.has_drum_rack === Boolean(job.hasDrumRack); })[0];
 }
 
-// The kind to ask for: where there are clips and no Drum Rack, the server tells by the notes.
+// The kind to put into a request. Without a Drum Rack, the server finds out from the notes, if there are any.
 function kindToRequest(job) { return job.hasDrumRack || !job.parts.length ? kindOf(job).name : ""; }
 
-// See whether a track has a Drum Rack, also within Racks: then clips are drums, and its pads say which note is what.
+// Look for a Drum Rack on a track, also within Racks; the names of its pads tell which drum each note is.
 function readKind(job, track, notes) {
   var rack = findDrumRack(track), pitches = [];
   job.hasDrumRack = job.hasDrumRack !== false && rack > 0;

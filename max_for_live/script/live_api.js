@@ -1,13 +1,13 @@
-// Live's API: the one LiveAPI object, and reading with it. Only to be called in steps of the work queue.
-// Nothing here writes, and nothing knows of jobs, requests or the server.
+// Live's API: the one LiveAPI object, and what is read with it. Call these only in steps of the work queue.
+// Nothing here may write, or know of jobs, requests or the server.
 
-var READS_PER_STEP = 40; // reads of a step, about: some 210 in one turn have crashed Live
-var ALL_BEATS = 1 << 20; // beats: all notes lie within
+var READS_PER_STEP = 40; // about; some 210 reads at once have crashed Live
+var ALL_BEATS = 1 << 20; // all notes lie within this many beats of 0
 var EDGES = ["loop_start", "loop_end", "start_marker", "end_marker"];
 
-var api = null; // the one LiveAPI object, made at the bang
+var api = null; // the one LiveAPI object, created by start(); it stands at one object of Live at a time
 
-// Go to a path or an id; tells whether something is there.
+// Go to a path or an id; returns whether there is an object.
 function goTo(where) {
   if (typeof where === "string") {
     api.goto(where);
@@ -23,7 +23,7 @@ function getValues(name) {
   return value === null || value === undefined ? [] : [].concat(value);
 }
 
-// Children come as id, number, id, number …
+// Live lists children as: id, number, id, number …
 function childIds(name) { return getValues(name).filter(function (atom) { return atom !== "id"; }).map(Number); }
 
 function getNumber(name) { return Number(getValues(name)[0]); }
@@ -31,7 +31,7 @@ function getText(name) { return getValues(name).join(" "); }
 function childId(name) { return childIds(name)[0] || 0; }
 function currentPath() { return String(api.unquotedpath).replace(/"/g, ""); }
 
-// Go up until a type of thing is reached.
+// Go up to the nearest parent of a type; returns whether there is one.
 function goUpTo(type) {
   for (var i = 0; i < 32; i++) {
     if (api.type === type) return true;
@@ -40,17 +40,18 @@ function goUpTo(type) {
   return false;
 }
 
-function requireClip(clip) { if (!goTo(clip)) throw failure("someone has removed the clip that was being written"); }
+function requireClip(clip) { if (!goTo(clip)) throw failure("the clip was deleted while it was being written"); }
 
-// What went wrong, in a sentence for the status line.
+// What to throw: a sentence for the status line.
 function failure(sentence) { return { sentence: sentence }; }
 
-// All notes of the clip we are at, pickups and beyond the loop too. A text that came cut off is asked for in halves.
+// All notes of the current clip, also those before and after the loop. Live cuts off long texts: then read each half of
+// the pitches.
 function readNotes(from, span) {
   var first = from || 0, pitches = span || 128, half = pitches >> 1;
   var notes = Music.parseNotes(api.call("get_notes_extended", first, pitches, -ALL_BEATS, 2 * ALL_BEATS));
   if (notes) return notes;
-  if (pitches === 1) throw failure("Live does not tell the notes of this clip");
+  if (pitches === 1) throw failure("Live does not give the notes of this clip");
   return readNotes(first, half).concat(readNotes(first + half, pitches - half));
 }
 
@@ -62,9 +63,10 @@ function readProperties() {
   return properties;
 }
 
-// Read a clip as a part of a request. Its beats count from the loop's start, or the start marker where nothing loops.
+// Read a clip as a part of a request. Its time 0 (`base`) is the start of the loop, or the start marker if it does not
+// loop.
 function readClip(clip) {
-  if (!goTo(clip)) throw failure("the clip is gone");
+  if (!goTo(clip)) throw failure("the clip was deleted");
   if (!getNumber("is_midi_clip")) throw failure("the selected clip is audio: select a MIDI clip");
   var part = readProperties();
   part.clip = clip;
@@ -76,13 +78,13 @@ function readClip(clip) {
   part.fingerprint = Music.fingerprint(part.notes);
   goTo(childId("canonical_parent"));
   part.slot = api.type === "ClipSlot" ? Number(api.id) : 0;
-  if (!goUpTo("Track")) throw failure("the clip is on no track");
+  if (!goUpTo("Track")) throw failure("the clip is not on a track");
   part.track = Number(api.id);
   part.firstRow = part.slot ? childIds("clip_slots").indexOf(part.slot) + 1 : selectedRow();
   return part;
 }
 
-// The clip that the musician means: in Session the highlighted slot's, in the Arrangement that in the detail view.
+// The selected clip: in Session View that of the highlighted slot, in the Arrangement that in the detail view.
 function selectedClip() {
   var isArranging = goTo("live_app view") && getText("focused_document_view") === "Arranger";
   goTo("live_set view");
@@ -100,8 +102,8 @@ function selectedRow() {
   return Math.max(0, childIds("scenes").indexOf(scene));
 }
 
-// In a Rack the device's parent is a chain.
+// In a Rack, the device's parent is a chain.
 function deviceTrack() {
-  if (!goTo("this_device") || !goUpTo("Track")) throw failure("the device is on no track");
+  if (!goTo("this_device") || !goUpTo("Track")) throw failure("the device is not on a track");
   return Number(api.id);
 }

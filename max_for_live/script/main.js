@@ -1,9 +1,9 @@
-// Start, and the two ways in: a control that is turned, a message that comes. The last file inside of Device.
+// Start, and the two ways in: a control that is moved, a message that arrives. The last file within Device.
 
-var MAX_PACKET_BYTES = 16384; // bytes: udpsend's own 5096 are less than the self-test sends
+var MAX_PACKET_BYTES = 16384; // the self-test sends more than udpsend's 5096
 var hasBegun = false, begunAt = 0, liveVersion = 0;
 
-// live.thisdevice bangs when the device is loaded, and again when it is saved: the second time nothing starts anew.
+// live.thisdevice bangs when the device is loaded, and again when it is saved; then nothing starts anew.
 function start() {
   api = new LiveAPI("live_set");
   if (task) task.cancel();
@@ -13,7 +13,7 @@ function start() {
   });
   nextTickAt = 0;
   [["host", "127.0.0.1"], ["port", TABLE.port], ["maxpacketsize", MAX_PACKET_BYTES]].forEach(function (message) {
-    outlet(SERVER_OUT, message); // a udpsend that comes out of a saved set sends nothing before
+    outlet(SERVER_OUT, message); // until then, a udpsend of a saved set sends nothing
   });
   show("build", TABLE.build);
   if (!hasBegun) {
@@ -23,7 +23,7 @@ function start() {
     nextId = 1 + Math.floor(Math.random() * 0x3fffffff);
     goTo("live_app");
     liveVersion = Number(api.call("get_major_version")) || 0;
-    showStatus(serverText());
+    showServer();
     connect();
   }
   showAll();

@@ -1,15 +1,14 @@
-// Music for the Live device's script: notes to messages and back, overlaps, the puck's way, names, keys, state as text.
-// It is pure: what it gives depends on what it is given. Nothing of Max, of Live, of the network or of TABLE belongs
-// here; that is in device.js, which the build puts after it.
+// Pure functions on music: notes to messages and back, overlaps, the puck's path, names, keys, state as text. Results
+// depend on arguments only. Max, Live, the network and TABLE must not be used here.
 
 var Music = (function () {
-  var MAX_ATOMS = 250; // of a message, by the contract; 245 keep it below 1,400 bytes too
-  var SAME_TIME = 1e-4; // beats: nearer than this is the same time
-  var MAX_SHIFT = 1 / 32; // beats: a new note that begins this little inside one that stays is moved behind it
+  var MAX_ATOMS = 250; // in a message, by the protocol
+  var SAME_TIME = 1e-4; // beats
+  var MAX_SHIFT = 1 / 32; // beats by which a new note may be moved to begin after an untouched one
   var MIN_DURATION = 1 / 256; // beats, of a new note
   var ROOTS = "C C# D D# E F F# G G# A A# B".split(" ");
-  var STATE_MARK = "lb1"; // so that the text never looks like a number, and is known to be ours
-  // Live may round what it keeps; what it rounds by less than this no one can hear.
+  var STATE_MARK = "lb1"; // marks the text as ours, and as no number
+  // Live may round a note's fields; smaller differences than these cannot be heard.
   var TOLERANCES = {
     duration: SAME_TIME, mute: 0.5, probability: 0.006, velocity: 0.51, velocity_deviation: 0.51, release_velocity: 0.51,
   };
@@ -21,7 +20,7 @@ var Music = (function () {
     try {
       if (typeof given === "string") given = JSON.parse(given);
     } catch (problem) {
-      return null; // cut off: the caller asks for less
+      return null; // cut off: the caller reads fewer notes
     }
     if (!given || !given.notes) return null;
     return given.notes.map(function (n) {
@@ -44,7 +43,7 @@ var Music = (function () {
   function byStart(a, b) { return a.start_time - b.start_time || a.pitch - b.pitch || a.duration - b.duration; }
   function byPitch(a, b) { return a.pitch - b.pitch || byStart(a, b); }
 
-  // Text that tells whether notes are still the same: how many, and a hash (FNV-1a) of all that they are.
+  // A text to tell whether notes have changed: their count, and a hash (FNV-1a) of all their fields.
   function fingerprint(notes) {
     var text = notes.slice().sort(byPitch).map(function (n) {
       var fine = [n.start_time, n.duration, n.velocity, n.probability, n.velocity_deviation, n.release_velocity];
@@ -60,8 +59,8 @@ var Music = (function () {
 
   // Clips to messages
 
-  // The messages of a part, or of some of its notes; a count below 0 is all of it. A part is a clip of a request: notes
-  // in Live's own times, `base` where its time 0 lies, beats, meter, name.
+  // The messages of a part, or of some of its notes; a count below 0 means all of it. A part is a clip of a request:
+  // notes in Live's times, `base` (its time 0), beats, meter, name.
   function partMessages(id, index, part, first, count) {
     var total = part.notes.length, isAll = count < 0;
     var head = ["/bridge/clip", id, index, part.beats, part.meter[0], part.meter[1], total, plainText(part.name)];
@@ -81,14 +80,14 @@ var Music = (function () {
     return messages;
   }
 
-  // A name as it may travel: ASCII, not too long.
+  // A name as it may be sent: ASCII, at most 100 letters.
   function plainText(text) { return String(text).replace(/[^\x20-\x7e]/g, "_").slice(0, 100); }
 
   // Messages to clips
 
   function emptyReply() { return { headers: {}, rows: {}, clips: -1, info: [] }; }
 
-  // Take the values of a /bridge/clip after its id; returns whether they are news.
+  // Add the values of a /bridge/clip after its id; returns whether they are new.
   function addHeader(reply, values) {
     var v = values.slice(0, 5).map(Number);
     if (!isCount(v[0], 64) || !(v[1] > 0) || !isCount(v[4], 1 << 16) || reply.headers[v[0]]) return false;
@@ -96,7 +95,7 @@ var Music = (function () {
     return true;
   }
 
-  // Take the values of a /bridge/notes after its id.
+  // Add the values of a /bridge/notes after its id; returns whether any note is new.
   function addRows(reply, values) {
     var v = values.map(Number), index = v[0], first = v[1], width = v[2], isNews = false;
     var isOdd = !(width >= 4) || (v.length - 3) % width !== 0 || !v.every(isFinite);
@@ -110,7 +109,7 @@ var Music = (function () {
     return isNews;
   }
 
-  // What is missing of a reply that is done: [index, first, count] each; count -1 is the header and all notes.
+  // What is missing of a finished reply: [index, first, count] each; count -1 means the header and all notes.
   function missingRanges(reply) {
     var found = [];
     for (var index = 0; index < reply.clips; index++) {
@@ -126,20 +125,21 @@ var Music = (function () {
     return found;
   }
 
-  // A length as a part has it, where it is the same to 32 bits.
+  // The exact length of the part whose length is the same in 32 bits; otherwise the length as it is.
   function exactBeats(beats, parts) {
     var same = parts.filter(function (part) { return Math.abs(part.beats - beats) < 1e-6 * beats; });
     return same.length ? same[0].beats : beats;
   }
 
-  // Which part most of a result's untouched notes come from.
+  // The part that most of a result's untouched notes come from, or null.
   function mainSource(reply, index, parts) {
     var counts = parts.map(function () { return 0; });
     for (var i in reply.rows[index] || {}) counts[reply.rows[index][i][8]]++;
     return parts[counts.indexOf(Math.max.apply(null, counts))] || null;
   }
 
-  // The notes of a result with its time 0 at `base`: what the server left alone is our own copy, every field.
+  // The notes of a result with its time 0 at `base`. A note that the server left as it was is copied from the part, with
+  // every field.
   function rebuild(reply, index, parts, base) {
     var rows = reply.rows[index] || {}, notes = [];
     for (var i = 0; i < reply.headers[index].count; i++) {
@@ -160,7 +160,7 @@ var Music = (function () {
     };
   }
 
-  // Take the noise of 32-bit numbers off a time that lies on a grid.
+  // Remove the rounding error of 32-bit numbers from times on a grid of 1/3840 beat.
   function snapTime(time) {
     var near = Math.round(time * 3840) / 3840;
     return Math.abs(near - time) < 1e-5 ? near : time;
@@ -169,8 +169,8 @@ var Music = (function () {
   function clamp(value, low, high) { return Math.min(high, Math.max(low, value)); }
   function isCount(value, most) { return value >= 0 && value < most && Math.floor(value) === value; }
 
-  // Live drops what overlaps on one pitch, so new notes give way before: they end where the next begins, and go where
-  // an untouched one sounds. Untouched notes stay as they are.
+  // Live drops notes that overlap on one pitch. So new notes are shortened to end where the next begins, and dropped
+  // where an untouched note sounds. Untouched notes stay as they are.
   function resolveOverlaps(notes) {
     var out = [], last = null;
     notes.slice().sort(byPitch).forEach(function (note) {
@@ -183,7 +183,7 @@ var Music = (function () {
         } else {
           last.duration = note.start_time - last.start_time;
           if (last.duration >= MIN_DURATION) break;
-          out.pop(); // what is too short now goes, and the one before it may reach here
+          out.pop(); // too short now; the note before it may reach here
           last = out[out.length - 1] || null;
         }
       }
@@ -197,7 +197,7 @@ var Music = (function () {
     return last && last.pitch === note.pitch && note.start_time < last.start_time + last.duration - SAME_TIME;
   }
 
-  // What must go and what must come so that found notes are the wanted ones.
+  // Which notes to remove and which to add so that the found notes become the wanted ones.
   function compareNotes(found, wanted) {
     var have = found.slice().sort(byPitch), want = wanted.slice().sort(byPitch);
     var difference = { remove: [], add: [] }, i = 0, j = 0;
@@ -209,7 +209,7 @@ var Music = (function () {
       if (order <= 0) i++;
       if (order >= 0) j++;
     }
-    difference.add.sort(byStart); // Live cuts an earlier note when a later one is added under it
+    difference.add.sort(byStart); // Live cuts an earlier note off when a later one is added within it
     return difference;
   }
 
@@ -222,7 +222,8 @@ var Music = (function () {
     return Object.keys(TOLERANCES).every(function (field) { return Math.abs(a[field] - b[field]) < TOLERANCES[field]; });
   }
 
-  // How a clip is to look: the sets that lead there from how it looks now, so ordered that no start is after its end.
+  // The changes [name, value] from one set of clip properties to another, in an order that keeps each start before its
+  // end.
   function propertyChanges(now, look) {
     var names = ["name", "color", "signature_numerator", "signature_denominator", "looping"].filter(function (name) {
       return now[name] !== look[name];
@@ -238,7 +239,7 @@ var Music = (function () {
     }
   }
 
-  // Points evenly along the way that the puck went; the ends are its ends.
+  // `count` points evenly along the puck's path, its ends included.
   function resample(path, count) {
     var lengths = [0], points = [];
     for (var i = 1; i < path.length; i++) {
@@ -259,7 +260,7 @@ var Music = (function () {
 
   // Words
 
-  // Which drum voice a pad's name says, by the rule that stands with the words in configs/drum_maps.yaml; "" for none.
+  // The drum voice that a pad's name tells, by the rule in configs/drum_maps.yaml; "" for none.
   function voiceOf(name, entries) {
     var said = wordsOf(name);
     var fitting = entries.filter(function (entry) {
@@ -275,19 +276,19 @@ var Music = (function () {
     return parted.replace(/([0-9])([A-Za-z])/g, "$1 $2").toLowerCase().match(/[a-z0-9]+/g) || [];
   }
 
-  // A key by Live's names, and the same by its steps, should the server not know the name.
+  // A key by Live's name, and spelled in semitones for a server that does not know the name.
   function keyNames(root, scale, steps) {
     var name = ROOTS[((root % 12) + 12) % 12];
     return { named: name + " " + scale, spelled: steps.length > 1 ? name + " " + steps.join(" ") : "" };
   }
 
-  // A clip's name without what earlier presses have added.
+  // A clip's name without what earlier presses have appended.
   function baseName(name) { return name.replace(/( (~?[\d/]+ %|\d+\/\d+))? #\d+$/, "") || name || "Clip"; }
 
-  // A name as it is saved: not too long, and not cut within a character of two halves.
+  // A name as it is saved: at most 60 units, not cut within a surrogate pair.
   function shortName(name) { return name.slice(0, 60).replace(/[\ud800-\udbff]$/, ""); }
 
-  // Anything as text of letters, digits, - _ . and ~: no space, comma, semicolon, backslash or dollar, which Max reads.
+  // State as text of letters, digits, - _ . and ~ only: Max gives a meaning to space , ; \\ and $.
   function packState(state) {
     var safe = encodeURIComponent(JSON.stringify(state)).replace(/[!'()*~]/g, function (c) {
       return "%" + c.charCodeAt(0).toString(16);
@@ -300,7 +301,7 @@ var Music = (function () {
     try {
       return JSON.parse(decodeURIComponent(text.slice(STATE_MARK.length).replace(/~/g, "%")));
     } catch (problem) {
-      return null; // cut or damaged: the same as none
+      return null; // damaged: the same as none
     }
   }
 

@@ -1,5 +1,5 @@
-// What leaves the script: its outlets, the values that controls show, and the status line.
-// Max's outlet() for the server's messages is called in requests.js, for the saved state in state.js. No logic of any button here.
+// What leaves the script: the numbers of its outlets, the values that controls show, and the status line.
+// No button's logic belongs here. Messages to the server leave in requests.js, the saved state in state.js.
 
 var SERVER_OUT = 0, CONTROLS_OUT = 1, RECEIVER_OUT = 2, STATE_OUT = 3;
 
@@ -10,7 +10,7 @@ function showStatus(sentence) {
   status = sentence;
 }
 
-// Say how far a press is, if it is the newest.
+// Show the progress of a press, if it is the newest.
 function showProgress(job, sentence) { if (openPresses().slice(-1)[0] === job) showStatus(job.verb + ": " + sentence); }
 
 function show(control, value) { outlet(CONTROLS_OUT, [control, "set", value]); }

@@ -1,4 +1,4 @@
-// Picks: the clips of the puck's corners, which are also the ends of an interpolation; how they are found again.
+// Picks: the clips at the corners of the pad; A and B are also the ends of an interpolation.
 
 var CORNERS = ["a", "b", "c", "d"];
 
@@ -10,14 +10,14 @@ function pressPick(corner) {
     var part = readClip(selectedClip()), isAgain = picks[corner] && picks[corner].clip === part.clip;
     picks[corner] = isAgain ? null : newPick(part);
     showPick(corner);
-    showStatus(corner.toUpperCase() + (isAgain ? " is free: pick another clip" : " is " + (part.name || "this clip")));
+    showStatus(corner.toUpperCase() + (isAgain ? " is empty: pick another clip" : " is " + (part.name || "this clip")));
     puck.path = [];
     puck.palette = null;
     save();
   });
 }
 
-// What is kept of a part, or of what was saved of it.
+// What is remembered of a part, or of a pick that was saved.
 function newPick(part) {
   return { clip: part.clip, path: part.path, name: Music.shortName(part.name), fingerprint: part.fingerprint, isLost: false };
 }
@@ -44,7 +44,7 @@ function readPick(corner) {
   };
 }
 
-// Find a picked clip: itself, or after the set was opened again what lies in its place and has its name or its notes.
+// Find a picked clip. After the set was opened again: the clip at its place, if it has its name or its notes.
 function findPick(pick) {
   if (pick.clip && goTo(pick.clip)) return true;
   if (!goTo(pick.path) || api.type !== "Clip" || !getNumber("is_midi_clip")) return false;

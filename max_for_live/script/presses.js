@@ -1,12 +1,13 @@
-// Presses: from a button to a request, its results, and the sentence that ends it.
-// How a request gets its answer is in requests.js, how a clip is written in results.js.
+// Presses of buttons: from the press to a request, its results, and the sentence that ends it. How a request gets its
+// answer is in requests.js, how clips are written in results.js, what each button starts in controls.js.
 
-var MAX_PRESSES = 8; // under way at a time
+var MAX_PRESSES = 8; // running at a time
 
-var presses = []; // jobs, of which those under way are not over
-var lastRequested = "", isSeedTyped = false; // since the last press
+var presses = []; // the newest jobs; running are those that are not over
+var lastRequested = "", isSeedTyped = false; // what the last press asked for, and whether the seed was set since
 
-// A job is what steps of the work queue belong to. `parts` are the clips it is about, `made` those that came of it.
+// Steps of the work queue belong to a job. `parts` are the clips it reads, `made` and `scenes` what it has created.
+// `unfinishedClip` is the clip being written: its id, -1 where the id is not known yet, or 0.
 function newJob(verb) {
   return {
     verb: verb, parts: [], made: [], scenes: [], total: 0, failures: [], info: [], unfinishedClip: 0, place: null,
@@ -17,7 +18,7 @@ function newJob(verb) {
 
 function openPresses() { return presses.filter(function (job) { return !job.isOver; }); }
 
-// Begin a press whose steps are these; says why not, where it cannot be.
+// Start a press with these steps, or show why it cannot start. Returns its job.
 function beginPress(verb, steps) {
   var open = openPresses();
   if (!hasBegun) return showStatus("Live is still loading");
@@ -25,7 +26,7 @@ function beginPress(verb, steps) {
     if (now() - server.greetedAt >= HELLO_FAST_MS) connect();
     return showStatus(serverText());
   }
-  if (open.length >= MAX_PRESSES) return showStatus(open.length + " presses are under way: wait, or press Cancel");
+  if (open.length >= MAX_PRESSES) return showStatus(open.length + " presses are still running: wait, or press Cancel");
   var job = newJob(verb);
   presses = open.concat(job);
   steps.forEach(function (step) { enqueue(job, step); });
@@ -34,9 +35,9 @@ function beginPress(verb, steps) {
 
 function pressMore() {
   var result = history.list[Math.floor(history.at + 0.5)];
-  if (!result) return showStatus("nothing has been made yet: press Vary or Sample first");
+  if (!result) return showStatus("there are no results yet: press Vary or Sample first");
   beginPress("vary", [function (job) {
-    if (!goTo(result.clip)) throw failure("this result is gone: step to another one");
+    if (!goTo(result.clip)) throw failure("this result was deleted: step to another one");
     job.parts.push(readClip(result.clip));
   }, readContext, requestClips]);
 }
@@ -44,7 +45,7 @@ function pressMore() {
 function pressCancel() {
   var open = openPresses();
   puck.isWanted = false;
-  if (!open.length) return showStatus("nothing is under way");
+  if (!open.length) return showStatus("nothing is running");
   open.forEach(function (job) {
     job.isCancelled = true;
     enqueue(job, finishWithResults);
@@ -54,29 +55,33 @@ function pressCancel() {
     request.isCancelled = true;
     request.isDone = false;
     outbox = outbox.filter(function (next) { return next.request !== request; });
-    sendAndRepeat(request, ["/bridge/cancel", request.id]); // until the server has said so, or is silent
+    sendAndRepeat(request, ["/bridge/cancel", request.id]); // until the server confirms, or stays silent
   });
 }
 
 function requestClips(job) {
-  if (asked() === lastRequested && !isSeedTyped) rollSeed(); // pressed again as it was: to hear something new
+  if (asked() === lastRequested && !isSeedTyped) rollSeed(); // pressed again with nothing changed: make something new
   isSeedTyped = false;
   lastRequested = asked();
   job.amount = Math.round(values.amount);
   send();
 
   function asked() {
-    return JSON.stringify([job.verb, requestFields(job, job.verb), job.parts.map(function (part) { return part.fingerprint; })]);
+    var fingerprints = job.parts.map(function (part) { return part.fingerprint; });
+    return JSON.stringify([job.verb, requestFields(job, job.verb), fingerprints]);
   }
 
   function send() {
-    showProgress(job, server.state === "warming" ? "waits for the server to warm up…" : "asking…");
-    requestForPress(job, job.verb, requestFields(job, job.verb), send, function (reply) { writeResults(job, reply, resultNames(job, reply)); });
+    var isLoading = server.state === "warming";
+    showProgress(job, isLoading ? "waiting for the server to load its models…" : "waiting for the server…");
+    requestForPress(job, job.verb, requestFields(job, job.verb), send, function (reply) {
+      writeResults(job, reply, resultNames(job, reply));
+    });
   }
 }
 
-// Ask a verb for a press. A scale whose name the server does not know is spelled in semitones from now on, and then
-// `again` asks anew; else `then` hears of the reply and its id.
+// Send the request of a press; then(reply, id). If the server does not know the scale's name, the scale is spelled in
+// semitones from now on, and again() sends the request anew. The server names the field only in the error's text.
 function requestForPress(job, verb, given, again, then) {
   var request = sendRequest({ job: job, verb: verb, values: given, parts: job.parts, then: function (problem, reply) {
     if (problem && job.key && job.key.spelled && /^key\b/.test(problem.text)) {
@@ -90,7 +95,7 @@ function requestForPress(job, verb, given, again, then) {
   } });
 }
 
-// Keys and values of a request, of the fields that its verb has.
+// The keys and values of a request, for the fields that its verb has.
 function requestFields(job, verb) {
   var given = job.parts.length ? ["clips", job.parts.length] : [], pads = formatPads(job.pads), kind = kindToRequest(job);
   TABLE.verbs[verb].forEach(function (field) {
@@ -102,7 +107,7 @@ function requestFields(job, verb) {
   return given;
 }
 
-// What is asked for a field, from the controls that have a say in it; "" leaves it out.
+// The value of a field, from the controls that belong to it; "" leaves the field out.
 function fieldValue(field, job) {
   if (field === "model" || field === "seed") return chosen[field];
   if (field === "key") return job.key ? job.key.named : "";
@@ -134,7 +139,7 @@ function percent(at) { return Math.round(at[0] * 100) + "/" + Math.round(at[1] *
 function countOf(n, one, many) { return n + " " + (n === 1 ? one : many); }
 function infoText(job) { return job.info.length ? " – " + job.info.join("; ") : ""; }
 
-// End a press with a sentence; what it has made can be undone.
+// End a press with a sentence; what it has created can be undone.
 function finishPress(job, sentence) {
   if (job.isOver) return;
   job.isOver = true;

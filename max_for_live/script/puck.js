@@ -1,4 +1,5 @@
-// The puck: a palette made of the picked clips, positions asked for as it moves, the clip that plays them, Keep and Render.
+// The puck on the pad: the palette that the server makes of the picked clips, requests for positions on it, the audition
+// clip that plays the answers, and Keep and Render.
 
 var PUCK_NAME = "Latent Bridge puck";
 
@@ -38,7 +39,7 @@ function requestPosition(job, palette, where, then) {
   return sendRequest({ job: job, verb: "at", values: [palette.id].concat(where), parts: palette.parts, then: then });
 }
 
-// One position after the other: of several at once the server answers the last only.
+// One position after the other: if there are several at once, the server answers only the last.
 function renderNext(job, palette, points) {
   if (!points.length) return enqueue(job, finishWithResults);
   requestPosition(job, palette, points[0], function (problem, reply) {
@@ -58,7 +59,7 @@ function movePuck(x, y, isByPad) {
   puck.y = y;
   if (isByPad) showDials();
   else showPad();
-  if (!hasBegun || now() - begunAt < 1000) return; // a set that opens moves its dials too
+  if (!hasBegun || now() - begunAt < 1000) return; // Live moves the dials when a set is opened
   if (puck.path.length >= 4000) puck.path = puck.path.filter(function (_, i) { return i % 2 === 0; });
   puck.path.push([x, y]);
   puck.isWanted = true;
@@ -73,7 +74,8 @@ function showDials() {
 
 function showPad() { outlet(CONTROLS_OUT, ["puck", "set", Math.round(puck.x * 127), Math.round(puck.y * 127)]); }
 
-// Ask for the puck's position, at most once a sixteenth. As it begins to move, see whether the palette is still true.
+// Request the clip at the puck's position, at most once per sixteenth note. If the puck has rested, check first that the
+// palette is still that of the picked clips.
 function updatePuck() {
   if (!puck.isWanted || puck.isPreparing) return;
   var wait = puck.askedAt + puck.sixteenthMs - now();
@@ -89,13 +91,13 @@ function requestPuckPosition() {
   var where = [puck.x, puck.y], parts = puck.palette.parts;
   puck.isWanted = false;
   puck.askedAt = now();
-  if (puck.request) dropRequest(puck.request); // its answer would be stale
+  if (puck.request) dropRequest(puck.request); // its answer would be outdated
   puck.request = requestPosition(newJob("puck"), puck.palette, where, function (problem, reply) {
     if (!problem) {
       puck.answer = { reply: reply, parts: parts, at: where };
       return writeAudition();
     }
-    // The server has started anew, or a position of Render's took the place of this one.
+    // The server was restarted, or a position of Render's superseded this one.
     if (problem.code === "no_palette") puck.palette = null;
     else if (problem.code !== "superseded") return showStatus("puck: " + problem.text);
     puck.isWanted = true;
@@ -103,38 +105,39 @@ function requestPuckPosition() {
   });
 }
 
-// Begin a press that reads the picked clips and has a palette made of them; `then` goes on with it.
+// Start a press that reads the picked clips and has a palette made of them; then(job).
 function beginWithPalette(verb, then) {
   var corners = CORNERS.filter(function (corner, i) { return i < 2 || picks[corner]; }); // A and B must be there
-  var press = beginPress(verb, corners.map(readPick).concat(hear, function (job) { requestPalette(job, then); }));
+  var press = beginPress(verb, corners.map(readPick).concat(readTempo, function (job) { requestPalette(job, then); }));
   if (!press) return;
   puck.isPreparing = true;
   press.onStop = function () { puck.isPreparing = false; };
 
-  function hear(job) {
+  function readTempo(job) {
     goTo("live_set");
     puck.sixteenthMs = Math.max(60, 15000 / getNumber("tempo"));
     readContext(job);
   }
 }
 
-// Have a palette made, unless the one that is there was made of the same.
+// Have a palette made, unless there is one of the same clips and settings.
 function requestPalette(job, then) {
   var given = requestFields(job, "blend").concat("grid", 0);
   var parts = job.parts.map(function (part) { return [part.clip, part.fingerprint, part.beats, part.base]; });
   var mark = JSON.stringify([given, parts]);
-  if (puck.palette && puck.palette.mark === mark) return take(puck.palette.id);
+  if (puck.palette && puck.palette.mark === mark) return use(puck.palette.id);
   showProgress(job, "preparing…");
-  requestForPress(job, "blend", given, function () { requestPalette(job, then); }, function (reply, id) { take(id); });
+  requestForPress(job, "blend", given, function () { requestPalette(job, then); }, function (reply, id) { use(id); });
 
-  function take(id) {
+  function use(id) {
     puck.palette = { id: id, mark: mark, parts: job.parts.slice() };
     puck.isPreparing = false;
     then(job);
   }
 }
 
-// Write the newest answer into the audition clip, at most once a sixteenth. One that the musician edited is theirs.
+// Write the newest answer into the audition clip, at most once per sixteenth note. If the musician has edited or renamed
+// that clip, it is theirs, and a new one is created.
 function writeAudition() {
   puck.isStale = true;
   if (puck.isWriting) return;
@@ -173,7 +176,7 @@ function writeAudition() {
     });
   }
 
-  function launch() { if (goTo(puck.clip)) api.call("fire"); } // what else plays on the track stops, as by hand
+  function launch() { if (goTo(puck.clip)) api.call("fire"); } // as when the musician launches it
 
   function done(found, problem) {
     job.unfinishedClip = 0;

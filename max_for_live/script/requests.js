@@ -1,27 +1,27 @@
-// Requests: an answer to each, though messages get lost. Parts and verbs go out, again where nothing is heard, replies are
-// put together, and what is missing of them is asked for. What an answer is for, and the hello, are not known here.
+// Requests over a network that loses messages: clips and verbs are sent, and sent again when no answer comes; replies
+// are assembled, and missing notes asked for. What an answer is for must not be known here. Hello is in server.js.
 
-var MESSAGES_PER_TICK = 8; // messages a tick: udpsend and the network have small queues
-var RESEND_MS = 500; // ms without a word about an id, after which its verb is sent again
-var SERVER_TIMEOUT_MS = 6000; // ms without any sign of life, after which a request is given up
-var REQUEST_TIMEOUT_MS = 30000; // ms of silence about an id, of a server that is alive
-var GAP_RETRY_MS = 100; // ms after which lost reply notes are asked for, then doubling
-var MAX_GAPS = 50; // at a time
-var MAX_GAP_RETRIES = 5; // how often in a row nothing may come of that
+var MESSAGES_PER_TICK = 8; // udpsend and the network have small queues
+var RESEND_MS = 500; // silence about a request after which it is sent again
+var SERVER_TIMEOUT_MS = 6000; // silence of the server after which a request fails
+var REQUEST_TIMEOUT_MS = 30000; // silence about a request while the server answers others
+var GAP_RETRY_MS = 100; // before missing notes of a reply are asked for; doubles
+var MAX_GAPS = 50; // asked for at a time
+var MAX_GAP_RETRIES = 5; // in a row without any news
 
-var requests = {}; // by "id" and the id
+var requests = {}; // by "id" + id
 var nextId = 0, outbox = [];
 
-// Ask for something: { job, verb, given, parts, then } and, where it differs, the longest silence. `then` hears of a
-// problem {code, text} or null, and of the reply.
+// Send a request { job, verb, values, parts, then } and wait for its answer: then(problem, reply), where problem is
+// { code, text } or null. `timeout` may replace REQUEST_TIMEOUT_MS.
 function sendRequest(request) {
-  dropRequest(request); // it may be asked anew, under another id
+  dropRequest(request); // it may be sent anew, under another id
   request.id = nextId;
   nextId = nextId < 0x7ffffff0 ? nextId + 1 : 1;
   requests["id" + request.id] = request;
   request.reply = Music.emptyReply();
   request.isDone = false;
-  request.heardAt = Infinity; // until something of it has left
+  request.heardAt = Infinity; // until something of it is sent
   request.parts.forEach(function (part, index) { if (request.verb !== "at") sendPart(request, index, 0, -1); });
   return sendAndRepeat(request, ["/bridge/" + request.verb, request.id].concat(request.values));
 }
@@ -29,7 +29,7 @@ function sendRequest(request) {
 function sendAndRepeat(request, message) {
   request.message = message;
   request.retries = 0;
-  request.sentAt = 0; // until it has left
+  request.sentAt = 0; // until it is sent
   queueMessage(message, request);
   return request;
 }
@@ -41,7 +41,7 @@ function sendPart(request, index, first, notes) {
   });
 }
 
-// Let a handler hear of our own ids only.
+// Make a handler of messages about a request; those about ids that are not ours are ignored.
 function forRequest(handle) {
   return function (v) {
     var request = requests["id" + Number(v[0])];
@@ -51,7 +51,7 @@ function forRequest(handle) {
   };
 }
 
-// Parts were lost too often, or the server has started anew in the middle of its answer: all of it once more.
+// If parts were lost too often, or the server was restarted in the middle of its answer, send all of it once more.
 function onError(request, v) {
   var isHalf = request.isDone || v[0] === "incomplete" || v[0] === "id_reused", isFirst = !request.isRetried;
   request.isRetried = true;
@@ -75,14 +75,14 @@ function eachRequest(visit) {
   Object.keys(requests).forEach(function (key) { if (requests[key]) visit(requests[key]); });
 }
 
-// Ask again where nothing was heard for a while, and give up in the end.
+// Send again what has had no answer for a while; fail in the end.
 function checkRequest(request) {
   var time = now(), quiet = time - Math.max(request.heardAt, request.sentAt);
   if (!request.sentAt) return;
   if (request.isDone) {
     if (quiet < GAP_RETRY_MS << Math.min(3, request.retries)) return;
     if (request.retries === MAX_GAP_RETRIES) {
-      return endRequest(request, { code: "lost", text: "a part of the answer got lost: press again" });
+      return endRequest(request, { code: "lost", text: "part of the answer was lost: press again" });
     }
     Music.missingRanges(request.reply).slice(0, MAX_GAPS).forEach(function (gap) {
       queueMessage(["/bridge/resend", request.id].concat(gap), request);
@@ -94,7 +94,7 @@ function checkRequest(request) {
     if (isServerSilent || time - request.heardAt > (request.timeout || REQUEST_TIMEOUT_MS)) {
       return endRequest(request, { code: "silent", text: "the server does not answer: run latent-bridge serve" });
     }
-    sendHello(); // a server that has started anew does not know where we listen
+    sendHello(); // a restarted server does not know our port
     queueMessage(request.message, request);
   }
   request.sentAt = time;
@@ -105,7 +105,7 @@ function queueMessage(message, request) {
   scheduleTick();
 }
 
-// Send a few messages; of requests that are over, and of a puck position that is stale, nothing more is sent.
+// Send a few messages. Those of finished requests and of outdated puck positions are dropped.
 function sendOutbox() {
   for (var sent = 0; outbox.length && sent < MESSAGES_PER_TICK; ) {
     var next = outbox.shift(), request = next.request;

@@ -1,9 +1,9 @@
-// Results: clips made in free slots, their look set and their notes written, each read back. All that is written into a
-// clip is written here. Nothing knows the server, or which button was pressed.
+// Results: clips created in free slots, their properties set, their notes written and read back. Clips are created and
+// written only here; a clip that the musician made or edited is never touched. Buttons and the server must not be known.
 
-var NOTES_PER_CALL = 500; // notes of one add_new_notes
+var NOTES_PER_CALL = 500; // of add_new_notes
 
-// Write each clip of a reply, then say so. A place is a track, and the row from which on its slots may be taken.
+// Write each clip of a reply, then end the press. A place is a track, and the row of its first slot that may be used.
 function writeResults(job, reply, names) {
   job.total = reply.clips;
   enqueueEach(job, names, function (name, index) { writeResult(job, reply, index, name); });
@@ -29,7 +29,7 @@ function writeResult(job, reply, index, name) {
   });
 }
 
-// How a result looks: as its source, with a loop as long as the result.
+// The properties of a result: those of its source, with a loop as long as the result.
 function propertiesOf(reply, index, parts, source) {
   var head = reply.headers[index], beats = Music.exactBeats(head.beats, parts), base = source ? source.base : 0;
   var properties = {
@@ -42,13 +42,13 @@ function propertiesOf(reply, index, parts, source) {
   return properties;
 }
 
-// Make a clip in the next free slot of a place; where there is none, in a new scene.
+// Create a clip in the next free slot of a place; if there is none, in a new scene.
 function makeClip(job, place, properties, then) {
-  if (!goTo(place.track)) throw failure("the track is gone");
-  if (!getNumber("has_midi_input") || getNumber("is_foldable")) throw failure(getText("name") + " is no MIDI track");
+  if (!goTo(place.track)) throw failure("the track was deleted");
+  if (!getNumber("has_midi_input") || getNumber("is_foldable")) throw failure(getText("name") + " is not a MIDI track");
   if (getNumber("is_frozen")) throw failure("track " + getText("name") + " is frozen: unfreeze it first");
   var slots = childIds("clip_slots");
-  place.row = Math.min(place.row, slots.length); // scenes may have gone meanwhile
+  place.row = Math.min(place.row, slots.length); // scenes may have been deleted since
   var end = Math.min(slots.length, place.row + READS_PER_STEP);
   while (place.row < end && !(goTo(slots[place.row]) && !getNumber("has_clip"))) place.row++;
   if (place.row < end) createClip(job, place, slots[place.row], properties, then);
@@ -61,23 +61,23 @@ function makeClip(job, place, properties, then) {
 function addScene(job, before, then) {
   goTo("live_set");
   api.call("create_scene", -1);
-  job.unfinishedClip = -1; // until it is noted for undo
+  job.unfinishedClip = -1; // not to be cancelled before undo knows the scene
   enqueue(job, function () {
     goTo("live_set");
     var scenes = childIds("scenes");
     job.unfinishedClip = 0;
-    if (scenes.length <= before) throw failure("there is no free slot, and Live makes no new scene");
+    if (scenes.length <= before) throw failure("there is no free slot, and Live did not create a new scene");
     job.scenes.push(scenes[scenes.length - 1]);
     then();
   });
 }
 
-// The slot is empty in this very turn, so nothing is overwritten. A result as long as its source begins as a copy of
-// it: so it keeps what no one can read and write, envelopes, launch settings and the MPE of untouched notes.
+// The slot was seen to be empty in this same step, so nothing is overwritten. A result as long as its source starts as a
+// copy of it, to keep what scripts cannot read or write: envelopes, launch settings, MPE of untouched notes.
 function createClip(job, place, slot, properties, then) {
   var source = properties.source, isAlike = source && source.slot && source.beats === properties.beats && !properties.isBare;
   var canCopy = isAlike && goTo(source.slot) && childId("clip") === source.clip;
-  job.unfinishedClip = -1; // its id can be read in the next step
+  job.unfinishedClip = -1; // its id can only be read in the next step
   if (canCopy) api.call("duplicate_clip_to", "id " + slot);
   else if (goTo(slot)) api.call("create_clip", properties.beats);
   enqueue(job, function () {
@@ -87,13 +87,13 @@ function createClip(job, place, slot, properties, then) {
       place.row++;
       return setProperties(job, clip, properties, function () { then(clip); });
     }
-    if (!canCopy) throw failure("Live made no clip in a free slot");
+    if (!canCopy) throw failure("Live did not create a clip in a free slot");
     properties.isBare = true;
     makeClip(job, place, properties, then);
   });
 }
 
-// Set what a clip does not have yet, one write a step.
+// Set the properties that differ, one write per step.
 function setProperties(job, clip, properties, then) {
   requireClip(clip);
   enqueueEach(job, Music.propertyChanges(readProperties(), properties), function (pair) {
@@ -103,14 +103,14 @@ function setProperties(job, clip, properties, then) {
   enqueue(job, then);
 }
 
-// Which way of saying it this Live understands. To add notes: a plain object, JSON, a Dict. To remove them: a list of
-// their ids, or all notes at once, of which those that are to stay are added again.
+// Versions of Live differ in the arguments they accept. To add notes: an object, JSON text, or a Dict. To remove notes: a
+// list of their ids; or remove all, after which those to keep are added again. callForm is the form in use.
 var CALL_FORMS = { add: 3, remove: 2 };
 
 var callForm = { add: 0, remove: 0 };
 
-// Make the notes of a clip of ours the wanted ones: look, do one thing, look again, until they are. `then` hears what
-// is there in the end, and a problem where it is not as wanted. What is there at first must pass `isOurs`, if given.
+// Give a clip of ours the wanted notes: compare, make one change, compare again, until they agree. Then calls
+// then(notes, problem), where problem is "" or a sentence. Does nothing if the first notes do not pass `isOurs`, if given.
 function writeNotes(job, clip, wanted, then, isOurs) {
   var did = "", left = "";
 
@@ -120,13 +120,13 @@ function writeNotes(job, clip, wanted, then, isOurs) {
     if (!did && isOurs && !isOurs(found)) return;
     var size = difference.remove.length + "/" + difference.add.length;
     if (size === "0/0") return then(found, "");
-    if (did === "add" && difference.remove.length) return then(found, "Live changed a note of it");
-    if (did && size === left) callForm[did]++; // nothing has come of it: this Live wants it said in another way
+    if (did === "add" && difference.remove.length) return then(found, "Live changed one of its notes");
+    if (did && size === left) callForm[did]++; // no effect: this Live needs another form
     did = difference.remove.length ? "remove" : "add";
     left = size;
     if (callForm[did] === CALL_FORMS[did]) {
       callForm[did] = 0;
-      return then(found, "Live takes " + (found.length ? "not all notes of it" : "no notes from the device"));
+      return then(found, "Live did not accept " + (found.length ? "all of its notes" : "any notes from the device"));
     }
     if (did === "remove") removeNotes(difference.remove);
     else addNotes(difference.add.slice(0, NOTES_PER_CALL));
@@ -150,7 +150,7 @@ function removeNotes(notes) {
   else api.call("remove_notes_extended", 0, 128, -ALL_BEATS, 2 * ALL_BEATS);
 }
 
-// Delete a clip that the job has made and not finished.
+// Delete a clip that the job has created and not finished.
 function removeClip(job, clip) {
   enqueue(job, function () {
     if (goTo(clip) && goUpTo("ClipSlot") && childId("clip") === clip) api.call("delete_clip");

@@ -1,6 +1,5 @@
-// The self-test: every part tried once, reported line by line.
+// The self-test: every part is tried once. Each line is reported at once, so that the report survives a crash of Live.
 
-// Try everything once and report it line by line, each at once: should Live crash, the report has what came before.
 function pressSelftest() {
   var failed = [], passed = 0, sizes = [1, 2, 4, 8];
   var job = beginPress("self-test", [testBasics, function () { testClip(job, check); }, testSizes]);
@@ -14,7 +13,7 @@ function pressSelftest() {
     check(server.state === "ready", said);
   }
 
-  // A text that comes back, in a message of so many kilobytes.
+  // Have messages of several sizes sent back.
   function testSizes() {
     var size = sizes.shift(), sent = "e";
     if (!size) return enqueue(job, summarise);
@@ -44,7 +43,7 @@ function pressSelftest() {
   }
 }
 
-// A clip of our own in an empty slot: its look and notes of every kind, read back; then it goes again.
+// Create a clip in an empty slot, with properties and notes of every kind; read them back, and delete the clip.
 function testClip(job, check) {
   var properties = {
     source: null, beats: 4, name: "Latent Bridge self-test", color: 0xff3636, looping: 1, groove: 0,
@@ -60,13 +59,13 @@ function testClip(job, check) {
     writeNotes(job, clip, wanted, function (found, problem) {
       var differs = Music.propertyChanges(readProperties(), properties).filter(function (pair) { return pair[0] !== "color"; });
       var test = { made: [{ clip: clip, fingerprint: Music.fingerprint(found), name: properties.name }], scenes: job.scenes };
-      var way = ", by way " + callForm.add + " and " + callForm.remove;
+      var way = ", call forms " + callForm.add + " and " + callForm.remove;
       check(!problem, "notes: " + (problem || "written and read back") + way);
       check(!differs.length, "clip: " + (differs.join(" ") || "loop, markers and meter are as set"));
       job.unfinishedClip = 0;
       job.scenes = [];
       removeResults(job, test, function (gone) {
-        check(gone === 1, "undo: the clip is " + (gone ? "gone again" : "still there"));
+        check(gone === 1, "undo: the clip " + (gone ? "was removed" : "is still there"));
       });
     });
   });

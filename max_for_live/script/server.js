@@ -1,27 +1,27 @@
-// The server: hello, welcome, the port to listen on, the list of models, and the table of all messages that may come.
-// Requests and their answers are in requests.js.
+// The connection to the server: hello and welcome, the port to listen on, the list of models, and OSC, the table of all
+// messages that may come. How requests get their answers is in requests.js.
 
-var MAX_UNANSWERED = 3; // unanswered hellos, after which the server is gone, or another port is tried
-var SERVER_GONE_MS = 3000; // ms without a word from it: one that loads its models may be slow
-var HELLO_FAST_MS = 500, HELLO_SLOW_MS = 2000, HELLO_READY_MS = 5000; // ms between hellos: at first, to a dead server, to a living one
+var MAX_UNANSWERED = 3; // hellos, after which the server counts as gone, or another port is tried
+var SERVER_GONE_MS = 3000; // silence; a server that loads its models may be slow
+var HELLO_FAST_MS = 500, HELLO_SLOW_MS = 2000, HELLO_READY_MS = 5000; // between hellos: at first, later, when ready
 
 var SERVER_TEXTS = {
   searching: "looking for the server…",
-  warming: "the server is warming up…",
+  warming: "the server is loading its models…",
   gone: "no server: run latent-bridge serve",
   stopped: "the server stopped",
 };
 
 var server = {
-  state: "searching", text: SERVER_TEXTS.searching, // then warming, ready, gone, or version with a sentence of its own
-  session: 0, serverSession: NaN, // ours, and the server's own, of which a welcome may say nothing
+  state: "searching", text: SERVER_TEXTS.searching, // then "warming", "ready", "gone", or "version" with its own text
+  session: 0, serverSession: NaN, // the device's, and the server's, which an older server does not tell
   port: TABLE.listen[0], isPortOurs: false, unanswered: 0, greetedAt: -Infinity, heardAt: -Infinity,
-  version: "", expected: 0, received: [], models: [],
+  version: "", expected: 0, received: [], models: [], shownText: "",
 };
 
 var modelMenu = ["auto"]; // the models as the menu shows them
 
-// What may come from the server; `v` are the values of the message, for most of them after the id.
+// What may come from the server; `v` are the values of the message, in forRequest() those after the id.
 var OSC = {
   "/bridge/welcome": onWelcome,
   "/bridge/model": onModel,
@@ -54,17 +54,19 @@ var OSC = {
   }),
 };
 
+// Say hello, and again and again: often until the server answers, then to notice when it is gone.
 function connect() {
   if (server.unanswered >= MAX_UNANSWERED && now() - server.heardAt > SERVER_GONE_MS) {
     if (server.state !== "version") setServerState("gone");
     if (!server.isPortOurs && server.unanswered % MAX_UNANSWERED === 0) {
-      // A receiver whose port is taken is deaf and says so to no one: only a welcome tells that it is not.
+      // A udpreceive whose port is taken hears nothing and does not report it; only a welcome proves that it works.
       server.port = TABLE.listen[0] + ((server.port - TABLE.listen[0] + 1) % TABLE.listen[1]);
       outlet(RECEIVER_OUT, ["port", server.port]);
     }
   }
   sendHello();
-  schedule("hello", server.unanswered > 4 * MAX_UNANSWERED || server.state === "version" ? HELLO_SLOW_MS : HELLO_FAST_MS, connect);
+  var isSlow = server.unanswered > 4 * MAX_UNANSWERED || server.state === "version";
+  schedule("hello", isSlow ? HELLO_SLOW_MS : HELLO_FAST_MS, connect);
 }
 
 function sendHello() {
@@ -74,7 +76,7 @@ function sendHello() {
 }
 
 function onWelcome(v) {
-  if (!server.unanswered && server.state !== "warming") return; // not asked for
+  if (!server.unanswered && server.state !== "warming") return; // no hello is open: not from our server
   var protocol = Number(v[0]), state = v[3] === "ready" ? "ready" : "warming";
   server.unanswered = 0;
   server.isPortOurs = true;
@@ -82,14 +84,15 @@ function onWelcome(v) {
   server.version = String(v[1]);
   server.expected = Math.min(64, Number(v[4]) || 0);
   server.serverSession = Number(v[5]);
-  if (hasAllModels()) server.received = []; // else some of the last list got lost
-  schedule("hello", state === "ready" && !server.expected ? HELLO_READY_MS : HELLO_FAST_MS, connect); // fast until the models are there
+  if (hasAllModels()) server.received = []; // otherwise some models of the last list were lost
+  var hasNoModels = state === "ready" && !server.expected;
+  schedule("hello", hasNoModels ? HELLO_READY_MS : HELLO_FAST_MS, connect); // fast until all models are listed
   if (protocol === TABLE.protocol) return setServerState(state);
   var said = "the server speaks protocol " + protocol + ", this device " + TABLE.protocol;
   setServerState("version", said + ": update " + (protocol > TABLE.protocol ? "this device" : "the server"));
 }
 
-// The server stops: look for it as at the start. Only the one that has welcomed us can say so.
+// The server has stopped: look for it again. A goodbye counts only from the server that welcomed us.
 function onBye(v) {
   if (!isServerThere() || Number(v[0]) !== server.serverSession) return;
   server.unanswered = 0;
@@ -97,7 +100,7 @@ function onBye(v) {
   schedule("hello", HELLO_FAST_MS, connect);
 }
 
-// The models come after the welcome, a message each; they count once all are there.
+// The models come after the welcome, one message each; they count once all are there.
 function onModel(v) {
   var index = Number(v[0]), listed = server.received;
   if (!(index >= 0 && index < server.expected) || listed[index] || !v[1]) return;
@@ -107,14 +110,14 @@ function onModel(v) {
   if (listed.join() === server.models.join()) return;
   server.models = listed;
   showModels();
-  if (/^(ready|listing)/.test(status)) showStatus(serverText());
+  if (status === server.shownText) showServer();
 }
 
 function hasAllModels() { return server.received.filter(String).length >= server.expected; }
 
 function showModels() {
   modelMenu = ["auto"].concat(server.models);
-  if (modelMenu.indexOf(chosen.model) < 0) modelMenu.push(chosen.model); // gone now: the server says so when it is asked
+  if (modelMenu.indexOf(chosen.model) < 0) modelMenu.push(chosen.model); // no longer there: the server says so when it is asked
   outlet(CONTROLS_OUT, ["model", "clear"]);
   modelMenu.forEach(function (name) { outlet(CONTROLS_OUT, ["model", "append", name]); });
   show("model", modelMenu.indexOf(chosen.model));
@@ -125,13 +128,18 @@ function setServerState(state, sentence) {
   if (server.state === state && server.text === text) return;
   server.state = state;
   server.text = text;
-  if (!openPresses().length || state === "version") showStatus(serverText());
+  if (!openPresses().length || state === "version") showServer();
+}
+
+function showServer() {
+  server.shownText = serverText();
+  showStatus(server.shownText);
 }
 
 function serverText() {
   if (server.state !== "ready") return server.text;
   if (!server.expected) return "ready, but the server has no models";
-  return server.models.length ? "ready: " + server.models.join(", ") : "listing the models…";
+  return server.models.length ? "ready: " + server.models.join(", ") : "loading the list of models…";
 }
 
 function isServerThere() { return server.state === "ready" || server.state === "warming"; }

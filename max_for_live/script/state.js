@@ -1,11 +1,11 @@
-// State: what is kept in the set as text, and what is made of it when the set is opened again.
+// State: what is saved with the set, as one text, and how it is restored when the set is opened again.
 
 var savedText = "";
-var restored = null; // the audition clip of a set that was opened again: path and print
+var restored = null; // the saved audition clip: [path, fingerprint]
 
 function save() { schedule("save", 300, function () { if (hasBegun) enqueue(newJob("save"), writeState); }); }
 
-// Where clips are is looked up anew: scenes may have been put in above them.
+// The clips' paths are read anew: scenes may have been inserted above them.
 function writeState() {
   var kept = CORNERS.map(function (corner) {
     var pick = picks[corner];
@@ -35,7 +35,7 @@ function restore(given) {
   if (hasBegun) showAll();
 }
 
-// Look once for what the state names, so that a clip that is gone is seen at once.
+// Look for the saved clips, so that a missing one shows at once.
 function findRestored() {
   var job = newJob("restore");
   enqueueEach(job, CORNERS, function (corner) {

@@ -1,10 +1,13 @@
-// When things run: the queue of steps, one a tick, the timers by name, and the one Task that drives both.
-// What a step does is not known here. A step that throws ends its job with a sentence; see attempt().
+// Scheduling: the queue of steps, of which one runs per tick, the timers, and the one Task that drives both.
+// What a step does must not be known here.
+//
+// Live stays responsive because each step does few reads or one write. What a step enqueues runs right after it, before
+// the steps of other jobs.
 
-var TICK_MS = 5; // ms between two steps
+var TICK_MS = 5; // between two steps
 
 var queue = [];
-var queuedByStep = null; // what the step that is running queues
+var queuedByStep = null; // what the running step has enqueued; null between steps
 
 function enqueue(job, step) {
   (queuedByStep || queue).push({ job: job, step: step });
@@ -20,13 +23,13 @@ function runStep() {
   var next = queue.shift();
   if (!next) return;
   queuedByStep = [];
-  // A press that was cancelled ends between two clips, never within one.
+  // A cancelled press ends between two clips, never while one is being written.
   runForJob(next.job, next.job.isCancelled && !next.job.unfinishedClip ? finishWithResults : next.step);
   queue = queuedByStep.concat(queue);
   queuedByStep = null;
 }
 
-// Do something for a job; should it fail, the job ends with a sentence, and no half clip stays behind.
+// Do something for a job. If it throws, the job ends with a sentence, and an unfinished clip is deleted.
 function runForJob(job, step) {
   try {
     step(job);
@@ -36,11 +39,11 @@ function runForJob(job, step) {
     if (job.unfinishedClip > 0) removeClip(newJob(job.verb), job.unfinishedClip);
     job.unfinishedClip = 0;
     if (job.onFail) job.onFail(problem.sentence || String(problem));
-    else failPress(job, problem.sentence || "a fault of the device: " + problem);
+    else failPress(job, problem.sentence || "internal error of the device: " + problem);
   }
 }
 
-var timers = {}; // by name: when, and what
+var timers = {}; // by name: { due, run }
 var task = null, nextTickAt = 0, isInTick = false, isAsleep = false;
 
 function now() { return new Date().getTime(); }
@@ -73,7 +76,7 @@ function runTimers() {
   });
 }
 
-// See to it that the Task runs when there is something to do.
+// Schedule the Task for the next thing there is to do.
 function scheduleTick() {
   if (!task || isInTick) return;
   var time = now(), due = Infinity;
@@ -86,7 +89,7 @@ function scheduleTick() {
   nextTickAt = due;
 }
 
-// With audio off Max may let Tasks sleep; then what comes in from the server and the controls keeps things going.
+// With audio off Max may not run Tasks; then messages from the server and the controls drive the queue.
 function runIfAsleep() {
   if (nextTickAt && now() - nextTickAt > 500) isAsleep = true;
   for (var steps = 0; isAsleep && steps < 3; steps++) runTick();

@@ -160,12 +160,12 @@ test("a goodbye counts only from the server that welcomed us, whose session the 
 
 test("a server that warms up takes requests already, and says when it is ready", () => {
   const stage = withClip({ server: { state: "warming" } });
-  assert.equal(stage.status, "the server is warming up…");
+  assert.equal(stage.status, "the server is loading its models…");
   let waits = true;
   const { vary } = stage.server.answer;
   stage.server.answer.vary = (ask) => (waits ? null : vary(ask));
   stage.press("vary").wait(400);
-  assert.equal(stage.status, "vary: waits for the server to warm up…");
+  assert.equal(stage.status, "vary: waiting for the server to load its models…");
   waits = false;
   stage.server.state = "ready";
   stage.server.welcome(stage);
@@ -283,7 +283,7 @@ test("an answer of which a part never comes ends in a sentence", () => {
   const stage = withClip({}, 100);
   stage.server.loses = ([address, , , first], isRequest) => !isRequest && address === "/bridge/notes" && first === 24;
   stage.press("vary").settle();
-  assert.equal(stage.status, "vary: a part of the answer got lost: press again");
+  assert.equal(stage.status, "vary: part of the answer was lost: press again");
   assert.deepEqual(stage.made(), []);
   stage.check();
 });
@@ -366,7 +366,7 @@ test("cancel ends what is under way, tells the server, and leaves no half clip",
   for (const one of [stage, late]) {
     assert.equal(one.live.snapshot(), one.before);
     one.press("cancel").settle();
-    assert.equal(one.status, "nothing is under way");
+    assert.equal(one.status, "nothing is running");
     one.check();
   }
 });
@@ -442,7 +442,7 @@ test("self-test tries all and reports each line to the server", () => {
   const lines = stage.server.reports;
   assert.ok(lines.every((line) => /^(PASS|FAIL) /.test(line) && line.length <= 200), lines.join("\n"));
   for (const kB of [1, 2, 4, 8]) assert.ok(lines.includes(`PASS UDP ${kB} kB`), lines.join("\n"));
-  for (const what of [/device \d/, /Live 12/, /notes: written and read back/, /clip: loop/, /undo: the clip is gone/]) assert.ok(lines.some((line) => what.test(line)), String(what));
+  for (const what of [/device \d/, /Live 12/, /notes: written and read back/, /clip: loop/, /undo: the clip was removed/]) assert.ok(lines.some((line) => what.test(line)), String(what));
   const sizes = stage.max.sent(0).filter(([a]) => a === "/bridge/echo").map((m) => m[2].length);
   assert.deepEqual(sizes.map((n) => Math.round(n / 1024)), [1, 2, 4, 8]);
   assert.deepEqual(stage.made(), []);

@@ -253,7 +253,7 @@ test("without results, stepping and more say so", () => {
   const stage = picked();
   for (const button of ["back", "forward", "more"]) {
     stage.press(button).settle();
-    assert.equal(stage.status, "nothing has been made yet: press Vary or Sample first");
+    assert.equal(stage.status, "there are no results yet: press Vary or Sample first");
   }
   stage.check();
 });
@@ -294,7 +294,7 @@ test("undo waits for what is under way", () => {
   const stage = varied();
   stage.server.answer.vary = () => null;
   stage.press("vary").wait(50).press("undo").wait(50);
-  assert.equal(stage.status, "something is under way: press Cancel first");
+  assert.equal(stage.status, "something is still running: press Cancel first");
   assert.equal(stage.made().length, 3);
   stage.check();
 });

@@ -104,7 +104,7 @@ const SCENARIOS = {
     for (const device of all) device.ui("count", 3);
     set.select(set.tune);
     set.device.press("vary");
-    await set.device.until(() => set.device.lines.length && /asking/.test(set.device.status), LONG);
+    await set.device.until(() => set.device.lines.length && /waiting/.test(set.device.status), LONG);
     set.live.select(set.beat);
     second.press("vary");
     other.device.press("vary");
@@ -393,11 +393,11 @@ async function everyVerb(script, port, tested = /^self-test: PASS/) {
 
   // The rest.
   await set.press("reroll", /^seed \d+/);
-  await set.press("cancel", /nothing is under way/);
+  await set.press("cancel", /nothing is running/);
   device.ui("count", 16);
   set.select(set.long);
   device.press("vary");
-  await device.until(() => /^vary: (asking|1 of)/.test(device.status), LONG);
+  await device.until(() => /^vary: (waiting|1 of)/.test(device.status), LONG);
   await set.press("cancel", /^cancelled/);
   known = set.things();
   device.ui("count", 3);
