@@ -1,4 +1,7 @@
-"""What must hold of the built device, looked up in its bytes: each broken rule is one sentence. Max itself says nothing."""
+"""Rules that a built device must keep, checked in its bytes. Max reports nothing of this: it ignores what it does not know.
+
+Each rule is a generator of sentences, one for each thing that is wrong.
+"""
 
 from __future__ import annotations
 
@@ -6,92 +9,24 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator
 from itertools import combinations
-from typing import Any
 
 from max_for_live import amxd, objects, patch
+from max_for_live.built_device import Built, Json, name_of, parameter_of, shown
 from max_for_live.controls import CONTROLS, HEIGHT
 
-BANK = 8
+BANK = 8  # parameters in a bank
 NARROW, WIDE = "iljtfrI.,:;'|-– ", "mwMW%"
 LETTERS = {"narrow": 2.9, "wide": 8.0, "upper": 6.3, "lower": 5.2}  # pixels, about, in Live's font at its usual size
 BOLD = 1.08
-EDGE = 4  # pixels that a frame, or the margin of a text, takes on both sides together
-MENU_EDGE = 15  # of a menu, with its triangle
-LEAST_HEIGHTS = {"live.comment": 18, "live.text": 15, "live.dial": 48}  # or letters lose their feet
-
-Json = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Cord:
-    """A cord, from an outlet to an inlet, by the ids of the boxes."""
-
-    source: str
-    outlet: int
-    target: str
-    inlet: int
-
-
-@dataclass(frozen=True)
-class Built:
-    """A patcher and its script, taken apart for the rules."""
-
-    device: amxd.Device
-    patcher: Json
-    script: str
-
-    @cached_property
-    def boxes(self) -> list[Json]:
-        """The boxes."""
-        return [entry["box"] for entry in self.patcher["boxes"]]
-
-    @cached_property
-    def by_id(self) -> dict[str, Json]:
-        """The boxes by their ids."""
-        return {box["id"]: box for box in self.boxes}
-
-    @cached_property
-    def cords(self) -> list[Cord]:
-        """The cords."""
-        lines = [entry["patchline"] for entry in self.patcher["lines"]]
-        return [Cord(*line["source"], *line["destination"]) for line in lines]
-
-    @cached_property
-    def joined(self) -> list[tuple[Json, int, Json]]:
-        """The cords that have a box at both ends: from a box, its outlet, to a box."""
-        both = [(self.by_id.get(cord.source), cord.outlet, self.by_id.get(cord.target)) for cord in self.cords]
-        return [(source, outlet, target) for source, outlet, target in both if source and target]
-
-    @cached_property
-    def parameters(self) -> dict[str, Json]:
-        """What the parameters say of themselves, by the ids of their boxes."""
-        return {box["id"]: _value(box) for box in self.boxes if box.get("parameter_enable")}
-
-    @cached_property
-    def declared(self) -> dict[str, int]:
-        """How many inlets and outlets the script declares."""
-        found = re.findall(r"^(inlets|outlets)\s*=\s*(\d+)", self.script, re.MULTILINE)
-        return {"inlets": 1, "outlets": 1} | {what: int(number) for what, number in found}
-
-    def typed(self, name: str) -> list[Json]:
-        """List the boxes of an object that is typed."""
-        return [box for box in self.boxes if box["maxclass"] == "newobj" and box.get("text", "").split(" ")[0] == name]
-
-    def after(self, box: Json, outlet: int = 0) -> list[Json]:
-        """List the boxes that an outlet's cords lead to."""
-        return [target for source, its, target in self.joined if source is box and its == outlet]
-
-    def before(self, box: Json) -> list[Json]:
-        """List the boxes whose cords lead to a box."""
-        return [source for source, _, target in self.joined if target is box]
+EDGE = 4  # pixels of frame and margin, left and right together
+MENU_EDGE = 15  # the same of a menu, with its triangle
+LEAST_HEIGHTS = {"live.comment": 18, "live.text": 15, "live.dial": 48}  # pixels; less cuts off the lower ends of letters
 
 
 def lint(data: bytes) -> list[str]:
-    """List what is wrong with a built device; nothing is well."""
+    """List what is wrong with a built device; an empty list means that it is sound."""
     try:
         device = amxd.read(data)
     except amxd.AmxdError as error:
@@ -101,7 +36,7 @@ def lint(data: bytes) -> list[str]:
     try:
         return wrong + lint_patcher(Built(device, device.patcher, script))
     except (KeyError, TypeError, IndexError, AttributeError) as error:
-        return [*wrong, f"the patcher has not the shape of one: {error!r}"]
+        return [*wrong, f"the patcher is not built like one: {error!r}"]
 
 
 def lint_patcher(built: Built) -> list[str]:
@@ -110,7 +45,7 @@ def lint_patcher(built: Built) -> list[str]:
 
 
 def digest(table: Json, body: str) -> str:
-    """Give what a script with a table is known by."""
+    """Return the hash that names a script and its table: 8 hexadecimal digits."""
     return hashlib.sha256((json.dumps(table, sort_keys=True) + body).encode()).hexdigest()[:8]
 
 
@@ -126,9 +61,9 @@ def _own_digest(script: bytes) -> str:
 
 def _container(device: amxd.Device) -> Iterator[str]:
     if device.kind != amxd.MIDI_EFFECT:
-        yield "the container is that of another kind of device than a MIDI effect"
+        yield "the container is not that of a MIDI effect"
     if not device.is_frozen or device.meta != amxd.META_FROZEN:
-        yield f"the container says meta {device.meta}; one that is frozen and has a script says {amxd.META_FROZEN}"
+        yield f"the container has meta {device.meta}; a frozen device with a script has {amxd.META_FROZEN}"
     if len(device.files) != 2:
         yield f"the container holds {len(device.files)} files; a patcher and a script belong there"
         return
@@ -136,9 +71,9 @@ def _container(device: amxd.Device) -> Iterator[str]:
     if (patcher.kind, patcher.flag, patcher.name) != (amxd.JSON, amxd.IS_DEVICE, f"{patch.NAME}.amxd"):
         yield f"the first file, {patcher.name}, is not marked as the device's patcher"
     if (script.kind, script.flag) != (amxd.TEXT, 0) or script.name != f"latent_bridge_{_own_digest(script.content)}.js":
-        yield f"the second file, {script.name}, is not marked as a script, or has not the name that its text gives it"
+        yield f"the second file, {script.name}, is not marked as a script, or its name does not hold the hash of its text"
     if {file.modified for file in device.files} != {amxd.MODIFIED}:
-        yield "a file's date is not the fixed one, so the same sources would give other bytes"
+        yield "a file's date is not the fixed one, so the same sources would not give the same bytes"
     if not patcher.content.endswith(b"}\n\0"):
         yield "the patcher does not end as Max ends it"
 
@@ -154,7 +89,7 @@ def _header(built: Built) -> Iterator[str]:
     if not built.patcher["openinpresentation"]:
         yield "the device does not open in presentation"
     if built.patcher["project"]["amxdtype"] != int.from_bytes(built.device.kind, "big"):
-        yield "the project's amxdtype is another kind of device than the container's"
+        yield "the project's amxdtype is not that of the container"
 
 
 def _ids(built: Built) -> Iterator[str]:
@@ -166,31 +101,31 @@ def _known(built: Built) -> Iterator[str]:
     for box in built.boxes:
         found = objects.find_object(box["maxclass"], box.get("text", ""), built.declared["outlets"])
         if found is None:
-            yield f"{_named(box)} is no object that we know"
+            yield f"{name_of(box)} is not a known object"
             continue
         if (box["numinlets"], box["numoutlets"]) != (found.inlets, len(found.outlets)):
             ports = f"{box['numinlets']} inlets and {box['numoutlets']} outlets"
-            yield f"{_named(box)} says {ports}; it has {found.inlets} and {len(found.outlets)}"
+            yield f"{name_of(box)} is saved with {ports}; it has {found.inlets} and {len(found.outlets)}"
         if box.get("outlettype", []) != list(found.outlets):
-            yield f"{_named(box)} says that its outlets give {box.get('outlettype')}; they give {list(found.outlets)}"
+            yield f"{name_of(box)} is saved with outlets of {box.get('outlettype')}; they are {list(found.outlets)}"
         fixed = {f"{name}_color" if name == "bgfillcolor" else name for name in found.colours}
         for key in box.keys() - objects.BOX - found.attributes - fixed:
-            yield f"{_named(box)} has no attribute {key}"
+            yield f"{name_of(box)} has no attribute {key}"
         yield from _saved(box, found)
 
 
 def _saved(box: Json, found: objects.Object) -> Iterator[str]:
     saved = box.get("saved_attribute_attributes", {})
     for name in found.colours & {key.removesuffix("_color") for key in box} - saved.keys():
-        yield f"{_named(box)} has a {name} that does not follow Live's theme"
+        yield f"{name_of(box)} has a {name} that does not follow Live's theme"
     for name, value in saved.items():
         if name == "valueof":
             for key in value.keys() - objects.PARAMETER:
-                yield f"{_named(box)}: a parameter has no {key}"
+                yield f"{name_of(box)}: a parameter has no {key}"
         elif name not in found.colours:
-            yield f"{_named(box)} has no colour {name}"
+            yield f"{name_of(box)} has no colour {name}"
         elif value["expression"].removeprefix("themecolor.") not in objects.THEME:
-            yield f"{_named(box)}: Live's theme has no colour {value['expression']}"
+            yield f"{name_of(box)}: Live's theme has no colour {value['expression']}"
 
 
 def _cords(built: Built) -> Iterator[str]:
@@ -201,42 +136,42 @@ def _cords(built: Built) -> Iterator[str]:
             yield f"a cord from {cord.source} to {cord.target} has no box at an end"
             continue
         if not 0 <= cord.outlet < source["numoutlets"]:
-            yield f"a cord leaves outlet {cord.outlet} of {_named(source)}, which has {source['numoutlets']}"
+            yield f"a cord leaves outlet {cord.outlet} of {name_of(source)}, which has {source['numoutlets']}"
         if not 0 <= cord.inlet < target["numinlets"]:
-            yield f"a cord enters inlet {cord.inlet} of {_named(target)}, which has {target['numinlets']}"
+            yield f"a cord enters inlet {cord.inlet} of {name_of(target)}, which has {target['numinlets']}"
 
 
-# The face
+# What is visible
 
 
 def _frame(built: Built) -> Iterator[str]:
     width = built.patcher["openrect"][2]
-    for box in _shown(built):
+    for box in shown(built):
         x, y, w, h = box["presentation_rect"]
         if not all(isinstance(number, int) for number in (x, y, w, h)):
-            yield f"{_named(box)} is not at whole pixels: {box['presentation_rect']}"
+            yield f"{name_of(box)} is not at whole pixels: {box['presentation_rect']}"
         if x < 0 or y < 0 or w < 1 or h < 1 or x + w > width or y + h > HEIGHT:
-            yield f"{_named(box)} is at {box['presentation_rect']}, not inside {width} × {HEIGHT}"
-    for one, other in combinations(_shown(built), 2):
+            yield f"{name_of(box)} is at {box['presentation_rect']}, not inside {width} × {HEIGHT}"
+    for one, other in combinations(shown(built), 2):
         (ax, ay, aw, ah), (bx, by, bw, bh) = one["presentation_rect"], other["presentation_rect"]
         if ax < bx + bw and bx < ax + aw and ay < by + bh and by < ay + ah:
-            yield f"{_named(one)} and {_named(other)} overlap"
+            yield f"{name_of(one)} and {name_of(other)} overlap"
 
 
 def _texts(built: Built) -> Iterator[str]:
-    for box in _shown(built):
-        value = _value(box)
+    for box in shown(built):
+        value = parameter_of(box)
         texts = [box["text"]] if box["maxclass"] in ("live.text", "live.comment") else []
         if box["maxclass"] == "live.menu":
             texts = value["parameter_enum"]
         if box["maxclass"] == "live.dial":
             texts = [value["parameter_shortname"]]
         if box["presentation_rect"][3] < LEAST_HEIGHTS.get(box["maxclass"], 0):
-            yield f"{_named(box)} is too low for a text"
+            yield f"{name_of(box)} is not high enough for its text"
         edge = MENU_EDGE if box["maxclass"] == "live.menu" else EDGE
         for text in texts:
             if measure(text) * (BOLD if box.get("fontface") else 1) + edge > box["presentation_rect"][2]:
-                yield f"{_named(box)} is too narrow for {text!r}"
+                yield f"{name_of(box)} is too narrow for {text!r}"
 
 
 # Parameters
@@ -252,26 +187,26 @@ def _parameters(built: Built) -> Iterator[str]:
     for box in built.boxes:
         value = built.parameters.get(box["id"])
         if box["maxclass"].startswith("live.") and value is None and box["maxclass"] not in ("live.comment", "live.line"):
-            yield f"{_named(box)} is no parameter, so Live would never let it be clicked"
+            yield f"{name_of(box)} is no parameter, so Live would never let it be clicked"
         elif value is not None:
             yield from _parameter(box, value)
 
 
 def _parameter(box: Json, value: Json) -> Iterator[str]:
     if box["maxclass"] == "live.text" and box["mode"] == 0 and value.get("parameter_invisible") != 2:
-        yield f"{_named(box)} is a button that can be automated, so that each click is a step to undo"
+        yield f"{name_of(box)} is a button that can be automated, so each click adds a step to the undo history"
     if value.get("parameter_type") == 3 or value.get("parameter_invisible") == 2:
         return
     if not value.get("parameter_initial_enable") or "parameter_initial" not in value:
-        yield f"{_named(box)} does not say what it starts with"
+        yield f"{name_of(box)} has no initial value"
         return
     low, high = value.get("parameter_mmin", 0), value["parameter_mmax"]
     if not low <= value["parameter_initial"][0] <= high:
-        yield f"{_named(box)} starts with {value['parameter_initial'][0]}, which is not in {low}..{high}"
+        yield f"{name_of(box)} starts with {value['parameter_initial'][0]}, which is not in {low}..{high}"
     if value.get("parameter_type") == 1 and high - low > 255:
-        yield f"{_named(box)} has {high - low + 1} whole numbers; Max keeps 256"
+        yield f"{name_of(box)} has {high - low + 1} whole numbers; Max keeps 256"
     if value.get("parameter_type") == 2 and len(value["parameter_enum"]) != high + 1:
-        yield f"{_named(box)} has {len(value['parameter_enum'])} words and counts to {high}"
+        yield f"{name_of(box)} has {len(value['parameter_enum'])} words and a maximum of {high}"
 
 
 def _banks(built: Built) -> Iterator[str]:
@@ -279,12 +214,12 @@ def _banks(built: Built) -> Iterator[str]:
     for index, bank in built.patcher["parameters"].get("parameterbanks", {}).items():
         slots = bank["parameters"]
         if len(slots) != BANK or set(slots) <= {"-"}:
-            yield f"parameter bank {index} is {slots}: Live crashes where it has not {BANK} slots, or nothing in them"
+            yield f"parameter bank {index} is {slots}: Live crashes where it has other than {BANK} slots, or only empty ones"
         for name in set(slots) - names - {"-"}:
             yield f"parameter bank {index} has {name!r}, which is no parameter"
 
 
-# Between face and script
+# Between controls and script
 
 
 def _js(built: Built) -> Iterator[str]:
@@ -296,7 +231,7 @@ def _js(built: Built) -> Iterator[str]:
     dependencies = [dependency["name"] for dependency in built.patcher["dependency_cache"]]
     code = list(built.patcher["project"]["contents"]["code"])
     if [name] != dependencies or [name] != code or box["text"] != f"js {name}":
-        yield f"the script is {name}; the patch speaks of {box['text']}, {dependencies} and {code}"
+        yield f"the script is {name}; the patch names {box['text']}, {dependencies} and {code}"
     if box["saved_object_attributes"]["filename"] != name:
         yield f"the js object's file is {box['saved_object_attributes']['filename']}, not {name}"
     if (box["numinlets"], box["numoutlets"]) != (built.declared["inlets"], built.declared["outlets"]):
@@ -304,28 +239,28 @@ def _js(built: Built) -> Iterator[str]:
         yield f"the script declares {said}; its box has {box['numinlets']} and {box['numoutlets']}"
     for source in built.before(box):
         if source.get("text") != "deferlow":
-            yield f"{_named(source)} reaches the script without a deferlow"
+            yield f"{name_of(source)} reaches the script without a deferlow"
     for outlet in range(box["numoutlets"]):
         if not built.after(box, outlet):
             yield f"outlet {outlet} of the script leads nowhere"
 
 
 def _said(built: Built) -> Iterator[str]:
-    """What the controls say must come from the right one, and reach the script."""
+    """What a control sends must reach the script under the name of that control."""
     names = {control.name: control for control in CONTROLS}
     said = {box["text"].split()[-1]: box for box in built.typed("prepend") if box["text"].startswith("prepend ui ")}
     for name, control in names.items():
         if control.kind != "text" and name not in said:
-            yield f"what {name} says reaches the script as nothing: there is no prepend ui {name}"
+            yield f"there is no prepend ui {name}, so the script never receives what {name} sends"
     for name, box in said.items():
         if name not in names:
-            yield f"prepend ui {name} is of no control"
+            yield f"prepend ui {name} belongs to no control"
             continue
         if [after.get("text") for after in built.after(box)] != ["deferlow"]:
             yield f"prepend ui {name} does not lead to the script"
-        sources = {source.get("varname") for source in _faces_before(built, box)}
+        sources = {source.get("varname") for source in _controls_before(built, box)}
         if sources != {name}:
-            yield f"prepend ui {name} is fed by {sorted(map(str, sources))}"
+            yield f"prepend ui {name} gets its messages from {sorted(map(str, sources))}"
 
 
 def _shows(built: Built) -> Iterator[str]:
@@ -334,7 +269,7 @@ def _shows(built: Built) -> Iterator[str]:
     for box in built.typed("route"):
         for outlet, name in enumerate(box["text"].split()[1:]):
             if name not in names:
-                yield f"route speaks of {name}, which is no control"
+                yield f"route names {name}, which is no control"
             elif [after.get("varname") for after in built.after(box, outlet)] != [name]:
                 yield f"route's {name} does not lead to {name}"
     routed = {name for box in built.typed("route") for name in box["text"].split()[1:]}
@@ -370,22 +305,22 @@ RULES: tuple[Callable[[Built], Iterable[str]], ...] = (
 
 
 def find_handlers(script: str) -> set[str]:
-    """Read from the script which controls its table UI has handlers for."""
+    """Return the names of the controls that the script's table UI has handlers for."""
     table = re.search(r"^( *)var UI = \{\n(.*?)^\1\};", script, re.MULTILINE | re.DOTALL)
     return set(re.findall(rf"^{table[1]}  (\w+):", table[2], re.MULTILINE)) if table else set()
 
 
 def measure(text: str) -> float:
-    """Estimate how many pixels wide a text is."""
+    """Estimate the width of a text in pixels."""
     kinds = ("narrow" if c in NARROW else "wide" if c in WIDE else "upper" if c.isupper() else "lower" for c in text)
     return sum(LETTERS[kind] for kind in kinds)
 
 
-def _faces_before(built: Built, box: Json) -> Iterator[Json]:
-    """Find the faces that feed a box, through what packs several numbers into one message."""
+def _controls_before(built: Built, box: Json) -> Iterator[Json]:
+    """Find the controls that send to a box, also through a pak."""
     for source in built.before(box):
         if source.get("text", "").startswith("pak "):
-            yield from _faces_before(built, source)
+            yield from _controls_before(built, source)
         else:
             yield source
 
@@ -393,17 +328,4 @@ def _faces_before(built: Built, box: Json) -> Iterator[Json]:
 def _doubled(what: str, things: Iterable[object]) -> Iterator[str]:
     for thing, times in Counter(things).items():
         if times > 1:
-            yield f"the {what} {thing} is there {times} times"
-
-
-def _shown(built: Built) -> list[Json]:
-    return [box for box in built.boxes if box.get("presentation")]
-
-
-def _named(box: Json) -> str:
-    return str(box.get("varname") or box.get("text") or f"{box['maxclass']} {box['id']}")
-
-
-def _value(box: Json) -> Json:
-    found: Json = box.get("saved_attribute_attributes", {}).get("valueof", {})
-    return found
+            yield f"the {what} {thing} occurs {times} times"

@@ -8,20 +8,8 @@ from typing import Any
 
 from bridge.config import PORT
 from max_for_live.amxd import MIDI_EFFECT, MODIFIED
-from max_for_live.controls import (
-    CONTROLS,
-    HEIGHT,
-    LABELS,
-    LINES,
-    PAD_MAX,
-    WIDTH,
-    Control,
-    Label,
-    describe,
-    initial,
-    span,
-    title,
-)
+from max_for_live.control import Control, Label, describe, initial, span, title
+from max_for_live.controls import CONTROLS, HEIGHT, LABELS, LINES, PAD_MAX, WIDTH
 from max_for_live.objects import THEME, find_object
 
 NAME = "Latent Bridge"
@@ -115,7 +103,7 @@ def patcher(script: str, build: str) -> Json:
     for (name, box), place in zip(boxes.items(), _grid(len(boxes)), strict=True):
         found = find_object(box["maxclass"], box.get("text", ""), JS_OUTLETS)
         if found is None:
-            raise ValueError(f"{name} is no object that we know: {box.get('text', box['maxclass'])}")
+            raise ValueError(f"{name} is not a known object: {box.get('text', box['maxclass'])}")
         box |= {"id": ids[name], "numinlets": found.inlets, "numoutlets": len(found.outlets), "patching_rect": place}
         if found.outlets:
             box["outlettype"] = list(found.outlets)

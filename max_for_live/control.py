@@ -1,0 +1,120 @@
+"""What a control of the device is, and what follows from its field in `bridge.requests`: range, default, description."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic.fields import FieldInfo
+
+from bridge.requests import VERBS
+
+Kind = Literal["button", "toggle", "dial", "number", "menu", "list", "pad", "text"]
+Rect = tuple[int, int, int, int]  # x, y, width, height in pixels
+
+DEVICE_VERBS = ("sample", "vary", "interpolate", "blend")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Control:
+    """A control: its kind, its texts, and its place on the device.
+
+    `field` is the field of a request that the control sets. `scale` times the control's number is the field's value; `words`
+    pairs what a menu shows with the value it sends; `part` is what a toggle adds to a field that is a list. `low` and `high`
+    narrow the range of the request. `is_main` makes a button bold, `is_screen` draws a text like one of Live's displays.
+    """
+
+    name: str
+    kind: Kind
+    label: str
+    place: Rect
+    title: str = ""  # in automation lanes and Live's info view, if the label alone would not be clear there
+    info: str = ""
+    field: str = ""
+    part: str = ""
+    unit: Literal["", "%"] = ""
+    scale: float = 1.0
+    low: int | None = None
+    high: int | None = None
+    initial: int | None = None
+    words: tuple[tuple[str, str], ...] = ()
+    align: Literal["left", "right"] = "left"
+    is_main: bool = False
+    is_screen: bool = False
+
+    @property
+    def is_parameter(self) -> bool:
+        """Whether Live keeps its value."""
+        return self.kind not in ("list", "pad", "text")
+
+    @property
+    def is_automatable(self) -> bool:
+        """Whether Live shows it among the parameters; a button there would fill the undo history."""
+        return self.kind in ("toggle", "dial", "number", "menu")
+
+
+@dataclass(frozen=True)
+class Label:
+    """A fixed text."""
+
+    text: str
+    place: Rect
+    is_heading: bool = False
+
+
+def title(control: Control) -> str:
+    """Return the name of a control in automation lanes and in Live's info view."""
+    return control.title or control.label
+
+
+def describe(control: Control) -> str:
+    """Return what a control does: its own text, otherwise the description of its field."""
+    if control.info or not control.field:
+        return control.info
+    text = field_of(control).description or ""
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+
+
+def span(control: Control) -> tuple[int, int]:
+    """Return the lowest and the highest number of a control; ValueError if neither it nor its field has a range."""
+    if control.words:
+        return 0, len(control.words) - 1
+    if control.kind in ("button", "toggle"):
+        return 0, 1
+    low, high = limits(field_of(control)) if control.field else (None, None)
+    lowest = control.low if control.low is not None else round(low / control.scale) if low is not None else None
+    highest = control.high if control.high is not None else round(high / control.scale) if high is not None else None
+    if lowest is None or highest is None:
+        raise ValueError(f"the control {control.name} has no range: give it low and high, or a field that has limits")
+    return lowest, highest
+
+
+def initial(control: Control) -> int:
+    """Return the number that a control starts with: its own, otherwise the default of its field, otherwise 0."""
+    if control.initial is not None:
+        return control.initial
+    default = field_of(control).default if control.field else None
+    return round(default / control.scale) if isinstance(default, int | float) else 0
+
+
+def field_of(control: Control) -> FieldInfo:
+    """Return a control's field, from the first request that has it; ValueError if none has."""
+    found = next((VERBS[verb].model_fields[control.field] for verb in verbs_of(control)), None)
+    if found is None:
+        raise ValueError(
+            f"the control {control.name} has the field {control.field!r}, which none of {', '.join(DEVICE_VERBS)} has"
+        )
+    return found
+
+
+def verbs_of(control: Control) -> list[str]:
+    """List the verbs whose requests have a control's field."""
+    return [verb for verb in DEVICE_VERBS if control.field in VERBS[verb].model_fields]
+
+
+def limits(info: FieldInfo) -> tuple[float | None, float | None]:
+    """Return the least and the greatest value that a field takes; None where there is no limit."""
+    low = next((m.ge for m in info.metadata if hasattr(m, "ge")), None)
+    high = next((m.le for m in info.metadata if hasattr(m, "le")), None)
+    below = next((m.lt - 1 for m in info.metadata if hasattr(m, "lt")), None)  # of whole numbers
+    return low, high if high is not None else below
