@@ -1,4 +1,7 @@
-"""Sources -> the bytes of the .amxd, and the copy where Live looks for it. What is in them is said elsewhere."""
+"""Join the script, put the device together, and install it where Live looks for it.
+
+What the patcher contains is in `patch`, what the container is in `amxd`, what must hold of the result in `lint`.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,8 @@ from max_for_live import amxd, controls, families, patch
 from max_for_live.lint import digest, lint
 
 SCRIPT = Path(__file__).parent / "script"  # the folder of the script's files
-# The order in which they are joined. Music is pure and global; the files of the device share one function's scope, so that Max,
-# which calls any global function that a message names, reaches only those of the entry.
+# The files are joined in this order. Max calls any global function that a message names, so only those of the entry are global:
+# the files of the device share the scope of one function, and music is one object.
 MUSIC = "music.js"
 DEVICE = (
     "outlets.js",
@@ -44,11 +47,14 @@ FOLDER = Path("Presets", "MIDI Effects", "Max MIDI Effect")  # in Live's User Li
 
 
 class BuildError(ValueError):
-    """Why there is no device, in one sentence."""
+    """Why a device cannot be built or installed, in one sentence."""
 
 
 def build(source: str | None = None) -> bytes:
-    """Build the device; `source` is the script's text, where it is not that of the folder script/."""
+    """Build the device, from the files in script/ or from a script's text.
+
+    BuildError if the lint finds anything wrong with it.
+    """
     if source is None:
         source = read_source()
     name, script, stamp = make_script(source)
@@ -64,7 +70,7 @@ def build(source: str | None = None) -> bytes:
 
 
 def read_source() -> str:
-    """Read the script's files and join them into one, those of the device within a function of their own."""
+    """Read the script's files and join them into one text."""
 
     def read(name: str) -> str:
         return (SCRIPT / name).read_text(encoding="utf-8")
@@ -73,44 +79,50 @@ def read_source() -> str:
 
 
 def make_script(source: str) -> tuple[str, str, str]:
-    """Make of the script's source what goes into the device: the file's name, its text with the table, and the build stamp."""
+    """Make the script of a device: its file name, its text with the table in the first line, and the build stamp."""
     table, body = _table(), as_ascii(source)
     mark = digest(table, body)
     stamp = f"{table['version']} {mark}"
-    # Max keeps a script by its name for as long as Live runs, so another text needs another name.
+    # Max caches scripts by name until Live is closed, so another text needs another name.
     return f"latent_bridge_{mark}.js", f"var TABLE = {json.dumps({'build': stamp, **table})};\n{body}", stamp
 
 
 def as_ascii(text: str) -> str:
-    """Write what is not ASCII as JavaScript's escapes: in strings it means the same, and no encoding can be guessed wrong."""
+    """Write letters beyond ASCII as JavaScript's escapes, so that the file reads the same in any encoding."""
     units = re.compile("[^\x00-\x7f]")
     return units.sub(lambda match: _escape(match.group()), text)
 
 
 def find_user_library(platform: str, home: Path) -> Path:
-    """Find Live's User Library as Live sets it up; `platform` is as sys.platform has it."""
+    """Return the default place of Live's User Library; `platform` is a value of sys.platform.
+
+    BuildError if there is none there.
+    """
     if platform == "darwin":
         library = home / "Music" / "Ableton" / "User Library"
     elif platform == "win32":
         library = home / "Documents" / "Ableton" / "User Library"
     else:
-        raise BuildError("Live runs on macOS and Windows only; --to DIR copies the device to a folder that you name")
+        raise BuildError("Live runs on macOS and Windows only; --to DIR copies the device to a folder of your choice")
     if not library.is_dir():
         raise BuildError(
-            f"Live's User Library is not at {library}; Live's Settings, Library, say where: --to DIR copies the device there"
+            f"Live's User Library is not at {library}; Live's Settings, Library, show its place: --to DIR copies it there"
         )
     return library
 
 
 def install(to: Path | None = None, *, force: bool = False) -> Path:
-    """Copy the built device into Live's User Library, or to a folder; a file that differs is written over only by force."""
+    """Copy the built device into Live's User Library, or to a folder, and return its path.
+
+    BuildError if there is another file of that name, unless `force` is set.
+    """
     if not BUILT.exists():
-        raise BuildError(f"{BUILT} is not there; `latent-bridge device build` makes it")
+        raise BuildError(f"{BUILT} does not exist; `latent-bridge device build` makes it")
     folder = to if to is not None else find_user_library(sys.platform, Path.home()) / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     place, data = folder / BUILT.name, BUILT.read_bytes()
     if place.exists() and place.read_bytes() != data and not force:
-        raise BuildError(f"{place} is there and differs, perhaps an older one; --force writes over it")
+        raise BuildError(f"{place} exists and is another version; --force overwrites it")
     place.write_bytes(data)
     return place
 

@@ -1,7 +1,7 @@
-"""What the device knows of families of models: the one place for it, from which the script's table is made.
+"""All that the device knows about families of models. The script gets it as a table; its file kinds.js reads it.
 
-The device tells two kinds of clips apart, by whether their track has a Drum Rack. Which models there are, and what a model can
-do, it hears from the server.
+The device tells two kinds of clips apart, by whether their track has a Drum Rack. Which models exist it learns from the server.
+A new kind of clip for the device is a row of KINDS here and, if another sign than a Drum Rack shows it, a rule in kinds.js.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from models.drum_map import drum_words
 class Kind:
     """A kind of clips.
 
-    `name` is what a request says in its field `kind`, `label` what sampled clips are named after where no model was chosen.
-    Clips of a track with a Drum Rack are of the kind that `has_drum_rack`; new notes of one that `follows_scale` keep to the
-    scale that is set in Live.
+    `name` is the value of a request's field `kind`; `label` names sampled clips if no model was chosen. Clips on a track with a
+    Drum Rack are of the kind with `has_drum_rack`. If `follows_scale`, new notes may be kept to the scale that is set in Live.
     """
 
     name: str
@@ -32,7 +31,7 @@ KINDS = (
     Kind(name="notes", label="Notes", has_drum_rack=False, follows_scale=True),
 )
 
-# What the menu for locking voices shows, and the drum voices that a request then locks.
+# What the menu for locking voices shows, and the drum voices that the request then locks.
 VOICE_MENU = (
     ("No Voices", ""),
     ("Kick", "kick"),
@@ -48,5 +47,5 @@ VOICE_MENU = (
 
 
 def tables() -> dict[str, Any]:
-    """Give what the script needs to know: the kinds, and the words by which the name of a drum pad tells its voice."""
+    """Return what the script needs to know: the kinds, and the words that tell a drum pad's voice from its name."""
     return {"kinds": [asdict(kind) for kind in KINDS], "drum_words": drum_words()}

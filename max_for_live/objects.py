@@ -1,7 +1,7 @@
-"""The Max objects that the device is made of: their inlets and outlets, and the attributes we may set. Facts only.
+"""Facts about the Max objects in the device: inlets, outlets, and the attributes that may be set in the file.
 
-Max ignores without a word what it does not know, so a name that is not here is an error of the lint. Counts and attributes are
-those of the Max 8 reference and of devices that Ableton ships.
+Max silently ignores unknown names, so the lint rejects any name that is not listed here. Counts and attributes are those of the
+Max 8 reference and of devices that Ableton ships.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PATCHER = _names(
     " default_fontname gridonopen gridsize devicewidth description boxes lines parameters dependency_cache latency is_mpe"
     " external_mpe_tuning_enabled minimum_live_version minimum_max_version platform_compatibility project autosave"
 )
-# Colours of Live's theme, with what Max shows where there is no Live.
+# Colours of Live's theme, with the values that Max shows without Live.
 THEME: Mapping[str, tuple[float, float, float, float]] = {
     "live_control_text_bg": (0.764706, 0.764706, 0.764706, 1),
     "live_control_fg": (0, 0, 0, 1),
@@ -40,7 +40,7 @@ THEME: Mapping[str, tuple[float, float, float, float]] = {
 
 @dataclass(frozen=True)
 class Object:
-    """An object: how many inlets it has, what comes out of each outlet, and what it can be told in the file."""
+    """An object: the number of inlets, the type of each outlet, and the attributes and colours it may have in the file."""
 
     inlets: int
     outlets: tuple[str, ...]
@@ -52,7 +52,7 @@ def _object(inlets: int, *outlets: str, attributes: str = "", colours: str = "")
     return Object(inlets, outlets, _names(attributes), _names(colours))
 
 
-# Objects with a face: the name is the box's maxclass.
+# Visible objects: the name is the box's maxclass.
 FACES: Mapping[str, Object] = {
     "live.text": _object(1, "", "", attributes="texton mode"),
     "live.dial": _object(1, "", "float"),
@@ -66,7 +66,7 @@ FACES: Mapping[str, Object] = {
     ),
 }
 
-# Objects that are typed: a name and arguments, from which inlets and outlets follow where they differ.
+# Objects that are typed as text: a name, and arguments on which inlets and outlets may depend.
 _Shape = Callable[[tuple[str, ...]], Object]
 _TYPED: Mapping[str, _Shape] = {
     "midiin": lambda _: _object(1, "int"),
@@ -79,13 +79,13 @@ _TYPED: Mapping[str, _Shape] = {
     "pattr": lambda _: _object(1, "", "", "", attributes="saved_object_attributes"),
     "t": lambda letters: _object(1, *({"b": "bang", "i": "int"}.get(letter, "") for letter in letters)),
     "pak": lambda items: _object(len(items), ""),
-    # With one argument, `route` has a second inlet to change it; that is how Max writes it down for any number of them.
+    # `route` has an inlet for each argument, to change it, and one for messages.
     "route": lambda names: _object(len(names) + 1, *[""] * (len(names) + 1)),
 }
 
 
 def find_object(maxclass: str, text: str = "", outlets: int = 0) -> Object | None:
-    """Look an object up; `outlets` is what the script of a `js` declares. None is an object that we do not use."""
+    """Find an object; `outlets` is the number that the script of a `js` declares. None if the device may not use it."""
     if maxclass != "newobj":
         return FACES.get(maxclass)
     name, *arguments = text.split() or [""]

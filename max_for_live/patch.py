@@ -1,4 +1,4 @@
-"""The table of controls, a few more objects and their cords -> the JSON of a Max patcher. No bytes, no script."""
+"""Make the JSON of the Max patcher: the controls, the objects behind them, and the cords between them."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Node:
-    """An object that is typed: its name in the patch, the text in its box, and what is saved with it."""
+    """An object that is typed as text: its name here, the text in its box, and what else is saved with it."""
 
     name: str
     text: str
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
-# From outlet to inlet; what has no number is the first.
+# From a node's outlet to a node's inlet.
 Cord = tuple[str, int, str, int]
 
 
 def nodes(script: str) -> tuple[Node, ...]:
-    """List what is behind the face; `script` is the name of the js file."""
-    heard = [control.name for control in CONTROLS if is_heard(control)]
+    """List the objects that are not visible; `script` is the name of the js file."""
+    settable = [control.name for control in CONTROLS if is_shown(control)]
     return (
         Node("midiin", "midiin"),
         Node("midiout", "midiout"),
@@ -47,20 +47,20 @@ def nodes(script: str) -> tuple[Node, ...]:
         Node("state", "pattr state @thru 0", _state()),
         Node("restore", "prepend restore"),
         Node("receive", f"udpreceive {LISTEN}"),
-        Node("defer", "deferlow"),  # or messages would come in another order than they were sent in
+        Node("defer", "deferlow"),  # otherwise messages may arrive in another order
         Node("script", f"js {script}", {"saved_object_attributes": {"filename": script, "parameter_enable": 0}}),
         Node("send", f"udpsend 127.0.0.1 {PORT}"),
-        Node("show", "route " + " ".join(heard)),
+        Node("show", "route " + " ".join(settable)),
         Node("both", "pak 0 0"),
         *(Node(f"ui {control.name}", f"prepend ui {control.name}") for control in CONTROLS if control.kind != "text"),
     )
 
 
 def cords() -> Iterator[Cord]:
-    """List the cords."""
+    """List the cords of the patcher."""
     yield "midiin", 0, "midiout", 0
     yield "thisdevice", 0, "start", 0
-    yield "start", 1, "state", 0  # first what was saved, then the start
+    yield "start", 1, "state", 0  # the saved state comes before the start
     yield "start", 0, "defer", 0
     yield "state", 0, "restore", 0
     yield "restore", 0, "defer", 0
@@ -70,7 +70,7 @@ def cords() -> Iterator[Cord]:
     yield "script", 1, "show", 0
     yield "script", 2, "receive", 0
     yield "script", 3, "state", 0
-    for outlet, control in enumerate(control for control in CONTROLS if is_heard(control)):
+    for outlet, control in enumerate(control for control in CONTROLS if is_shown(control)):
         yield "show", outlet, control.name, 0
     for control in CONTROLS:
         if control.kind == "pad":
@@ -83,20 +83,20 @@ def cords() -> Iterator[Cord]:
             yield f"ui {control.name}", 0, "defer", 0
 
 
-def is_heard(control: Control) -> bool:
-    """Tell whether the script sets a control."""
+def is_shown(control: Control) -> bool:
+    """Return whether the script sets what a control shows."""
     return control.kind != "button"
 
 
 def patcher(script: str, build: str) -> Json:
-    """Make the device's patcher; `script` is the name of the js file, `build` the stamp on the face."""
+    """Make the device's patcher; `script` is the name of the js file, `build` the stamp that the device shows."""
     boxes: dict[str, Json] = {}
     for number, rect in enumerate(LINES):
         boxes[f"line {number}"] = {"maxclass": "live.line", "justification": 1, **_shown(rect)}
     for label in LABELS:
         boxes[f"label {label.text}"] = _label(label)
     for control in CONTROLS:
-        boxes[control.name] = _face(control, build)
+        boxes[control.name] = _control(control, build)
     for node in nodes(script):
         boxes[node.name] = {"maxclass": "newobj", "text": node.text, **node.more}
     ids = {name: f"obj-{number}" for number, name in enumerate(boxes, 1)}
@@ -140,11 +140,11 @@ def patcher(script: str, build: str) -> Json:
     }
 
 
-# Faces
+# Visible objects
 
 
-def _face(control: Control, build: str) -> Json:
-    faces = {
+def _control(control: Control, build: str) -> Json:
+    makers = {
         "button": _button,
         "toggle": _toggle,
         "dial": _dial,
@@ -154,7 +154,7 @@ def _face(control: Control, build: str) -> Json:
         "pad": _pad,
         "text": _text,
     }
-    box = {**faces[control.kind](control), **_shown(control.place), "varname": control.name}
+    box = {**makers[control.kind](control), **_shown(control.place), "varname": control.name}
     if control.name == "build":
         box["text"] = build
     if describe(control):
@@ -166,7 +166,7 @@ def _face(control: Control, build: str) -> Json:
 
 
 def _button(control: Control) -> Json:
-    # A live.text that is no parameter is never clicked in Live; one that can be automated fills the undo history.
+    # Live never sends clicks to a live.text that is not a parameter; if it can be automated, clicks fill the undo history.
     box = {"maxclass": "live.text", "mode": 0, "text": control.label, "texton": control.label}
     if control.is_main:
         box["fontface"] = 1
@@ -185,7 +185,7 @@ def _dial(control: Control) -> Json:
 
 
 def _number(control: Control) -> Json:
-    # Max keeps whole numbers in a byte; what has more is a float that shows as a whole number.
+    # Max stores integers in one byte; a larger range needs a float that is shown as an integer.
     return {"maxclass": "live.numbox"} | _parameter(control, parameter_type=0, parameter_unitstyle=0, **_start(control))
 
 
@@ -195,7 +195,7 @@ def _menu(control: Control) -> Json:
 
 
 def _list(control: Control) -> Json:
-    # What a live.menu offers is saved with the set and cannot safely change; which models there are, the server tells.
+    # The items of a live.menu are saved with the set and cannot safely change; the models come from the server.
     shown = [word for word, _ in control.words]
     commas = [part for word in shown for part in (word, ",")][:-1]
     colours = {"bgfillcolor": "live_control_text_bg", "textcolor": "live_control_fg"}
@@ -227,8 +227,8 @@ def _shown(rect: Sequence[int]) -> Json:
 
 
 def _themed(colours: Mapping[str, str]) -> Json:
-    """Let colours follow Live's theme."""
-    # A fill may be a gradient; its colour where it is none has a key of its own.
+    """Make colours follow Live's theme."""
+    # A fill can also be a gradient, so its plain colour has a key of its own.
     fixed = {"bgfillcolor_color" if name == "bgfillcolor" else name: list(THEME[colour]) for name, colour in colours.items()}
     followed = {name: {"expression": f"themecolor.{colour}"} for name, colour in colours.items()}
     return {**fixed, "saved_attribute_attributes": followed}
@@ -249,7 +249,7 @@ def _start(control: Control) -> Json:
 
 
 def _short(control: Control) -> str:
-    """Name a control where there is little room: on a dial's face, on a control surface."""
+    """Return the short name of a control, for dials and control surfaces."""
     return control.label if control.kind == "dial" else title(control)
 
 
@@ -264,7 +264,7 @@ def _state() -> Json:
 
 
 def _registry(boxes: Mapping[str, Json], ids: Mapping[str, str]) -> Json:
-    """List the parameters as Live looks them up, and the banks that a control surface shows."""
+    """Return the list of parameters that Live reads, with the banks for control surfaces."""
     listed: Json = {}
     for name, box in boxes.items():
         if box.get("parameter_enable"):
@@ -273,7 +273,7 @@ def _registry(boxes: Mapping[str, Json], ids: Mapping[str, str]) -> Json:
     turned = [title(control) for control in CONTROLS if control.kind in ("dial", "number")]
     switched = [title(control) for control in CONTROLS if control.kind in ("toggle", "menu")]
     banks = [turned[at : at + BANK] for at in range(0, len(turned), BANK)] + [switched[:BANK]]
-    # Live 12.4 crashes on a bank that is not full.
+    # Live 12.4 crashes on a bank with fewer slots.
     full = [bank + ["-"] * (BANK - len(bank)) for bank in banks]
     listed["parameterbanks"] = {str(index): {"index": index, "name": "", "parameters": bank} for index, bank in enumerate(full)}
     return listed | {"inherited_shortname": 1}
@@ -283,7 +283,7 @@ def _registry(boxes: Mapping[str, Json], ids: Mapping[str, str]) -> Json:
 
 
 def _grid(count: int) -> Iterator[list[int]]:
-    """Place boxes for whoever opens the patch in Max: in rows, none on another."""
+    """Place boxes in rows, for those who open the patch in Max."""
     for number in range(count):
         yield [20 + number % 6 * 200, 20 + number // 6 * 60, 180, 22]
 

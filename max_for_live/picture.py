@@ -1,6 +1,6 @@
-"""Draw the built device as Live would show it: `python max_for_live/picture.py [--out FILE]`. For eyes only.
+"""Draw the built device as Live would show it: `python max_for_live/picture.py [--out FILE]`.
 
-What is drawn is read from the .amxd; how Live's objects look is drawn by heart, so a theme's colours are near, not exact.
+What is drawn is read from the .amxd. How Live draws its objects is imitated, so shapes and colours are close, not exact.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from max_for_live.build import BUILT
 from max_for_live.lint import measure
 
 DOCS = Path(__file__).parents[1] / "docs"
-TITLE = 19  # of Live's frame around a device
+TITLE = 19  # height of the title bar that Live draws above a device
 SIZE = 9.5  # of letters
 FONT = "'Ableton Sans', Inter, 'Helvetica Neue', Arial, sans-serif"
 
@@ -41,7 +41,7 @@ DARK = {
     "live_control_text_bg": "#1c1c1c",
     "live_control_fg": "#c8c8c8",
 }
-# As the device stands after a few presses: what the script would have written.
+# What the script would have shown after a few presses.
 EXAMPLE: Mapping[str, Any] = {
     "name_a": "Bass",
     "name_b": "Bass dub",
@@ -51,15 +51,15 @@ EXAMPLE: Mapping[str, Any] = {
     "puck_x": 65,
     "puck_y": 35,
     "result": "3/8 Bass ~30 % #7",
-    "status": "8 clips in the slots below",
+    "status": "8 clips in slots below",
     "seed": 7,
-    "build": "0.1.0",  # without the hash, so that the picture need not change with every word of the script
+    "build": "0.1.0",  # without the hash, so that the picture does not change with the script
 }
 
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle, or with its corners rounded a disc."""
+    """A rectangle; with corners rounded by half its width, a disc."""
 
     x: float
     y: float
@@ -82,7 +82,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Text:
-    """A line of text; `anchor` says which of its points x is."""
+    """A line of text; `anchor` tells whether x is its start, middle or end."""
 
     x: float
     y: float
@@ -93,14 +93,14 @@ class Text:
 
 
 Shape = Box | Line | Text
-Show = Mapping[str, Any]  # what the script has set, by the names of the controls
+Show = Mapping[str, Any]  # what the script has shown, by the names of the controls
 
 
 def main() -> None:
-    """Draw the device into docs/, or into a file."""
+    """Draw the device into docs/, or into the files named by --out."""
     parser = argparse.ArgumentParser(description="Draw the built device.")
-    parser.add_argument("--out", type=Path, action="append", help="a .svg or a .png; both in docs/ where none is named")
-    parser.add_argument("--plain", action="store_true", help="as it comes out of the file, before the script has set anything")
+    parser.add_argument("--out", type=Path, action="append", help="a .svg or .png file; by default both in docs/")
+    parser.add_argument("--plain", action="store_true", help="as the file has it, before the script shows anything")
     options = parser.parse_args()
     shapes = list(draw(BUILT.read_bytes(), {} if options.plain else EXAMPLE))
     for path in options.out or (DOCS / "device.svg", DOCS / "device.png"):
@@ -113,7 +113,7 @@ def main() -> None:
 
 
 def draw(data: bytes, show: Show) -> Iterator[Shape]:
-    """Draw a built device in Live's frame."""
+    """Draw a built device below Live's title bar."""
     patcher = amxd.read(data).patcher
     _, _, width, height = patcher["openrect"]
     yield Box(0, 0, width, height + TITLE, DARK["surface"], DARK["frame"], 4)
@@ -128,7 +128,7 @@ def draw(data: bytes, show: Show) -> Iterator[Shape]:
             yield from FACES[box["maxclass"]](box, (x, y + TITLE, w, h), show)
 
 
-# One for each kind of object
+# Objects: one function for each
 
 
 Rect = tuple[float, float, float, float]
@@ -265,11 +265,11 @@ def _wrap(text: str, width: float) -> list[str]:
     return lines
 
 
-# Two ways to a file
+# Files
 
 
 def as_svg(shapes: Sequence[Shape]) -> str:
-    """Write shapes as SVG."""
+    """Return shapes as SVG."""
     first = shapes[0]
     width, height = (first.w, first.h) if isinstance(first, Box) else (0, 0)
     body = "\n".join(map(_svg, shapes))
@@ -294,7 +294,7 @@ def _svg(shape: Shape) -> str:
 
 
 def write_png(shapes: Sequence[Shape], path: Path, scale: int = 2) -> None:
-    """Write shapes as PNG, by matplotlib."""
+    """Write shapes as PNG with matplotlib."""
     import matplotlib as mpl
 
     mpl.use("agg")

@@ -87,11 +87,11 @@ def test_a_frozen_device_without_meta_is_read() -> None:
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        (b"", "this is nothing"),
+        (b"", "this has nothing"),
         (b"not a device at all", "are left"),
         (GOLDEN[:-1], "are left"),
-        (GOLDEN + b"\0", "belong to none"),
-        (GOLDEN.replace(b"mmmm", b"mmmx"), "no kind of device"),
+        (GOLDEN + b"\0", "belong to no chunk"),
+        (GOLDEN.replace(b"mmmm", b"mmmx"), "is not a kind of device"),
         (GOLDEN[:12] + GOLDEN[12:].replace(b"meta", b"ciph", 1), "encrypted"),
         (GOLDEN.replace(b"meta\x04", b"meta\x05").replace(b"\x07\0\0\0ptch", b"\x07\0\0\0\0ptch"), "4 bytes, not 5"),
         (GOLDEN.replace(b'"patcher"', b'"patched"'), "not the JSON of a patcher"),
@@ -277,7 +277,7 @@ def test_installing_copies_the_device_and_never_over_another(capsys: pytest.Capt
     place.write_bytes(b"another")
     code, _, said = run(capsys, "device", "install", "--to", place.parent)
     assert code == 1
-    assert "is there and differs" in said
+    assert "exists and is another version; --force overwrites it" in said
     assert place.read_bytes() == b"another"
     assert run(capsys, "device", "install", "--to", place.parent, "--force")[0] == 0
     assert place.read_bytes() == build.BUILT.read_bytes()
@@ -285,7 +285,7 @@ def test_installing_copies_the_device_and_never_over_another(capsys: pytest.Capt
 
 @pytest.mark.parametrize(("platform", "folder"), [("darwin", "Music"), ("win32", "Documents")])
 def test_the_user_library_is_where_live_puts_it(platform: str, folder: str, tmp_path: Path) -> None:
-    with pytest.raises(build.BuildError, match="--to DIR copies the device there"):
+    with pytest.raises(build.BuildError, match="--to DIR copies it there"):
         build.find_user_library(platform, tmp_path)
     library = tmp_path / folder / "Ableton" / "User Library"
     library.mkdir(parents=True)
