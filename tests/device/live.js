@@ -1,4 +1,5 @@
 // A Live set, strict where Live is: what Live refuses is refused, and kept as a failure. What things have stands in lom.js.
+// It is longer than 400 lines since it is one class, whose methods all keep the same state of one set.
 //
 //   const live = new Live({ version: "11.3.43", scale: { mode: 1, root: 9, name: "Minor" }, notes: { object: "ignored" } });
 //   const track = live.addTrack({ name: "Bass" })       kind: "midi" (default), "audio" or "group"; also frozen, group, color

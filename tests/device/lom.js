@@ -1,4 +1,5 @@
 // Live's object model as tables: what each type of thing has, what may be set, and what Live refuses. No device, no LiveAPI.
+// It is longer than 400 lines since it is one table: an entry for each property, child and function of each type.
 //
 // A property has `get` and, where it can be set, `set`; a child has `of`, and `isHome` where it is what a thing's path names; a
 // function has `run(thing, values, { live, max })`, and `isRead` where it changes nothing. What is newer than Live 11.0 has

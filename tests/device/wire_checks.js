@@ -7,7 +7,8 @@ const assert = require("node:assert/strict");
 const dgram = require("node:dgram");
 const { test } = require("node:test");
 const { Live } = require("./live.js");
-const { HOST, Relay, Server, World, decode, encode, freePort } = require("./wire.js");
+const { Relay, Server, freePort } = require("./relay.js");
+const { HOST, World, decode, encode } = require("./wire.js");
 
 // A script that says what it hears and sends what it is told to.
 const PARROT = `autowatch = 0; inlets = 1; outlets = 4;

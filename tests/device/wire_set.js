@@ -1,0 +1,168 @@
+// A set for the scenarios over UDP, with clips of all kinds, and what must hold of it in the end.
+"use strict";
+
+const assert = require("node:assert/strict");
+const { Live } = require("./live.js");
+const { World } = require("./wire.js");
+
+const READY = 15000; // ms; a server that starts loads its models first
+const LONG = 20000; // ms that a press may take on a busy machine
+const FIELDS = ["pitch", "start_time", "duration", "velocity", "mute", "probability", "velocity_deviation", "release_velocity"];
+
+// A set with a device on its first track, a tune and its answer there, and a beat on a track with a Drum Rack.
+class LiveSet {
+  constructor(script, port) {
+    this.live = new Live({ scale: { mode: 1, root: 9, name: "Minor" } });
+    const [track] = this.live.tracks;
+    const drums = this.live.addTrack({ name: "Drums" });
+    this.live.addTrack({ name: "Voice", kind: "audio" });
+    this.live.addDrumRack(drums, { 36: "Kick 808", 38: "Snare", 42: "Closed Hat" });
+    this.tune = this.live.addClip(track, 0, {
+      name: "Tune",
+      loop: [4, 12],
+      markers: [3.5, 12],
+      notes: tune(),
+      color: 0x10a4ee,
+    });
+    this.answer = this.live.addClip(track, 3, { name: "Answer", length: 8, notes: scale(60, 16, 0.5) });
+    this.third = this.live.addClip(track, 4, { name: "Third", length: 8, notes: scale(48, 8, 1) });
+    this.beat = this.live.addClip(drums, 1, {
+      name: "Beat",
+      length: 8,
+      notes: beat(8),
+      groove: this.live.addGroove("Swing 16"),
+    });
+    this.long = this.live.addClip(track, 6, { name: "Long", length: 64, notes: scale(40, 500, 0.125) });
+    this.before = this.live.snapshot();
+    this.world = new World(this.live, { leads: { 9120: port } });
+    this.device = this.world.open(script, track);
+    this.device.ui("count", 3);
+    this.select(this.tune);
+    const { TABLE } = this.device.max.world;
+    this.firstPort = TABLE.listen[0];
+    assert.equal(TABLE.port, 9120);
+  }
+
+  isReady() {
+    return this.device.until(() => this.device.status.startsWith("ready"), READY);
+  }
+
+  select(clip) {
+    this.live.select(clip);
+  }
+
+  // Press a button and wait for the sentence that ends it.
+  async press(name, pattern) {
+    const lines = this.device.lines.length;
+    this.device.press(name);
+    await this.device.until(() => this.device.lines.length > lines, LONG, `${name} says something`);
+    return this.ends(pattern);
+  }
+
+  async ends(pattern) {
+    await this.device.until(
+      () => !/…$|^self-?test: (PASS|FAIL) /.test(this.device.status),
+      LONG,
+      `the end of what is under way: ${pattern}`,
+    );
+    assert.match(this.device.status, pattern);
+    return this.device.status;
+  }
+
+  async pick(corner, clip) {
+    this.select(clip);
+    await this.press(`pick_${corner}`, new RegExp(`^${corner.toUpperCase()} is ${clip.name}$`));
+  }
+
+  idle(ms) {
+    const until = this.world.clock.now + ms;
+    return this.device.until(() => this.world.clock.now >= until, ms + 1000);
+  }
+
+  // What the device has made since, in the order of the slots.
+  since(known) {
+    return this.live.made().filter(({ thing }) => !known.includes(thing));
+  }
+
+  things() {
+    return this.live.made().map(({ thing }) => thing);
+  }
+
+  // Look whether all is as it must be after whatever has happened; `count` is how many clips there are of ours.
+  close(count) {
+    const made = this.live.made();
+    this.world.close();
+    for (const device of this.world.devices) device.check();
+    for (const { max } of this.world.devices) isGentle(max);
+    assert.equal(this.live.snapshot(), this.before, "the musician's own clips have changed");
+    assert.equal(made.length, count, made.map(({ path, name }) => `${path} ${name}`).join("\n"));
+    for (const clip of made) isWellMade(clip);
+    return this;
+  }
+}
+
+// Live is never held up: few reads or one write at a time.
+function isGentle(max) {
+  for (const { what, gets, writes } of max.turns) {
+    assert.ok(gets <= 50 && writes <= 1, `${what}: ${gets} gets and ${writes} writes at once`);
+  }
+  for (const { what, values } of max.live.log) {
+    if (what === "add_new_notes") assert.ok(values[0].data.notes.length <= 500, "too many notes at once");
+  }
+}
+
+function isWellMade(clip) {
+  const what = `${clip.path} ${clip.name}`;
+  assert.match(clip.name, / #\d+$|^Latent Bridge puck$/, what);
+  assert.equal(clip.looping, 1, what);
+  assert.ok(clip.loopEnd > clip.loopStart, what);
+  const ends = {};
+  for (const note of clip.notes) {
+    assert.ok(!(note.start_time < ends[note.pitch]), `${what}: notes of pitch ${note.pitch} overlap`);
+    ends[note.pitch] = note.start_time + note.duration;
+  }
+}
+
+// The notes of a clip as the object model tells them, from the loop's start on.
+function music({ notes, loopStart }) {
+  const order = [...notes].sort((a, b) => a.start_time - b.start_time || a.pitch - b.pitch);
+  return order.map((note) => FIELDS.map((name) => (name === "start_time" ? note.start_time - loopStart : note[name])));
+}
+
+// Notes with a pickup, some outside of the loop, and all that a note can have.
+function tune() {
+  return [
+    { pitch: 57, start_time: 3.5, duration: 0.5, velocity: 70.5 },
+    ...[60, 62, 64, 65, 67, 69, 71, 72].map((pitch, i) => ({
+      pitch,
+      start_time: 4 + i + (i % 3) / 3,
+      duration: 2 / 3,
+      velocity: 60 + 7 * i,
+    })),
+    { pitch: 48, start_time: 4, duration: 4, probability: 0.7, velocity_deviation: -12, release_velocity: 99, mpe: "a bend" },
+    { pitch: 50, start_time: 8.123456789, duration: 1.7, mute: 1 },
+    { pitch: 76, start_time: 14, duration: 1, velocity: 33 },
+  ];
+}
+
+function scale(low, count, step) {
+  return Array.from({ length: count }, (_, i) => ({
+    pitch: low + ((i * 5) % 24),
+    start_time: i * step,
+    duration: step,
+    velocity: 1 + ((i * 37) % 127),
+  }));
+}
+
+function beat(beats) {
+  const hits = Array.from({ length: beats * 2 }, (_, i) => ({
+    pitch: 42,
+    start_time: i / 2,
+    duration: 0.25,
+    velocity: 80 + (i % 4) * 10,
+  }));
+  const kicks = Array.from({ length: beats / 2 }, (_, i) => ({ pitch: 36, start_time: i * 2, duration: 0.25, velocity: 110 }));
+  return [...hits, ...kicks, ...kicks.map((hit) => ({ ...hit, pitch: 38, start_time: hit.start_time + 1 }))];
+}
+
+module.exports = { LONG, LiveSet, READY, beat, music, scale, tune };
