@@ -181,8 +181,8 @@ def _parameters(built: Built) -> Iterator[str]:
     for what in ("parameter_longname", "parameter_shortname"):
         yield from _doubled(what.removeprefix("parameter_"), [value[what] for value in built.parameters.values()])
     listed = {key: value for key, value in built.patcher["parameters"].items() if key.startswith("obj-")}
-    told = {key: [v["parameter_longname"], v["parameter_shortname"], 0] for key, v in built.parameters.items()}
-    if listed != told:
+    expected = {key: [v["parameter_longname"], v["parameter_shortname"], 0] for key, v in built.parameters.items()}
+    if listed != expected:
         yield "the list of parameters is not that of the boxes"
     for box in built.boxes:
         value = built.parameters.get(box["id"])
@@ -235,8 +235,8 @@ def _js(built: Built) -> Iterator[str]:
     if box["saved_object_attributes"]["filename"] != name:
         yield f"the js object's file is {box['saved_object_attributes']['filename']}, not {name}"
     if (box["numinlets"], box["numoutlets"]) != (built.declared["inlets"], built.declared["outlets"]):
-        said = f"{built.declared['inlets']} inlets and {built.declared['outlets']} outlets"
-        yield f"the script declares {said}; its box has {box['numinlets']} and {box['numoutlets']}"
+        declared = f"{built.declared['inlets']} inlets and {built.declared['outlets']} outlets"
+        yield f"the script declares {declared}; its box has {box['numinlets']} and {box['numoutlets']}"
     for source in built.before(box):
         if source.get("text") != "deferlow":
             yield f"{name_of(source)} reaches the script without a deferlow"
@@ -245,14 +245,14 @@ def _js(built: Built) -> Iterator[str]:
             yield f"outlet {outlet} of the script leads nowhere"
 
 
-def _said(built: Built) -> Iterator[str]:
+def _sent(built: Built) -> Iterator[str]:
     """What a control sends must reach the script under the name of that control."""
     names = {control.name: control for control in CONTROLS}
-    said = {box["text"].split()[-1]: box for box in built.typed("prepend") if box["text"].startswith("prepend ui ")}
+    prepends = {box["text"].split()[-1]: box for box in built.typed("prepend") if box["text"].startswith("prepend ui ")}
     for name, control in names.items():
-        if control.kind != "text" and name not in said:
+        if control.kind != "text" and name not in prepends:
             yield f"there is no prepend ui {name}, so the script never receives what {name} sends"
-    for name, box in said.items():
+    for name, box in prepends.items():
         if name not in names:
             yield f"prepend ui {name} belongs to no control"
             continue
@@ -281,10 +281,10 @@ def _shows(built: Built) -> Iterator[str]:
 def _handled(built: Built) -> Iterator[str]:
     """The script must know every control by its name, and no other."""
     handlers = find_handlers(built.script)
-    said = {box["text"].split()[-1] for box in built.typed("prepend") if box["text"].startswith("prepend ui ")}
-    for name in sorted(said - handlers):
+    prepends = {box["text"].split()[-1] for box in built.typed("prepend") if box["text"].startswith("prepend ui ")}
+    for name in sorted(prepends - handlers):
         yield f"the script has no handler for {name}"
-    for name in sorted(handlers - said):
+    for name in sorted(handlers - prepends):
         yield f"the script has a handler for {name}, which no control reaches"
 
 
@@ -298,7 +298,7 @@ RULES: tuple[Callable[[Built], Iterable[str]], ...] = (
     _parameters,
     _banks,
     _js,
-    _said,
+    _sent,
     _shows,
     _handled,
 )

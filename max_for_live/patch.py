@@ -160,8 +160,8 @@ def _control(control: Control, build: str) -> Json:
     if describe(control):
         box |= {"annotation_name": title(control), "annotation": describe(control)}
     if control.is_parameter:
-        told = {"parameter_info": describe(control), "parameter_annotation_name": title(control)}
-        box["saved_attribute_attributes"]["valueof"] |= told
+        texts = {"parameter_info": describe(control), "parameter_annotation_name": title(control)}
+        box["saved_attribute_attributes"]["valueof"] |= texts
     return box
 
 

@@ -142,21 +142,21 @@ def _live_text(box: Mapping[str, Any], rect: Rect, show: Show) -> Iterator[Shape
 
 def _live_dial(box: Mapping[str, Any], rect: Rect, show: Show) -> Iterator[Shape]:
     x, y, w, _ = rect
-    value, said = _number(box, show), box["saved_attribute_attributes"]["valueof"]
-    low, high = int(said.get("parameter_mmin", 0)), int(said["parameter_mmax"])
+    value, parameter = _number(box, show), box["saved_attribute_attributes"]["valueof"]
+    low, high = int(parameter.get("parameter_mmin", 0)), int(parameter["parameter_mmax"])
     cx, cy, radius = x + w / 2, y + 25.5, 9.5
     start, end = 0.75 * math.pi, 2.25 * math.pi
 
     def angle(number: float) -> float:
         return start + (end - start) * (number - low) / (high - low)
 
-    yield Text(cx, y + 9, said["parameter_shortname"], DARK["text"], "middle")
+    yield Text(cx, y + 9, parameter["parameter_shortname"], DARK["text"], "middle")
     yield _arc(cx, cy, radius, (start, end), DARK["track"])
     yield _arc(cx, cy, radius, (angle(max(low, 0)), angle(value)), DARK["arc"])
     along = angle(value)
     tip = (cx + radius * math.cos(along), cy + radius * math.sin(along))
     yield Line(((cx, cy), tip), DARK["text"], 1.6)
-    unit = " %" if said["parameter_unitstyle"] == 5 else ""
+    unit = " %" if parameter["parameter_unitstyle"] == 5 else ""
     yield Text(cx, y + 45.5, f"{value}{unit}", DARK["text"], "middle")
 
 
@@ -220,8 +220,8 @@ FACES: Mapping[str, Callable[[Mapping[str, Any], Rect, Show], Iterator[Shape]]] 
 
 
 def _number(box: Mapping[str, Any], show: Show) -> int:
-    said = box["saved_attribute_attributes"]["valueof"]
-    return int(show.get(box["varname"], said.get("parameter_initial", [0])[0]))
+    parameter = box["saved_attribute_attributes"]["valueof"]
+    return int(show.get(box["varname"], parameter.get("parameter_initial", [0])[0]))
 
 
 def _colour(box: Mapping[str, Any], name: str, otherwise: str) -> str:
