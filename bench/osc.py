@@ -20,9 +20,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from bridge.osc import decode, encode
-from models.midi import read_clip
 from tests.osc_client import OscClient, Row
+
+from bridge.protocol.osc import decode, encode
+from models.midi import read_clip
 
 ROOT = Path(__file__).parents[1]
 CROWD = 4  # clients who ask at once; what each waits, divided by their number

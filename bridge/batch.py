@@ -12,9 +12,9 @@ from pathlib import Path, PurePath
 
 from bridge.compute import Progress
 from bridge.engine import MORPH, Engine
-from bridge.options import STAND_IN, clip_counts
 from bridge.provenance import ModelUsed, Record, RecordError, SourceFile, check_models, outputs, versions, write_record
 from bridge.requests import VERBS, Blend, ClipsRequest, Interpolate, Request, Vary
+from bridge.validation import STAND_IN, clip_counts
 from models.clip import Clip
 from models.extras import is_installed, need
 from models.family import KINDS, route

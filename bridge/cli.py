@@ -20,8 +20,9 @@ from typing import Annotated, Any, Literal
 import typer
 from pydantic import ValidationError
 
-from bridge.options import draft, parameters, sentence
+from bridge.options import draft, parameters
 from bridge.requests import VERBS, ClipsRequest, Request
+from bridge.validation import sentence
 
 PROGRAM = "latent-bridge"
 STOPPED = 130  # the exit code of what Ctrl-C ended, as shells have it

@@ -14,9 +14,9 @@ from packaging.requirements import Requirement
 
 from bridge import __version__
 from bridge.config import PORT
-from bridge.osc import OscError, Value, decode, encode
+from bridge.protocol.limits import PROTOCOL
+from bridge.protocol.osc import OscError, Value, decode, encode
 from bridge.provenance import version
-from bridge.wire import PROTOCOL
 from models.extras import EXTRAS, is_installed
 from models.store import ModelError, check_golden, list_models, load_model, user_models
 
@@ -56,7 +56,7 @@ def examine_port(port: int = PORT) -> Finding:
             welcome = _ask(port)
     if welcome is None:
         return Finding(False, f"port {port} is taken by a program that is no server of ours: end it, or serve with --port")
-    protocol, number, device, state, models = map(str, welcome)
+    protocol, number, device, state, models = map(str, welcome[:5])
     return Finding(True, f"a server is up on port {port}: {number}, {state}, {models} models on {device}, protocol {protocol}")
 
 
@@ -148,4 +148,4 @@ def _ask(port: int) -> tuple[Value, ...] | None:
             (message, *_) = decode(client.recv(65536))
         except (OSError, OscError):
             return None
-    return message.values if message.address == "/bridge/welcome" and len(message.values) == 5 else None
+    return message.values if message.address == "/bridge/welcome" and len(message.values) >= 5 else None

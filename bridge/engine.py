@@ -48,6 +48,10 @@ class Answer:
     decoded: tuple[int, int] = (0, 0)
 
 
+class UnknownPalette(ValueError):
+    """There is no palette under this number, or not any more."""
+
+
 class Engine:
     """Runs requests on models, which it loads once. Not thread-safe: one worker owns it."""
 
@@ -58,6 +62,7 @@ class Engine:
         self._device, self._rows, self._load = device, rows, load
         self._models: dict[str, LatentModel] = {}
         self._impressions: OrderedDict[tuple[int, bytes], Impression] = OrderedDict()
+        self._palettes: dict[int, Palette] = {}
 
     def model(self, name: str) -> LatentModel:
         """Find a model by name, loading it the first time."""
@@ -92,6 +97,29 @@ class Engine:
             case Reconstruct():
                 return run.reconstruct(request)
         raise ValueError(f"no one here can run a {type(request).__name__}")
+
+    def start(self, request: Request, *, palette: int | None = None) -> Steps[Answer]:
+        """Begin a request as `steps` does; the palette of a Blend is kept under a number, where one is given."""
+        if palette is None or not isinstance(request, Blend):
+            return self.steps(request)
+        return self._start_palette(request, palette)
+
+    def start_at(self, palette: int, x: float, y: float) -> Steps[Answer]:
+        """Begin to blend at a position on a palette that is kept; raises UnknownPalette, at once or when it first runs."""
+        if palette not in self._palettes:
+            raise UnknownPalette("this palette is gone: send its blend again, with a new id")
+        kept = self._palettes[palette]
+        clips = yield from kept.steps_at([(x, y)])
+        return _palette_answer(kept, clips)
+
+    def drop_palette(self, palette: int) -> None:
+        """Forget a palette, if there is one."""
+        self._palettes.pop(palette, None)
+
+    def _start_palette(self, request: Blend, number: int) -> Steps[Answer]:
+        kept = self._palettes[number] = yield from self.prepare(request)
+        clips = yield from kept.steps_at(_positions(request))
+        return _palette_answer(kept, clips, kept.info)
 
     def palette(self, request: Blend) -> Palette:
         """Prepare the corners of a blend, so that each puck position costs one decode."""
@@ -196,9 +224,7 @@ class _Run:
 
     def blend(self, request: Blend) -> Steps[Answer]:
         palette = yield from self.palette(request)
-        side = request.grid
-        positions = [request.at] if request.at else [(c / (side - 1), r / (side - 1)) for r in range(side) for c in range(side)]
-        clips = yield from palette.steps_at(positions)
+        clips = yield from palette.steps_at(_positions(request))
         return self._answer(clips, [-1] * len(clips), [palette.model.card.name])
 
     def cross(self, request: Cross) -> Steps[Answer]:
@@ -393,6 +419,18 @@ class _Run:
     def _answer(self, clips: Sequence[Clip], sources: Sequence[int], names: Sequence[str]) -> Answer:
         decoded = int(self.decoded[0]), int(self.decoded[1])
         return Answer(tuple(clips), tuple(sources), tuple(names), self.seed, tuple(dict.fromkeys(self.info)), decoded)
+
+
+def _palette_answer(palette: Palette, clips: Sequence[Clip], info: tuple[str, ...] = ()) -> Answer:
+    return Answer(tuple(clips), (-1,) * len(clips), (palette.model.card.name,), palette.seed, info)
+
+
+def _positions(request: Blend) -> list[tuple[float, float]]:
+    """List where the clips of a blend lie: (x, y), row by row; none where a palette is only prepared."""
+    if request.at:
+        return [request.at]
+    side = request.grid
+    return [(column / (side - 1), row / (side - 1)) for row in range(side) for column in range(side)]
 
 
 def _wish(request: Request) -> Wish:

@@ -6,11 +6,12 @@ from pathlib import Path
 from string import Template
 from typing import get_args
 
-from bridge import wire
 from bridge.config import PORT
-from bridge.options import clip_counts, parameters
+from bridge.options import parameters
+from bridge.protocol.limits import DEFAULT, PROTOCOL, REPLY_WIDTH
+from bridge.protocol.messages import OWN_KEYS, Code
 from bridge.requests import VERBS, ClipsRequest
-from bridge.wire import OWN_KEYS, Code
+from bridge.validation import clip_counts
 
 PAGE = Path(__file__).with_name("osc.md")
 TEMPLATE = PAGE.with_name("osc_template.md")
@@ -25,8 +26,8 @@ MEANINGS: dict[Code, str] = {
     "no_model": "there is no model of that name",
     "id_reused": "this id was used for something else within the last minute",
     "superseded": "a newer request of the same stream, or a newer position on the same palette, took its place",
-    "cancelled": "you cancelled it",
-    "busy": "too many requests are waiting: send it again later",
+    "cancelled": "you cancelled it, or the server stops",
+    "busy": "too many requests or clients are waiting: send it again later",
     "too_large": "it is larger than the limits below",
     "version": "the hello speaks another protocol",
     "internal": "a bug of ours: the server's log has more",
@@ -39,14 +40,14 @@ VARY_FILE = """\
 /bridge/vary isisisi 1 clips 1 count 4 reply_port 9121"""
 
 LIMITS = {
-    "keys of a verb": wire.MAX_KEYS,
-    "clips of a request": wire.MAX_CLIPS,
-    "notes of a clip": wire.MAX_NOTES,
-    "beats of a clip": wire.MAX_BEATS,
-    "windows of two bars of all the clips that a request makes": wire.MAX_WINDOWS,
-    "requests of a client that wait": wire.PENDING,
-    "requests of a client that are half received": wire.OPEN,
-    "clients that are remembered": wire.CLIENTS,
+    "keys of a verb": DEFAULT.verb_keys,
+    "clips of a request": DEFAULT.clips,
+    "notes of a clip": DEFAULT.notes,
+    "beats of a clip": DEFAULT.beats,
+    "windows of two bars of all the clips that a request makes": DEFAULT.windows,
+    "requests of a client that wait": DEFAULT.client_pending,
+    "requests of a client that are half received": DEFAULT.open,
+    "clients that are remembered": DEFAULT.clients,
 }
 
 
@@ -54,16 +55,16 @@ def page() -> str:
     """Write the page."""
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         port=PORT,
-        protocol=wire.PROTOCOL,
-        max_string=wire.MAX_STRING,
-        progress_ms=int(wire.PROGRESS_S * 1000),
-        width_out=wire.WIDTH_OUT,
-        first_ask_ms=int(wire.FIRST_ASK_S * 1000),
-        asks=wire.ASKS,
-        kept=int(wire.KEPT_S),
-        answers=wire.ANSWERS,
-        palettes=wire.PALETTES,
-        mutters=wire.MUTTERS,
+        protocol=PROTOCOL,
+        max_string=DEFAULT.string_bytes,
+        progress_ms=int(DEFAULT.progress_s * 1000),
+        width_out=REPLY_WIDTH,
+        first_ask_ms=int(DEFAULT.first_ask_s * 1000),
+        asks=DEFAULT.asks,
+        kept=int(DEFAULT.kept_s),
+        answers=DEFAULT.answers,
+        palettes=DEFAULT.palettes,
+        mutters=DEFAULT.client_replies_per_s,
         verbs="\n\n".join(_verb(verb) for verb in VERBS),
         own_keys="\n".join(f"| `{key}` | {text} |" for key, text in OWN_KEYS.items()),
         codes="\n".join(f"| `{code}` | {MEANINGS[code]} |" for code in get_args(Code)),
@@ -78,7 +79,7 @@ def _verb(verb: str) -> str:
     clips = "no clips"
     if issubclass(kind, ClipsRequest):
         least, most = clip_counts(kind)
-        most = most or wire.MAX_CLIPS
+        most = most or DEFAULT.clips
         clips = f"{least} clips" if least == most else f"{least} to {most} clips"
     rows = []
     for parameter in parameters(kind):

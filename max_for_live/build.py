@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.config import PORT
-from bridge.wire import PROTOCOL
+from bridge.protocol.limits import PROTOCOL
 from max_for_live import amxd, controls, families, patch
 from max_for_live.lint import digest, lint
 

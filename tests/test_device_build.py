@@ -14,8 +14,9 @@ import pytest
 
 from bridge.cli import main
 from bridge.config import PORT
+from bridge.protocol.limits import PROTOCOL
 from bridge.requests import VERBS
-from bridge.wire import PROTOCOL
+from bridge.protocol.limits import PROTOCOL
 from max_for_live import amxd, build, families, picture
 from max_for_live import control as control_of
 from max_for_live.controls import CONTROLS, LABELS

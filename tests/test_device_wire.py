@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from max_for_live.build import build, make_script, read_source
-from tests.osc_client import OscClient
+from tests.support.osc_client import OscClient
 
 ROOT = Path(__file__).parents[1]
 SERVE = [sys.executable, "-c", "from bridge.cli import main; main()", "serve", "--device", "cpu", "--log-level", "warning"]

@@ -26,7 +26,15 @@ def loaded_by(code: str) -> set[str]:
     return set(told.rpartition("LOADED ")[2].split())
 
 
-LIGHT = ["bridge", "bridge.requests", "bridge.options", "bridge.provenance", "bridge.cli", "max_for_live.build"]
+LIGHT = [
+    "bridge",
+    "bridge.requests",
+    "bridge.validation",
+    "bridge.options",
+    "bridge.provenance",
+    "bridge.cli",
+    "max_for_live.build",
+]
 
 
 @pytest.mark.parametrize("module", LIGHT)
@@ -69,12 +77,24 @@ def test_only_who_asks_knows_the_engine_and_no_one_the_command_line(path: Path) 
     known = imports_of(path)
     assert "bridge.cli" not in known
     if "bridge.engine" in known:
-        assert path.stem in ("cli", "server", "batch", "control")
+        assert path.stem in ("cli", "worker", "batch", "control")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "bridge" / "protocol").rglob("*.py")), ids=lambda path: path.stem)
+def test_the_protocol_knows_what_can_be_asked_and_neither_sockets_nor_clocks(path: Path) -> None:
+    ours = {name for name in imports_of(path) if name.partition(".")[0] in ("bridge", "models", "max_for_live")}
+    known = {"bridge.protocol", "bridge.requests", "bridge.validation", "models.clip"}
+    assert {".".join(name.split(".")[:2]) for name in ours} <= known
+    assert not {"socket", "select", "time", "datetime", "threading", "asyncio", "typer"} & set(imports_of(path))
+
+
+def test_the_protocol_loads_no_command_line_and_nothing_heavy() -> None:
+    assert not loaded_by("import bridge.protocol.session") & {*HEAVY, "typer", "click"}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "max_for_live").rglob("*.py")), ids=lambda path: path.stem)
 def test_the_device_knows_what_can_be_asked_and_nothing_of_how_it_is_done(path: Path) -> None:
-    known = {"bridge.config", "bridge.requests", "bridge.wire", "models.drum_map"}
+    known = {"bridge.config", "bridge.requests", "bridge.protocol", "models.drum_map"}
     ours = {name for name in imports_of(path) if name.partition(".")[0] in ("bridge", "models")}
     assert {".".join(name.split(".")[:2]) for name in ours} <= known
 

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,10 @@ from pythonosc.udp_client import SimpleUDPClient
 
 from bridge.config import ServerConfig, read_config
 from bridge.doctor import examine_port
-from bridge.osc import Value, decode, encode
+from bridge.protocol.limits import DEFAULT
+from bridge.protocol.osc import Value, decode, encode
 from bridge.server import Server, ServerError
-from bridge.wire import HELD_BYTES
-from tests.osc_client import HOST, OscClient, Relay, Row
+from tests.support.osc_client import HOST, OscClient, Relay, Row
 
 ROOT = Path(__file__).parents[1]
 BEAT: tuple[Row, ...] = tuple((36 + 2 * (i % 4), i / 2, 0.25, 100.0, 0, 1.0, 0.0, 64.0) for i in range(16))
@@ -69,8 +70,9 @@ def music(size: int, seed: int) -> list[Row]:
 
 
 def test_hello_lists_the_models(client: OscClient) -> None:
-    protocol, _, device, state, count = client.hello().values
+    protocol, _, device, state, count, session = client.hello().values
     assert (protocol, device, state) == (1, "cpu", "ready")
+    assert client.hello().values[5] == session
     models = [client.until("model").values for _ in range(int(str(count)))]
     assert [index for index, *_ in models] == list(range(len(models)))
     assert {("drums", "drums", 2), ("melody", "melody", 2)} <= {(name, family, bars) for _, name, family, bars, _ in models}
@@ -96,7 +98,9 @@ def test_vary_at_amount_0_gives_the_clip_back_bit_for_bit(client: OscClient) -> 
 
 
 def test_sample_interpolate_and_reconstruct_give_clips(client: OscClient) -> None:
-    assert client.ask("sample", "count", 2, "bars", 2).end.values[1:] != ()
+    sampled = client.ask("sample", "count", 2, "bars", 2, "seed", 6)
+    assert sampled.end.values[1:] == (2, 6, "drums")
+    assert [sampled.heads[index][0] for index in range(2)] == [8.0, 8.0]
     walk = client.ask("interpolate", "steps", 4, "kind", "drums", clips=[BEAT, TUNE])
     assert walk.end.values[1] == 4
     assert [row[:8] for row in walk.clip(0)] == list(BEAT)
@@ -179,10 +183,9 @@ def test_garbage_is_survived_and_answered_at_most_a_few_times_a_second(client: O
             client.socket.sendto(data, (HOST, client.port))
     # Among the broken ones some are whole requests of other ids; those without an id hear little.
     muttered = 0
-    while messages := client.hear(0.3):
+    while messages := client.receive(0.3):
         muttered += sum(m.address == "/bridge/error" and m.values[0] == -1 for m in messages)
     assert muttered < 40
-    client.id = 10_000
     assert client.ask("sample", "count", 1).end.address == "/bridge/done"
 
 
@@ -197,34 +200,34 @@ def test_a_flood_leaves_memory_bounded_and_hello_quick(
     started = time.monotonic()
     client.hello(30)
     record_property("hello after a flood, s", time.monotonic() - started)
-    assert server.wire.held <= HELD_BYTES
-    record_property("held after a flood, MiB", server.wire.held / 2**20)
+    assert server.sessions.bytes_held <= DEFAULT.held_bytes
+    record_property("held after a flood, MiB", server.sessions.bytes_held / 2**20)
     assert client.ask("sample", "count", 1).end.address == "/bridge/done"
 
 
 def test_a_hundred_clients_are_all_served(server: Server) -> None:
-    clients = [OscClient(server.port) for _ in range(100)]
-    for number, one in enumerate(clients):
-        one.send("sample", 1, "count", 1, "bars", 2, "seed", number)
-    for number, one in enumerate(clients):
-        assert one.until("done", 60).values[:3] == (1, 1, number)
-        one.socket.close()
+    with ExitStack() as stack:
+        clients = [stack.enter_context(OscClient(server.port)) for _ in range(100)]
+        asked = [(one, one.begin("sample", "count", 1, "bars", 2, "seed", seed)) for seed, one in enumerate(clients)]
+        for seed, (one, question) in enumerate(asked):
+            assert one.wait_for(question).end.values == (question.id, 1, seed, "drums")
 
 
 def test_hello_and_cancel_do_not_wait_for_a_slow_request(client: OscClient) -> None:
-    client.send("sample", 1, "count", 64, "bars", 64)
-    client.until("progress")
+    slow = client.begin("sample", "count", 64, "bars", 64).id
+    client.until("progress", number=slow)
     started = time.monotonic()
-    client.send("hello", 0, 1, 1, "x")
+    client.send("hello", 0, 1, client.session, "x")
     client.until("welcome", 5)
     heard = time.monotonic()
-    client.send("cancel", 1)
-    assert client.until("error", 5).values[:2] == (1, "cancelled")
+    client.send("cancel", slow)
+    assert client.until("error", 5).values[:2] == (slow, "cancelled")
     # 50 ms on a machine with nothing else to do, which bench/osc.py prints; here others may be at work.
     assert heard - started < 2
     assert time.monotonic() - heard < 2
-    assert client.ask("sample", "count", 1, "seed", 1).end.address in ("/bridge/done", "/bridge/error")
     assert client.ask("sample", "count", 1).end.address == "/bridge/done"
+    client.send("sample", slow, "count", 1)
+    assert client.until("error", 5).values[:2] == (slow, "id_reused")
 
 
 def test_an_empty_datagram_and_the_longest_are_survived(client: OscClient) -> None:
@@ -235,7 +238,7 @@ def test_an_empty_datagram_and_the_longest_are_survived(client: OscClient) -> No
     assert len(data) > 60_000
     client.socket.sendto(data, (HOST, client.port))
     client.send("vary", 1, "clips", 1, "amount", 0)
-    assert client.until("missing").values == (1, 0, 3200, 70)
+    assert client.until("missing", number=1).values == (1, 0, 3200, 70)
 
 
 # Starting and stopping
@@ -304,6 +307,7 @@ def test_python_osc_asks_and_gets_variations(server: Server) -> None:
     with BlockingOSCUDPServer((HOST, 0), dispatcher) as listener:
         listener.timeout = 20
         with SimpleUDPClient(HOST, server.port) as client:
+            client.send_message("/bridge/hello", [0, 1, random.randrange(2**31), "python-osc"])
             client.send_message("/bridge/clip", [1, 0, 4.0, 4, 4, 3, "beat"])
             client.send_message("/bridge/notes", [1, 0, 0, 4, 36, 0.0, 0.25, 100.0, 38, 1.0, 0.25, 90.0, 42, 1.5, 0.25, 80.0])
             client.send_message("/bridge/vary", [1, "clips", 1, "count", 4, "reply_port", listener.server_address[1]])

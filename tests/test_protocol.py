@@ -1,4 +1,4 @@
-"""What the wire promises (design §5), rule by rule, without sockets, clocks or models."""
+"""What the protocol promises (design §5), rule by rule, without sockets, clocks or models."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge import wire as rules
-from bridge.osc import Message, decode, encode
+from bridge.protocol.assembly import Job
+from bridge.protocol.effects import Drop, Effect, Report, Send, Start, Stop
+from bridge.protocol.limits import DEFAULT, Limits
+from bridge.protocol.messages import Outcome, ProtocolError, keys, note_row
+from bridge.protocol.osc import Message, decode, encode
+from bridge.protocol.session import ModelLine, Sessions
 from bridge.requests import VERBS, Blend, Interpolate, Request, Sample, Vary
-from bridge.wire import NOTES_OUT, Drop, Effect, Job, Outcome, Report, Send, Start, Stop, Wire, keys
 from models.clip import Clip, Note
 
 A, B = ("127.0.0.1", 5001), ("127.0.0.1", 5002)
-SEED = 77
+SEED, SESSION = 77, 4711
 BEAT = ((36, 0.0, 0.25, 100.0), (38, 1.0, 0.25, 90.5), (42, 1.1, 0.25, 1.0))
 
 
@@ -26,10 +29,10 @@ def f32(value: float) -> float:
 
 
 class Talk:
-    """A wire, the time, and all that it wanted to be done."""
+    """A server's sessions, the time, and all that they wanted to be done."""
 
-    def __init__(self) -> None:
-        self.wire = Wire(lambda: SEED, version="1.2", device="cpu")
+    def __init__(self, limits: Limits = DEFAULT) -> None:
+        self.sessions = Sessions(lambda: SEED, session=SESSION, version="1.2", device="cpu", limits=limits)
         self.now = 100.0
         self.jobs: list[Job] = []
         self.stopped: list[int] = []
@@ -59,7 +62,7 @@ class Talk:
     def say(self, name: str, *values: int | float | str, peer: tuple[str, int] = A) -> list[Message]:
         """Send a message over the codec, as a client would."""
         (message,) = decode(encode(f"/bridge/{name}", values))
-        return self.take(self.wire.hear(peer, message, self.now))
+        return self.take(self.sessions.receive(peer, message, self.now))
 
     def clip(self, number: int, index: int, notes: tuple[tuple[float, ...], ...] = BEAT, beats: float = 4.0) -> None:
         assert self.say("clip", number, index, beats, 4, 4, len(notes), "beat") == []
@@ -82,13 +85,13 @@ class Talk:
 
     def wait(self, seconds: float) -> list[Message]:
         self.now += seconds
-        return self.take(self.wire.tick(self.now))
+        return self.take(self.sessions.tick(self.now))
 
     def finish(self, job: Job, outcome: Outcome | None = None) -> list[Message]:
         if outcome is None:
-            clips = job.request().clips if job.parts else (Clip((), 4.0),)  # type: ignore[attr-defined]
+            clips = job.request().clips if job.clips else (Clip((), 4.0),)  # type: ignore[attr-defined]
             outcome = Outcome(clips, SEED, ["drums"])
-        return self.take(self.wire.finish(job.ticket, job.reply(outcome), self.now))
+        return self.take(self.sessions.finish(job.ticket, job.reply(outcome), self.now))
 
 
 @pytest.fixture
@@ -150,7 +153,7 @@ def test_notes_have_four_to_eight_numbers(talk: Talk, width: int) -> None:
     job = talk.vary(1, notes=(given_,))
     (note,) = job.request().clips[0].notes  # type: ignore[attr-defined]
     whole = (*given_, *(0.0, 1.0, 0.0, 64.0)[width - 4 :])
-    assert rules._fields(note) == whole
+    assert note_row(note) == whole
 
 
 def test_a_position_is_two_numbers_in_a_string(talk: Talk) -> None:
@@ -287,7 +290,7 @@ def test_a_bad_chunk_ends_its_id(talk: Talk, name: str, values: tuple[int | floa
 )
 def test_what_is_no_note_is_refused_by_its_number(talk: Talk, note: tuple[float, ...]) -> None:
     job = talk.vary(1, notes=(note,))
-    with pytest.raises(rules.WireError, match="clip 0, note 0") as refused:
+    with pytest.raises(ProtocolError, match="clip 0, note 0") as refused:
         job.request()
     assert refused.value.code == "out_of_range"
 
@@ -306,17 +309,17 @@ def test_a_request_that_would_take_minutes_is_too_large(talk: Talk) -> None:
 
 def test_what_has_no_id_is_answered_a_few_times_a_second(talk: Talk) -> None:
     answers = [talk.say("vary", "x") for _ in range(100)]
-    assert [error(a) for a in answers if a] == [(-1, "bad_request")] * rules.MUTTERS
+    assert [error(a) for a in answers if a] == [(-1, "bad_request")] * DEFAULT.client_replies_per_s
     talk.now += 1.01
-    assert error(talk.take(talk.wire.garbled(A, "no OSC", talk.now))) == (-1, "bad_request")
+    assert error(talk.take(talk.sessions.receive_garbage(A, "no OSC", talk.now))) == (-1, "bad_request")
     assert error(talk.say("vary")) == (-1, "bad_request")
     assert error(talk.say("vary", 2**31 * 1.0)) == (-1, "out_of_range")
-    assert error(talk.take(talk.wire.hear(B, Message("/other/vary", (1,)), talk.now))) == (-1, "unknown_verb")
+    assert error(talk.take(talk.sessions.receive(B, Message("/other/vary", (1,)), talk.now))) == (-1, "unknown_verb")
 
 
 def test_an_unknown_verb_is_answered_where_it_asks_to_be() -> None:
     talk = Talk()
-    effects = talk.wire.hear(A, Message("/bridge/vray", (3, "reply_port", 9191)), talk.now)
+    effects = talk.sessions.receive(A, Message("/bridge/vray", (3, "reply_port", 9191)), talk.now)
     assert [effect.to for effect in effects if isinstance(effect, Send)] == [(A[0], 9191)]
 
 
@@ -337,7 +340,7 @@ def test_chunks_come_in_any_order_twice_and_after_the_verb(talk: Talk) -> None:
             talk.say(name, *values)
         (job,) = talk.jobs
         got = job.request().clips[0].notes  # type: ignore[attr-defined]
-        assert [rules._fields(n)[:4] for n in got] == list(notes)
+        assert [note_row(n)[:4] for n in got] == list(notes)
 
 
 def test_what_is_missing_is_asked_for_three_times_doubling_then_it_is_incomplete(talk: Talk) -> None:
@@ -384,9 +387,9 @@ def test_an_empty_clip_needs_no_notes(talk: Talk) -> None:
 
 def test_what_comes_without_a_verb_is_thrown_away_after_a_minute(talk: Talk) -> None:
     talk.clip(1, 0)
-    assert talk.wire.held > 0
-    talk.wait(rules.KEPT_S + rules.SWEEP_S + 1)
-    assert talk.wire.held == 0
+    assert talk.sessions.bytes_held > 0
+    talk.wait(DEFAULT.kept_s + DEFAULT.sweep_s + 1)
+    assert talk.sessions.bytes_held == 0
 
 
 # Replies
@@ -395,7 +398,7 @@ def test_what_comes_without_a_verb_is_thrown_away_after_a_minute(talk: Talk) -> 
 def test_a_note_that_is_untouched_says_where_it_is_from(talk: Talk) -> None:
     job = talk.vary(1, notes=((36, -0.0, 0.1, 100.0), (38, 1.0, 0.25, 90.0), (42, 1.1, 0.25, 1.0)))
     clip = job.request().clips[0]  # type: ignore[attr-defined]
-    first, _, third = (Note(*rules._fields(n)[:4], from_clip=0, from_note=i) for i, n in enumerate(clip.notes))  # type: ignore[arg-type]
+    first, _, third = (Note(*note_row(n)[:4], from_clip=0, from_note=i) for i, n in enumerate(clip.notes))  # type: ignore[arg-type]
     moved = Note(38, 1.0 + 1e-12, 0.25, 90.0, from_clip=0, from_note=1)
     positive = Note(36, 0.0, first.duration, 100.0, from_clip=0, from_note=0)
     wrong = Note(42, third.start, 0.25, 1.0, from_clip=0, from_note=99)
@@ -410,7 +413,7 @@ def test_a_note_that_is_untouched_says_where_it_is_from(talk: Talk) -> None:
 
 def test_a_reply_is_header_notes_info_and_done(talk: Talk) -> None:
     job = talk.vary(9)
-    notes = tuple(Note(i % 128, i / 7, 0.1) for i in range(2 * NOTES_OUT + 1))
+    notes = tuple(Note(i % 128, i / 7, 0.1) for i in range(2 * DEFAULT.reply_notes + 1))
     clips = [Clip(notes, 8.0, meter=(7, 8), name="ä" * 150), Clip((), 4.0)]
     out = talk.finish(job, Outcome(clips, 5, ["drums", "melody", "drums"], ["tiled", "x" * 500]))
     assert [m.address.rpartition("/")[2] for m in out] == ["info", "info", "clip", "notes", "notes", "notes", "clip", "done"]
@@ -441,7 +444,7 @@ def test_progress_is_told_ten_times_a_second(talk: Talk) -> None:
     job = talk.vary(9)
     told = []
     for step in range(100):
-        told += talk.take(talk.wire.progress(job.ticket, step / 100, talk.now + step * 0.01))
+        told += talk.take(talk.sessions.progress(job.ticket, step / 100, talk.now + step * 0.01))
     assert 8 <= len(told) <= 10
     assert told[0].address == "/bridge/progress"
     assert [m.values[1] for m in told] == sorted(float(str(m.values[1])) for m in told)
@@ -449,8 +452,8 @@ def test_progress_is_told_ten_times_a_second(talk: Talk) -> None:
 
 def test_a_failed_job_ends_in_its_error(talk: Talk) -> None:
     job = talk.vary(9)
-    assert error(talk.take(talk.wire.fail(job.ticket, "no_model", "there is no model x", talk.now))) == (9, "no_model")
-    assert talk.take(talk.wire.fail(job.ticket, "internal", "again", talk.now)) == []
+    assert error(talk.take(talk.sessions.fail(job.ticket, "no_model", "there is no model x", talk.now))) == (9, "no_model")
+    assert talk.take(talk.sessions.fail(job.ticket, "internal", "again", talk.now)) == []
     assert error(talk.say("vary", 9, "clips", 1)) == (9, "no_model")
 
 
@@ -474,7 +477,7 @@ def test_another_content_under_the_same_id_is_refused(talk: Talk) -> None:
     assert error(talk.say("sample", 1)) == (1, "id_reused")
     assert error(talk.say("clip", 1, 0, 8.0, 4, 4, 3)) == (1, "id_reused")
     assert talk.say("notes", 1, 0, 0, 4, 37, 0.0, 0.25, 100.0) == []  # told just now
-    talk.now += rules.REUSE_S
+    talk.now += DEFAULT.reuse_s
     assert error(talk.say("notes", 1, 0, 0, 4, 37, 0.0, 0.25, 100.0)) == (1, "id_reused")
     assert talk.say("vary", 1, "clips", 1) == answer
 
@@ -488,8 +491,8 @@ def test_answers_are_kept_a_minute(talk: Talk) -> None:
     answer = talk.finish(talk.vary(1))
     talk.wait(59)
     assert talk.say("vary", 1, "clips", 1) == answer
-    talk.wait(60 + rules.SWEEP_S)
-    assert talk.wire.held == 0
+    talk.wait(60 + DEFAULT.sweep_s)
+    assert talk.sessions.bytes_held == 0
     talk.vary(1, "amount", 0.9)
     assert len(talk.jobs) == 2
 
@@ -520,10 +523,10 @@ def test_clients_do_not_share_ids(talk: Talk) -> None:
 
 
 def test_hello_is_answered_warming_then_ready(talk: Talk) -> None:
-    assert talk.say("hello", 6000, 1, 5, "live") == [Message("/bridge/welcome", (1, "1.2", "cpu", "warming", 0))]
-    models = [("drums", "drums", 2, "beats"), ("melody", "melody", 2, "x" * 300)]
-    told = talk.take(talk.wire.ready("cuda", models))
-    assert told[0] == Message("/bridge/welcome", (1, "1.2", "cuda", "ready", 2))
+    assert talk.say("hello", 6000, 1, 5, "live") == [Message("/bridge/welcome", (1, "1.2", "cpu", "warming", 0, SESSION))]
+    models = [ModelLine("drums", "drums", 2, "beats"), ModelLine("melody", "melody", 2, "x" * 300)]
+    told = talk.take(talk.sessions.models_ready("cuda", models))
+    assert told[0] == Message("/bridge/welcome", (1, "1.2", "cuda", "ready", 2, SESSION))
     assert told[1] == Message("/bridge/model", (0, "drums", "drums", 2, "beats"))
     assert talk.say("hello", 6000, 1, 5, "live") == told
     assert set(talk.ports) == {6000}
@@ -623,7 +626,7 @@ def test_of_positions_on_a_palette_the_latest_wins(talk: Talk) -> None:
     talk.say("at", 11, 2, 0.5, 0.5)
     job = talk.jobs[-1]
     assert error(talk.say("at", 12, 1, 0.25, 1)) == (10, "superseded")
-    assert (job.asked, job.at) == (None, (0.5, 0.5))
+    assert (job.draft, job.at) == (None, (0.5, 0.5))
     assert talk.jobs[-1].at == (0.25, 1.0)
     assert talk.finish(job, Outcome([Clip((), 4.0)], 3, ["drums"]))[-1] == Message("/bridge/done", (11, 1, 3, "drums"))
 
@@ -656,7 +659,7 @@ def test_a_blend_that_failed_or_was_cancelled_leaves_no_palette(talk: Talk) -> N
         for index in (0, 1):
             talk.clip(number, index)
         talk.say("blend", number, "clips", 2, "grid", 0)
-    talk.take(talk.wire.fail(talk.jobs[0].ticket, "internal", "no", talk.now))
+    talk.take(talk.sessions.fail(talk.jobs[0].ticket, "internal", "no", talk.now))
     talk.say("cancel", 2)
     assert talk.dropped == [job.palette for job in talk.jobs]
     assert error(talk.say("at", 5, 1, 0, 0)) == (5, "no_palette")
@@ -667,7 +670,7 @@ def test_a_blend_that_failed_or_was_cancelled_leaves_no_palette(talk: Talk) -> N
 
 
 def test_a_client_with_too_much_to_do_is_told_to_wait(talk: Talk) -> None:
-    for number in range(rules.PENDING):
+    for number in range(DEFAULT.client_pending):
         assert talk.say("sample", number) == []
     assert error(talk.say("sample", 999)) == (999, "busy")
     assert talk.say("sample", 1, peer=B) == []
@@ -675,30 +678,99 @@ def test_a_client_with_too_much_to_do_is_told_to_wait(talk: Talk) -> None:
     assert talk.say("sample", 999) == []
 
 
-def test_half_requests_do_not_pile_up(talk: Talk) -> None:
-    for number in range(10_000):
-        talk.say("clip", number, 0, 4.0, 4, 4, 5)
-    assert error(talk.say("vary", 9999, "clips", 1)) == (9999, "busy")
-    assert len(talk.wire._clients[A].entries) <= rules.OPEN + rules.ANSWERS
+def test_notes_without_a_verb_never_block_a_client() -> None:
+    talk = Talk(Limits(open=4))
+    for number in range(1000):
+        talk.clip(number, 0)
+    assert talk.sessions.bytes_held <= 4 * len(BEAT) * 65
+    assert talk.say("vary", 999, "clips", 1) == []
+    assert [job.id for job in talk.jobs] == [999]
+    talk.say("vary", 0, "clips", 1)  # the oldest was forgotten: its clip is asked for
+    assert talk.wait(DEFAULT.first_ask_s) == [Message("/bridge/missing", (0, 0, 0, -1))]
 
 
-def test_memory_has_a_bound_and_who_holds_most_pays(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rules, "HELD_BYTES", 20 * 2**20)
+def test_half_received_requests_do_not_pile_up() -> None:
+    talk = Talk(Limits(open=4))
+    for number in range(4):
+        assert talk.say("vary", number, "clips", 1) == []
+    assert error(talk.say("vary", 4, "clips", 1)) == (4, "busy")
+    assert error(talk.say("sample", 5, "reply_port", 7000)) == (5, "busy")
+    assert talk.ports == [A[1], 7000]
+    assert talk.say("sample", 5, peer=B) == []
+
+
+def test_memory_has_a_bound_and_who_holds_most_pays() -> None:
+    talk = Talk(Limits(held_bytes=20 * 2**20))
     talk.vary(1)
     for peer in range(6000, 6008):
         for number in range(8):
             talk.say("clip", number, 0, 4.0, 4, 4, 30_000, peer=(A[0], peer))
-            assert talk.wire.held <= 20 * 2**20
-    assert 1 in talk.wire._clients[A].entries
+            assert talk.sessions.bytes_held <= 20 * 2**20
+    assert error(talk.say("vary", 1, "clips", 1, "amount", 0.9)) == (1, "id_reused")  # A's is remembered
 
 
-def test_clients_are_forgotten_only_when_there_are_too_many_and_first_those_who_never_said_hello(talk: Talk) -> None:
+def test_clients_are_forgotten_only_when_there_are_too_many_and_first_those_who_never_said_hello() -> None:
+    talk = Talk(Limits(clients=8))
     talk.say("hello", 6000, 1, 5, "x")
-    for port in range(2 * rules.CLIENTS):
-        talk.say("sample", 1, peer=("10.0.0.1", port + 1))
-    assert len(talk.wire._clients) == rules.CLIENTS
-    assert A in talk.wire._clients
-    assert len(talk.stopped) > 0
+    for port in range(20):
+        talk.say("report", 1, f"{port}", peer=("10.0.0.1", port + 1))
+    assert len(talk.sessions._clients) == 8
+    talk.say("report", 1, "19", peer=("10.0.0.1", 20))  # a repeat: this one is remembered
+    assert talk.lines == [f"{port}" for port in range(20)]
+    talk.say("hello", 6000, 1, 5, "x")
+    assert len(talk.sessions._clients) == 8
+
+
+def test_no_client_is_forgotten_while_it_waits_for_an_answer() -> None:
+    talk = Talk(Limits(clients=4))
+    peers = [("10.0.0.1", port + 1) for port in range(4)]
+    for peer in peers[:3]:
+        assert talk.say("sample", 1, "count", 1, peer=peer) == []
+    talk.say("vary", 1, "clips", 1, peer=peers[3])  # half received, and owed an answer too
+    assert error(talk.say("sample", 7, "count", 1, "reply_port", 7000)) == (7, "busy")
+    assert talk.ports == [7000]
+    assert error(talk.say("hello", 0, 1, 5, "x")) == (-1, "busy")
+    assert talk.say("clip", 8, 0, 4.0, 4, 4, 0) == []  # the verb behind it is told
+    assert error(talk.say("vary", 8, "clips", 1)) == (8, "busy")
+    assert talk.take(talk.sessions.receive_garbage(A, "no OSC", talk.now)) == []
+    assert (len(talk.jobs), talk.stopped) == (3, [])
+    for job in talk.jobs[:]:
+        assert talk.finish(job, Outcome([], 1, ["drums"]))[-1] == Message("/bridge/done", (1, 0, 1, "drums"))
+    assert talk.say("sample", 7, "count", 1, "reply_port", 7000) == []  # now one has its answer, and can be forgotten
+    assert len(talk.jobs) == 4
+    assert [m.values[:2] for m in talk.wait(60) if m.address == "/bridge/error"] == [(1, "incomplete")]
+
+
+def test_clients_that_are_turned_away_are_told_so_a_few_times_a_second() -> None:
+    talk = Talk(Limits(clients=1, replies_per_s=5))
+    talk.say("sample", 1, "count", 1)
+    answers = [talk.say("sample", 1, "count", 1, peer=("10.0.0.1", port + 1)) for port in range(100)]
+    assert [error(a) for a in answers if a] == [(1, "busy")] * 5
+    talk.now += 1.01
+    assert error(talk.say("sample", 1, "count", 1, peer=B)) == (1, "busy")
+
+
+def test_a_server_that_stops_ends_what_is_open_and_says_goodbye() -> None:
+    talk = Talk()
+    talk.say("hello", 6000, 1, 5, "x")
+    job = talk.vary(1)
+    talk.say("vary", 2, "clips", 1)  # half received
+    talk.clip(3, 0)  # without a verb, no one waits for an answer
+    done = talk.vary(4)
+    talk.finish(done)
+    talk.palette(5)
+    talk.say("sample", 1, "count", 1, peer=B)
+    talk.ports.clear()
+    sent = talk.take(talk.sessions.close(talk.now))
+    assert [m.values[:2] for m in sent if m.address == "/bridge/error"] == [
+        (1, "cancelled"),
+        (2, "cancelled"),
+        (1, "cancelled"),
+    ]
+    assert [m for m in sent if m.address == "/bridge/bye"] == [Message("/bridge/bye", (SESSION,))]
+    assert talk.ports == [6000, 6000, 6000, B[1]]
+    assert len(talk.stopped) == 2
+    assert talk.finish(job) == []
 
 
 @given(
@@ -726,6 +798,4 @@ def test_nonsense_raises_nothing_and_every_id_ends_at_most_once_with_one_ending(
         talk.say(name, *values)
     for _ in range(10):
         talk.wait(5)
-    assert not [
-        e for c in talk.wire._clients.values() for e in c.entries.values() if e.state == "open" and e.content is not None
-    ]
+    assert not [e for c in talk.sessions._clients for e in c.exchanges.values() if e.state == "open" and e.has_verb]

@@ -1,9 +1,10 @@
-"""A client that does all that the contract asks of one, and a relay that makes its life hard. For tests and benches."""
+"""A client that does all that the contract asks of one, and a relay that loses, doubles and delays its packets."""
 
 from __future__ import annotations
 
 import heapq
 import random
+import secrets
 import select
 import socket
 import threading
@@ -11,7 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from bridge.osc import Message, decode, encode
+from bridge.protocol.osc import Message, decode, encode
 
 HOST = "127.0.0.1"
 NOTES = 30  # a message of width 8
@@ -59,17 +60,37 @@ class Reply:
                 missing = missing[run:]
 
 
+@dataclass(frozen=True)
+class Question:
+    """What was asked under an id."""
+
+    id: int
+    verb: str
+    go: tuple[int | float | str, ...]  # the values of the verb
+    clips: Sequence[Sequence[Row]]
+    beats: float
+
+
 class OscClient:
-    """Asks for things over UDP, and asks again until it has them."""
+    """Asks for things over UDP, and asks again until it has them.
+
+    As a context it says hello: the server then forgets what it knew of an earlier client that had the same port.
+    """
 
     def __init__(self, port: int) -> None:
         self.port = port
+        self.session = secrets.randbelow(2**31)
+        self.id = secrets.randbelow(2**30)  # programs that are tested beside us begin at 1
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**22)
         self.socket.bind((HOST, 0))
-        self.id = 0
 
     def __enter__(self) -> OscClient:
+        try:
+            self.hello()
+        except BaseException:
+            self.socket.close()
+            raise
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -79,33 +100,35 @@ class OscClient:
         """Send one message."""
         self.socket.sendto(encode(f"/bridge/{name}", values), (HOST, self.port))
 
-    def hear(self, seconds: float) -> list[Message]:
+    def receive(self, seconds: float) -> list[Message]:
         """Wait for a datagram."""
         if not select.select([self.socket], [], [], max(0.0, seconds))[0]:
             return []
         return decode(self.socket.recv(65536))
 
-    def until(self, address: str, seconds: float = 20.0) -> Message:
-        """Wait for a message."""
+    def until(self, address: str, seconds: float = 20.0, *, number: int | None = None) -> Message:
+        """Wait for a message; with `number` for one about this id, where another error about it fails."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            for message in self.hear(end - time.monotonic()):
-                if message.address == f"/bridge/{address}":
+            for message in self.receive(end - time.monotonic()):
+                is_ours = number is None or message.values[:1] == (number,)
+                if is_ours and message.address == f"/bridge/{address}":
                     return message
+                assert number is None or not is_ours or message.address != "/bridge/error", message
         raise TimeoutError(f"no /bridge/{address} within {seconds} s")
 
     def hello(self, seconds: float = 20.0) -> Message:
         """Say hello, and again until someone answers."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            self.send("hello", 0, 1, 1, "test")
+            self.send("hello", 0, 1, self.session, "test")
             try:
                 return self.until("welcome", SILENCE_S)
             except (TimeoutError, ConnectionError):
                 continue
         raise TimeoutError(f"no welcome within {seconds} s")
 
-    def wait_until_ready(self, seconds: float = 120.0) -> None:
+    def wait_until_ready(self, seconds: float = 50.0) -> None:
         """Wait until the models are there, which is told without being asked."""
         if self.hello(seconds).values[3] != "ready":
             assert self.until("welcome", seconds).values[3] == "ready"
@@ -116,24 +139,32 @@ class OscClient:
         *pairs: int | float | str,
         clips: Sequence[Sequence[Row]] = (),
         beats: float = 8.0,
-        seconds: float = 60.0,
+        seconds: float = 50.0,
     ) -> Reply:
         """Ask for something, with clips of notes of eight numbers, until all of the answer is here."""
+        return self.wait_for(self.begin(verb, *pairs, clips=clips, beats=beats), seconds)
+
+    def begin(self, verb: str, *pairs: int | float | str, clips: Sequence[Sequence[Row]] = (), beats: float = 8.0) -> Question:
+        """Ask for something under a new id, without waiting for the answer."""
         self.id += 1
         go = (self.id, *(("clips", len(clips)) if clips else ()), *pairs)
-        for index, rows in enumerate(clips):
-            self._send_clip(index, rows, beats, 0, -1)
+        question = Question(self.id, verb, go, clips, beats)
+        for index in range(len(clips)):
+            self._send_clip(question, index, 0, -1)
         self.send(verb, *go)
+        return question
+
+    def wait_for(self, question: Question, seconds: float = 50.0) -> Reply:
+        """Wait until all of an answer is here, asking again for what does not come."""
         reply = Reply()
         heard = asked = time.monotonic()
         end = heard + seconds
         while time.monotonic() < end:
-            for message in self.hear(GAP_S):
-                if message.values and message.values[0] == self.id:
+            for message in self.receive(GAP_S):
+                if message.values[:1] == (question.id,):
                     heard = time.monotonic()
                     if message.address == "/bridge/missing":
-                        index, first, count = (int(v) for v in message.values[1:])  # type: ignore[arg-type]
-                        self._send_clip(index, clips[index], beats, first, count)
+                        self._send_clip(question, *(int(v) for v in message.values[1:]))  # type: ignore[arg-type]
                     else:
                         _take(reply, message)
             now = time.monotonic()
@@ -143,19 +174,21 @@ class OscClient:
                 if now > heard + GAP_S and now > asked + GAP_S:
                     asked = now
                     for gap in gaps[:50]:
-                        self.send("resend", self.id, *gap)
+                        self.send("resend", question.id, *gap)
             elif now > max(heard, asked) + SILENCE_S:
                 asked = now
-                self.send(verb, *go)
-        raise TimeoutError(f"{verb} {self.id} has no end after {seconds} s: {reply}"[:500])
+                self.send(question.verb, *question.go)
+        raise TimeoutError(f"{question.verb} {question.id} has no end after {seconds} s: {reply}"[:500])
 
-    def _send_clip(self, index: int, rows: Sequence[Row], beats: float, first: int, count: int) -> None:
+    def _send_clip(self, question: Question, index: int, first: int, count: int) -> None:
+        """Send notes of a clip; count -1 stands for the header and all notes."""
+        rows = question.clips[index]
         if count < 0:
-            self.send("clip", self.id, index, beats, 4, 4, len(rows), "test")
+            self.send("clip", question.id, index, question.beats, 4, 4, len(rows), "test")
             first, count = 0, len(rows)
         for at in range(first, first + count, NOTES):
             some = rows[at : min(at + NOTES, first + count)]
-            self.send("notes", self.id, index, at, 8, *(v for row in some for v in row))
+            self.send("notes", question.id, index, at, 8, *(v for row in some for v in row))
 
 
 def _take(reply: Reply, message: Message) -> None:

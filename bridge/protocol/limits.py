@@ -1,0 +1,89 @@
+"""Every bound and interval of the protocol, as one frozen value that tests can shrink."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PROTOCOL = 1  # the version that hello and welcome name
+NOTE_FIELDS = 8  # numbers of a note, which is also the largest width a client may send
+REPLY_WIDTH = NOTE_FIELDS + 2  # of notes that we send: with from_clip and from_note
+INT32 = -(2**31), 2**31 - 1  # the lowest and the highest
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a client may send, how long the server waits, and how much it keeps. Times are in seconds.
+
+    None of these can be set by a user: they follow from UDP, from the programs that speak OSC, and from memory.
+    """
+
+    # One message
+    string_bytes: int = 200
+    """Longest string, in UTF-8 (design §5); echo is exempt."""
+    verb_keys: int = 32
+    """Most keys of a verb: more than any verb has."""
+    reply_notes: int = 24
+    """Notes in each message that we send: 4 + 24 × 10 values and the address are 245 atoms in 1,240 bytes (design §5)."""
+    missing_messages: int = 64
+    """Most /bridge/missing messages at a time; what else is missing is asked for when these notes have come."""
+
+    # One request
+    clips: int = 64
+    """Most clips of a request."""
+    notes: int = 32_768
+    """Most notes of a clip: three times the longest clip that is tested, 2 MiB of numbers."""
+    beats: int = 4096
+    """Longest clip: half an hour at 136 bpm."""
+    note_beats: float = 2.0**20
+    """Latest start and longest duration of a note: further out, a float32 cannot tell a 16th from a triplet."""
+    windows: int = 16_384
+    """Most windows of two bars in all clips that a request makes: about a minute of computing."""
+
+    # Waiting for what is missing
+    first_ask_s: float = 0.05
+    """After this long without a new note, what is missing is asked for; then after twice that, and so on."""
+    asks: int = 3
+    """How often in a row asking may be in vain."""
+    assembly_s: float = 30.0
+    """Longest time for all of a request's notes to come: a client that sends one at a time must not keep it open for ever."""
+
+    # What is kept
+    kept_s: float = 60.0
+    """How long answers are kept, and notes whose verb has not come."""
+    sweep_s: float = 5.0
+    """How often everything older than that is thrown away."""
+    answers: int = 64
+    """Answers kept for each client."""
+    at_answers: int = 32
+    """How many of these may answer puck positions: a moving puck must not push out a clip that may be asked for again."""
+    sessions: int = 8
+    """Sessions remembered of each client, because an old hello may come late."""
+    held_bytes: int = 128 * 2**20
+    """Half received and kept, of all clients; the client that holds most loses its oldest first."""
+    clients: int = 512
+    """Clients remembered; the one that has been silent longest and never said hello is forgotten first."""
+
+    # Waiting for the worker
+    open: int = 64
+    """Half received requests of a client."""
+    client_pending: int = 64
+    """Requests of one client that run or wait for the worker."""
+    pending: int = 1024
+    """Requests of all clients that run or wait for the worker."""
+    progress_s: float = 0.1
+    """Least time between two progress messages of a request."""
+    palettes: int = 16
+    """Palettes of a client."""
+    palette_notes: int = 200_000
+    """Notes in the palettes of all clients: some 100 MiB in the engine."""
+
+    # Replies to mistakes
+    client_replies_per_s: int = 4
+    """Replies a second to one client's messages that have no readable id."""
+    replies_per_s: int = 32
+    """The same, to all clients together."""
+    reuse_s: float = 0.25
+    """Least time between two errors for notes under an id that is taken: a whole clip of them gets one or two."""
+
+
+DEFAULT = Limits()
