@@ -20,8 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.osc_client import OscClient, Row
-
+from bench.osc_client import OscClient, Row
 from bridge.protocol.osc import decode, encode
 from models.midi import read_clip
 

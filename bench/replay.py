@@ -151,13 +151,13 @@ def requests(clips: Sequence[tuple[str, Clip]]) -> Iterator[dict[str, Any]]:
     for number in range(60):
         pair, four = rng.sample(clips, 2), rng.sample(clips, 4)
         locks = rng.choice(LOCKS) if number % 3 == 0 else {}
-        kind = {"kind": rng.choice(["drums", "notes"])} if number % 2 else {}
+        of_kind = {"kind": rng.choice(["drums", "notes"])} if number % 2 else {}
         path = rng.choice(["even", "even", "slerp", "morph"])
-        yield asked("interpolate", {"steps": rng.choice([3, 5, 7]), "path": path, "seed": number, **locks, **kind}, pair)
-        yield asked("cross", {"count": 3, "seed": number, **kind}, pair)
+        yield asked("interpolate", {"steps": rng.choice([3, 5, 7]), "path": path, "seed": number, **locks, **of_kind}, pair)
+        yield asked("cross", {"count": 3, "seed": number, **of_kind}, pair)
         corners = four[: rng.choice([2, 3, 4])]
-        yield asked("blend", {"grid": rng.choice([0, 2, 3]), "seed": number, **locks, **kind}, corners)
-        yield asked("vary", {"amount": 0.3, "count": 2, "seed": number, **kind}, four)
+        yield asked("blend", {"grid": rng.choice([0, 2, 3]), "seed": number, **locks, **of_kind}, corners)
+        yield asked("vary", {"amount": 0.3, "count": 2, "seed": number, **of_kind}, four)
 
 
 def asked(verb: str, settings: dict[str, Any], clips: Sequence[tuple[str, Clip]]) -> dict[str, Any]:

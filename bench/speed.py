@@ -132,7 +132,7 @@ def parity(rows: int = 1000) -> dict[str, float]:
         z, level = noise(rng, rows, cpu.card.latent), np.full(rows, 0.5, np.float32)
         grids = [m.decode(z, level, dice=dice) for m in (cpu, gpu)]
         means = np.abs(cpu.encode(grids[0]) - gpu.encode(grids[0])).max()
-        logits = np.abs(cpu.score(z, level, grids[0]) - gpu.score(z, level, grids[0])).max()  # type: ignore[attr-defined]
+        logits = np.abs(cpu.score(z, level, grids[0]) - gpu.score(z, level, grids[0])).max()
         same = (grids[0].tokens == grids[1].tokens).all(1).mean()
         print(f"{name}: means within {means:.1e} (allowed 1e-3), logits {logits:.1e} (1e-3), same grids {same:.2%} (99.9 %)")
         figures |= {

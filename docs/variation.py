@@ -12,10 +12,10 @@ import matplotlib as mpl
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from pictures import KEPT, NEW, ROOT, Paint, colour, draw_drums, draw_notes, span
 
 from bridge.engine import Engine
 from bridge.requests import Interpolate, Vary
+from docs.pictures import KEPT, NEW, ROOT, Paint, colour, draw_drums, draw_notes, span
 from models.clip import Clip, Note
 from models.distance import compare, distance
 from models.grid import VOICE_OF

@@ -21,10 +21,10 @@ from bridge.cli import app, main
 from bridge.doctor import examine
 from bridge.requests import VERBS
 from models import midi
+from tests.support.processes import INTERRUPTIBLE, PROGRAM, started
 
 pytestmark = pytest.mark.usefixtures("own_models")
 ROOT = Path(__file__).parents[1]
-PROGRAM = [sys.executable, "-c", "from bridge.cli import main; main()"]
 
 
 @dataclass(frozen=True)
@@ -389,12 +389,12 @@ def test_ctrl_c_says_what_is_there_and_leaves_with_130(clips: Path, tmp_path: Pa
     (tmp_path / "in").mkdir()
     for number in range(20):
         shutil.copy(clips / "chords.mid", tmp_path / "in" / f"chords_{number:02}.mid")
-    command = [*PROGRAM, "vary", str(tmp_path / "in"), "--count", "16", "--seed", "1", "--out", str(tmp_path / "out")]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    command = [*INTERRUPTIBLE, "vary", str(tmp_path / "in"), "--count", "16", "--seed", "1", "--out", str(tmp_path / "out")]
+    with started(command, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
         first = process.stderr.readline()  # comes with the first clips
         process.send_signal(signal.SIGINT)
-        _, rest = process.communicate(timeout=300)
+        _, rest = process.communicate(timeout=50)
     assert "polyphonic" in first
     assert process.returncode == 130
     assert rest.splitlines()[-1].startswith("latent-bridge: stopped; ")

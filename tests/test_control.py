@@ -15,7 +15,6 @@ import pytest
 from bridge import control as module
 from bridge.cli import main
 from bridge.control import (
-    Answer,
     Drill,
     chains,
     changed_onsets,
@@ -26,12 +25,12 @@ from bridge.control import (
     likelihood,
     touched,
 )
-from bridge.engine import Engine
+from bridge.engine import Answer, Engine
 from bridge.requests import Blend, Interpolate, Request, Vary
 from models.clip import Clip, Note
 from models.data import Windows
 from models.evaluate import Exam, Sitting
-from models.grid import BAR_STEPS, DRUMS, HOLD, MELODY, REST, VOICE_OF, Grid, leading_rests
+from models.grid import BAR_STEPS, DRUMS, HOLD, MELODY, REST, VOICE_OF, Grid, GridKind, leading_rests
 from models.midi import MidiError, read
 from models.store import load_torch_model
 
@@ -152,7 +151,7 @@ def beats(bars: int, seed: int = 0) -> Grid:
 
 
 @pytest.mark.parametrize(("music", "kind"), [(tune(9), MELODY), (beats(9), DRUMS)])
-def test_windows_that_go_on_from_one_another_are_the_bars_they_were_cut_from(music: Grid, kind: module.GridKind) -> None:
+def test_windows_that_go_on_from_one_another_are_the_bars_they_were_cut_from(music: Grid, kind: GridKind) -> None:
     grid, piece = chains(as_windows(music), 4, kind)
     assert piece.tolist() == [0, 0]
     for row, first in enumerate((0, 4 * BAR_STEPS)):

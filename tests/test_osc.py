@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -22,7 +23,7 @@ values = st.lists(
 addresses = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=20).map(lambda text: "/" + text)
 
 
-def built(address: str, args: list[object]) -> OscMessage:
+def built(address: str, args: Sequence[int | float | str | bytes]) -> OscMessage:
     builder = OscMessageBuilder(address)
     for arg in args:
         builder.add_arg(arg, {int: "i", float: "f", str: "s", bytes: "b"}[type(arg)])
@@ -31,7 +32,7 @@ def built(address: str, args: list[object]) -> OscMessage:
 
 @given(address=addresses, args=values)
 def test_a_message_has_the_bytes_that_python_osc_writes(address: str, args: list[int | float | str]) -> None:
-    assert encode(address, args) == built(address, list(args)).dgram
+    assert encode(address, args) == built(address, args).dgram
 
 
 @given(address=addresses, args=values)

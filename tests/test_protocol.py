@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import struct
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -232,7 +233,9 @@ def test_a_bad_verb_is_refused_once_for_all(talk: Talk, verb: str, pairs: tuple[
         ("sample", "kind", "brass", "brass is not allowed: it must be 'drums' or 'notes'"),
     ],
 )
-def test_a_bad_value_is_told_with_what_is_allowed(talk: Talk, verb: str, key: str, value: object, allowed: str) -> None:
+def test_a_bad_value_is_told_with_what_is_allowed(
+    talk: Talk, verb: str, key: str, value: int | float | str, allowed: str
+) -> None:
     (message,) = talk.say(verb, 1, key, value)
     assert message.values[2] == f"{key}: {allowed}"
 
@@ -398,7 +401,7 @@ def test_what_comes_without_a_verb_is_thrown_away_after_a_minute(talk: Talk) -> 
 def test_a_note_that_is_untouched_says_where_it_is_from(talk: Talk) -> None:
     job = talk.vary(1, notes=((36, -0.0, 0.1, 100.0), (38, 1.0, 0.25, 90.0), (42, 1.1, 0.25, 1.0)))
     clip = job.request().clips[0]  # type: ignore[attr-defined]
-    first, _, third = (Note(*note_row(n)[:4], from_clip=0, from_note=i) for i, n in enumerate(clip.notes))  # type: ignore[arg-type]
+    first, _, third = (replace(n, from_clip=0, from_note=i) for i, n in enumerate(clip.notes))
     moved = Note(38, 1.0 + 1e-12, 0.25, 90.0, from_clip=0, from_note=1)
     positive = Note(36, 0.0, first.duration, 100.0, from_clip=0, from_note=0)
     wrong = Note(42, third.start, 0.25, 1.0, from_clip=0, from_note=99)
