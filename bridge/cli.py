@@ -294,22 +294,19 @@ def evaluate(
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="also write the figures there")] = None,
     seed: Annotated[int, typer.Option(min=0, help="fixes which windows are drawn, and what is sampled")] = 0,
     control: Annotated[
-        bool, typer.Option("--control", help="also measure what requests promise: amounts, locks, walks, seams")
+        bool, typer.Option("--control", help="also measure what requests promise: amounts, locks, steps, seams")
     ] = False,
 ) -> None:
     """Measure a model on held-out music, with floors and baselines beside."""
     from models.extras import need
 
     need("train", "evaluate")
-    from models.evaluate import evaluate_folder
+    from bridge.evaluation import evaluate_model
 
     with _progress("evaluate") as progress:
-        figures = evaluate_folder(model, data, split=split, seed=seed, progress=progress)
-    if control:
-        from bridge.control import control_folder
-
-        with _progress("control") as progress:
-            figures |= control_folder(model, data, split=split, seed=seed, progress=progress)
+        figures = evaluate_model(
+            model, data, split=split, control=control, seed=seed, progress=lambda fraction, part: progress(fraction)
+        )
     if json_file:
         json_file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     beside: dict[str, dict[str, list[str]]] = {"floor": {}, "baseline": {}}

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.calibrate import calibrate, measure_together
-from models.copies import window_hashes
+from models.evaluation.memorization import window_hashes
 from models.data import Windows, find_sources, has_splits, pack
 from models.family import Card, Family, find_family
 from models.grid import HOLD, MELODY, Grid, leading_rests

@@ -10,9 +10,10 @@ from typing import Protocol
 import numpy as np
 import pytest
 
-from models.baselines import Markov, crossfade, is_single_line, morph, random_edits
+from models.baselines import is_single_line, morph
 from models.clip import Clip, Note
 from models.distance import VoiceOf, distance
+from models.evaluation.baselines import Markov, crossfade, random_edits
 from models.grid import VOICE_OF
 
 VOICE = VOICE_OF.get

@@ -77,7 +77,7 @@ def test_only_who_asks_knows_the_engine_and_no_one_the_command_line(path: Path) 
     known = imports_of(path)
     assert "bridge.cli" not in known
     if "bridge.engine" in known:
-        assert path.stem in ("cli", "worker", "batch", "control")
+        assert path.stem in ("cli", "worker", "batch", "evaluation")
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "bridge" / "protocol").rglob("*.py")), ids=lambda path: path.stem)

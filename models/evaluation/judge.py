@@ -18,18 +18,18 @@ from threadpoolctl import threadpool_limits
 from torch import nn
 from torch.nn import functional as F
 
-from models.features import MAJOR, Floats, Sight, features, sounding
-from models.grid import DRUMS, HOLD, REST, Grid
+from models.evaluation.features import FeatureView, features, picture
+from models.evaluation.statistics import Floats
+from models.grid import Grid
 
 FOLDS = 5
 EPOCHS, BATCH, RATE = 14, 32, 4e-3  # of the net
-LAGS = (1, 4, 8, 16)  # steps: how far back the net compares
 DRAWS = 400  # of the bootstrap
 HALVINGS, HALVED = 24, 240  # of the control: how often, and how many windows each time
 
 
 @dataclass(frozen=True)
-class Exhibit:
+class LabelledWindows:
     """Windows of one class, and the piece each comes from: no piece is both learned from and judged."""
 
     grid: Grid
@@ -39,9 +39,9 @@ class Exhibit:
         """How many windows there are."""
         return len(self.grid)
 
-    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Exhibit:
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> LabelledWindows:
         """Some of the windows."""
-        return Exhibit(self.grid[rows], self.piece[rows])
+        return LabelledWindows(self.grid[rows], self.piece[rows])
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,13 @@ class Verdict:
     by: str
 
 
-def judge(real: Exhibit, other: Exhibit, *, sight: Sight, seed: int) -> Verdict:
+def judge(real: LabelledWindows, other: LabelledWindows, *, view: FeatureView, seed: int) -> Verdict:
     """Try to tell two classes apart: cross-validated by piece, as many windows of each; the better judge counts.
 
     The interval is a bootstrap over pieces. Either class takes FOLDS pieces at least.
     """
     rng = np.random.default_rng((seed, 1))
-    scores, label, piece = _hear_both(real, other, sight, rng, seed)
+    scores, label, piece = _score_both(real, other, view, rng, seed)
     draws_by = _resampled(piece, rng)
     verdicts: list[Verdict] = []
     for name, score in scores.items():
@@ -72,7 +72,7 @@ def judge(real: Exhibit, other: Exhibit, *, sight: Sight, seed: int) -> Verdict:
     return max(verdicts, key=lambda verdict: verdict.auc)
 
 
-def judge_halves(real: Exhibit, *, sight: Sight, seed: int) -> float:
+def judge_halves(real: LabelledWindows, *, view: FeatureView, seed: int) -> float:
     """Try to tell one half of the pieces from the other: 0.5 and how far from that the judges come.
 
     One halving says little, since a few pieces always differ from a few others, and max(AUC, 1 - AUC) never says 0.5. So the
@@ -86,7 +86,7 @@ def judge_halves(real: Exhibit, *, sight: Sight, seed: int) -> float:
         some = real.take(np.sort(rng.permutation(len(real))[:HALVED]))
         is_first = np.isin(some.piece, rng.permutation(pieces)[: len(pieces) // 2])
         halves = some.take(is_first), some.take(~is_first)
-        scores, label, _ = _hear_both(*halves, sight, rng, seed + turn)
+        scores, label, _ = _score_both(*halves, view, rng, seed + turn)
         for name, score in scores.items():
             found.setdefault(name, []).append(auc_of(score, label))
     return 0.5 + max(abs(float(np.mean(aucs)) - 0.5) for aucs in found.values())
@@ -97,22 +97,22 @@ def auc_of(scores: Floats, label: NDArray[np.int64]) -> float:
     return float(_aucs(scores, label, np.ones((1, len(label))))[0])
 
 
-def _hear_both(
-    real: Exhibit, other: Exhibit, sight: Sight, rng: np.random.Generator, seed: int
+def _score_both(
+    real: LabelledWindows, other: LabelledWindows, view: FeatureView, rng: np.random.Generator, seed: int
 ) -> tuple[dict[str, Floats], NDArray[np.int64], NDArray[np.int64]]:
     """Score as many windows of either class by both judges: scores, labels, pieces."""
     size = min(len(real), len(other))
     a, b = (e.take(np.sort(rng.permutation(len(e))[:size])) for e in (real, other))
     label, piece = np.repeat([0, 1], size), np.concatenate([a.piece, b.piece])
     with _one_thread():
-        return _scores(Grid.stack([a.grid, b.grid]), label, piece, sight, seed), label, piece
+        return _scores(Grid.stack([a.grid, b.grid]), label, piece, view, seed), label, piece
 
 
-def _scores(grid: Grid, label: NDArray[np.int64], piece: NDArray[np.int64], sight: Sight, seed: int) -> dict[str, Floats]:
+def _scores(grid: Grid, label: NDArray[np.int64], piece: NDArray[np.int64], view: FeatureView, seed: int) -> dict[str, Floats]:
     """Score every window by judges that have not met its piece; as ranks within a fold, since folds differ in calibration."""
     # A number that makes no sense is one below all others: the trees' own missing values fail where a whole column is missing.
-    table = np.nan_to_num(np.stack(list(features(grid, sight).values()), 1), nan=-1000.0)
-    picture = _picture(grid, sight)
+    table = np.nan_to_num(np.stack(list(features(grid, view).values()), 1), nan=-1000.0)
+    shown = picture(grid, view)
     scores = {"net": np.zeros(len(label)), "trees": np.zeros(len(label))}
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
     for number, (met, unmet) in enumerate(folds.split(table, label, piece)):
@@ -127,11 +127,11 @@ def _scores(grid: Grid, label: NDArray[np.int64], piece: NDArray[np.int64], sigh
             random_state=seed,
         )
         scores["trees"][unmet] = _ranks(trees.fit(table[met], label[met]).decision_function(table[unmet]))
-        scores["net"][unmet] = _ranks(_net_scores(picture[met], label[met], picture[unmet], seed + number))
+        scores["net"][unmet] = _ranks(_net_scores(shown[met], label[met], shown[unmet], seed + number))
     return scores
 
 
-class _Net(nn.Module):
+class _JudgeNet(nn.Module):
     """Convolutions over steps, pooled at every depth: 12-17 k weights."""
 
     def __init__(self, channels: int, steps: int) -> None:
@@ -154,7 +154,7 @@ class _Net(nn.Module):
 def _net_scores(met: NDArray[np.float32], label: NDArray[np.int64], unmet: NDArray[np.float32], seed: int) -> Floats:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        net = _Net(*met.shape[1:])
+        net = _JudgeNet(*met.shape[1:])
         x, y = torch.from_numpy(met), torch.from_numpy(label).float()
         optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=0.05)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=EPOCHS * -(-len(y) // BATCH))
@@ -170,52 +170,6 @@ def _net_scores(met: NDArray[np.float32], label: NDArray[np.int64], unmet: NDArr
         with torch.no_grad():
             scores: Floats = net(torch.from_numpy(unmet)).double().numpy()
     return scores
-
-
-def _picture(grid: Grid, sight: Sight) -> NDArray[np.float32]:
-    """Show windows to the net, [B, C, T]: what each step is, and how it differs from the steps some way before it.
-
-    The differences matter: from a few hundred windows a net does not find out by itself that music repeats.
-    """
-    struck = sight.kind.onsets[grid.tokens]
-    parts: list[NDArray[np.generic]] = [struck]
-    if sight.kind is not DRUMS:
-        parts += _line(grid.tokens)
-    if sight.velocity:
-        loud = np.round(grid.velocities * 127) * struck
-        parts += [loud / 127, loud.max(2, keepdims=True) >= 127]
-    if sight.timing:
-        parts.append(grid.offsets * struck)
-    now = np.concatenate(parts, -1).astype(np.float32)
-    shown = np.concatenate([now, *(np.abs(now - np.roll(now, lag, axis=1)) for lag in LAGS)], -1)
-    shown = (shown - shown.mean((0, 1))) / (shown.std((0, 1)) + 0.05)
-    return np.ascontiguousarray(shown.transpose(0, 2, 1))
-
-
-def _line(tokens: NDArray[np.int64]) -> list[NDArray[np.generic]]:
-    """Show a melody in the key it is most likely in: hold, rest, degree, height and interval, each [B, T, C]."""
-    pitch = sounding(tokens)
-    sounds = pitch >= 0
-    height = pitch - (np.where(sounds, pitch, 0).sum(1) / np.maximum(sounds.sum(1), 1))[:, None]
-    degree = (pitch - _key(pitch)[:, None]) % 12
-    before = np.concatenate([pitch[:, :1], pitch[:, :-1]], 1)
-    interval = np.where(sounds & (before >= 0), np.abs(pitch - before), 0)
-    return [
-        tokens[..., None] == HOLD,
-        tokens[..., None] == REST,
-        (degree[..., None] == np.arange(12)) & sounds[..., None],
-        np.where(sounds, height / 12, 0)[..., None],
-        interval[..., None] / 6,
-    ]
-
-
-def _key(pitch: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Guess the key of sounding pitches [B, T], -1 for silence: the major scale, and the triad, that hold most."""
-    weight = np.stack([((pitch % 12 == k) & (pitch >= 0)).sum(1) for k in range(12)], 1)
-    degree = (np.arange(12)[None] - np.arange(12)[:, None]) % 12
-    fit = np.isin(degree, MAJOR) + 0.3 * np.isin(degree, [0, 4, 7])
-    best: NDArray[np.int64] = (weight @ fit.T).argmax(1)
-    return best
 
 
 def _ranks(scores: Floats) -> Floats:

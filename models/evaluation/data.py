@@ -1,0 +1,147 @@
+"""The held-out music that a model is measured on: windows, whole parts of files, and draws of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.clip import Clip
+from models.data import DEFAULT, KNOWN, Source, Windows, find_sources, pack
+from models.evaluation.family_statistics import FamilyStatistics, statistics_of
+from models.family import LatentModel
+from models.grid import BAR_STEPS, Grid
+from models.midi import MidiError, from_bytes
+from models.store import find_model, load_hashes
+
+LIMIT = 700  # windows of a class
+PER_PIECE = 8  # windows of a piece in a class: more say little new, and a piece with many would speak for all
+
+
+@dataclass(frozen=True)
+class EvaluationData:
+    """What a model is measured on.
+
+    `test` and `train` are windows of held-out pieces and of those learned from, `hashes` are of the windows learned from.
+    `parts` are all whole parts of the held-out files that are of the model's kind, `songs` those of the tracks and sets it
+    was trained to make.
+    """
+
+    test: Windows
+    train: Windows | None
+    hashes: NDArray[np.uint64]
+    split: str = "test"
+    parts: tuple[Clip, ...] = ()
+    songs: tuple[Clip, ...] = ()
+
+
+@dataclass(frozen=True)
+class ClipSet:
+    """Clips and the piece each comes from."""
+
+    clips: list[Clip]
+    piece: NDArray[np.int64]
+
+    def take(self, index: NDArray[np.int64]) -> ClipSet:
+        """Some of the clips."""
+        return ClipSet([self.clips[i] for i in index], self.piece[index])
+
+
+def read_evaluation_data(model: LatentModel, name: str, folder: Path, split: str) -> EvaluationData:
+    """Read the music of a split of a data folder, and the windows that the model may have learned from where that is known.
+
+    Raises ValueError where nothing in the split fits the model's windows.
+    """
+    kind = model.family.kind
+    for sets in (listed(model, "sets"), ()):
+        sources = list(find_sources(folder, split, sets))
+        test = pack(iter(sources), kind)
+        if len(test):
+            break
+    else:
+        raise ValueError(f"{folder} has no {kind.name} to measure on in split {split!r}: nothing fits two bars of 4/4")
+    has_splits = any((place / "splits.csv").exists() for place in (folder, folder.parent))
+    is_train = has_splits and split != "train"
+    train = pack(find_sources(folder, "train", listed(model, "sets")), kind) if is_train else None
+    found = list(_parts(sources, statistics_of(model.family)))
+    codec = listed(model, "codec_sets")
+    songs = (clip for source, clip in found if source.set not in codec and _is_chosen(source, clip))
+    return EvaluationData(test, train, load_hashes(find_model(name)), split, tuple(clip for _, clip in found), tuple(songs))
+
+
+def _parts(sources: Iterable[Source], statistics: FamilyStatistics) -> Iterator[tuple[Source, Clip]]:
+    for source in sources:
+        try:
+            song = from_bytes(source.content, name=source.name)
+        except MidiError:
+            continue  # as in packing
+        yield from ((source, part.clip) for part in song.parts if statistics.covers(part))
+
+
+def _is_chosen(source: Source, clip: Clip) -> bool:
+    tracks = KNOWN.get(source.set, DEFAULT).tracks
+    return not tracks or re.search(tracks, clip.name) is not None
+
+
+def composed(windows: Windows, model: LatentModel) -> Windows:
+    """Leave out the sets that a model only reconstructs (`codec_sets` of its config)."""
+    codec = listed(model, "codec_sets")
+    return windows.take(np.isin(windows.set_of, [i for i, s in enumerate(windows.sets) if s not in codec]))
+
+
+def listed(model: LatentModel, key: str) -> tuple[str, ...]:
+    """Read a list of names in the config that a model was trained by."""
+    names = model.card.config.get(key) or ()
+    return tuple(str(s) for s in names) if isinstance(names, list | tuple) else ()
+
+
+def draw_few(piece: NDArray[np.int64], rng: np.random.Generator, per_piece: int = PER_PIECE) -> NDArray[np.int64]:
+    """Draw indices of windows, a few of each piece: [N], at most LIMIT."""
+    _, by_piece, rank = _ranked(piece, rng)
+    return np.sort(rng.permutation(by_piece[rank < per_piece])[:LIMIT])
+
+
+def draw_two_lots(piece: NDArray[np.int64], rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Draw two lots of indices with the same pieces in both, evenly: no index is in both."""
+    sizes, by_piece, rank = _ranked(piece, rng)
+    rank = rank + np.repeat(rng.integers(2, size=len(sizes)), sizes)
+    fits = rank < 2 * PER_PIECE
+    lots = [rng.permutation(by_piece[fits & (rank % 2 == side)])[:LIMIT] for side in (0, 1)]
+    return np.sort(lots[0]), np.sort(lots[1])
+
+
+def _ranked(
+    piece: NDArray[np.int64], rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Shuffle indices within pieces: the size of each piece, the indices piece by piece, and the rank of each in its piece."""
+    order = rng.permutation(len(piece))
+    by_piece = order[np.argsort(piece[order], kind="stable")]
+    _, first, sizes = np.unique(piece[by_piece], return_index=True, return_counts=True)
+    return sizes, by_piece, np.arange(len(piece)) - np.repeat(first, sizes)
+
+
+def join_windows(windows: Windows, bars: int, statistics: FamilyStatistics) -> tuple[Grid, NDArray[np.int64]]:
+    """Join windows of a piece that go on from one another into longer music: ([N, bars * BAR_STEPS], the piece of each [N])."""
+    first, second = (windows.grid.map(lambda v, a=a: v[:, a : a + BAR_STEPS]) for a in (0, BAR_STEPS))  # type: ignore[misc]
+    ahead = statistics.begin_anew(second.tokens[:-1])
+    goes_on = (windows.piece[1:] == windows.piece[:-1]) & (ahead == first.tokens[1:]).all(1)
+    starts: list[int] = []
+    run = 0
+    for index, joins in enumerate([False, *goes_on.tolist()]):
+        run = run + 1 if joins else 0
+        if run == bars - 2:
+            starts.append(index - run)
+            run = -2  # this window's second bar is the last of this clip, so the window after the next begins the next
+    # A note that is held over a bar line is whole in the window that has both bars.
+    begin = np.array(starts, np.int64)
+
+    def join(a: NDArray[np.generic], b: NDArray[np.generic]) -> NDArray[np.generic]:
+        return np.concatenate([a[begin], *(b[begin + k] for k in range(bars - 1))], 1)
+
+    fields = ("tokens", "velocities", "offsets")
+    grid = Grid(*(join(getattr(first, f), getattr(second, f)) for f in fields))  # type: ignore[arg-type]
+    return grid, windows.piece[begin]

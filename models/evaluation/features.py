@@ -1,0 +1,59 @@
+"""What the judges see of a window: named features and a picture for a convolutional net, with or without its feel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.evaluation.family_statistics import FamilyStatistics, statistics_of
+from models.evaluation.statistics import Floats, feel_features
+from models.family import Family
+from models.grid import Grid
+
+LAGS = (1, 4, 8, 16)  # steps: how far back the net compares
+
+
+@dataclass(frozen=True)
+class FeatureView:
+    """What a judge is shown of a grid: the music of a family, and whether its velocities and its timing count."""
+
+    family: Family
+    velocity: bool
+    timing: bool
+
+    @property
+    def statistics(self) -> FamilyStatistics:
+        """What the family is judged by."""
+        return statistics_of(self.family)
+
+
+def features(grid: Grid, view: FeatureView) -> dict[str, Floats]:
+    """Describe each window by named numbers, [B] each; NaN where a number makes no sense (no snare has no loudness)."""
+    named = view.statistics.named_features(grid)
+    struck = view.family.kind.onsets[grid.tokens]
+    lanes = view.statistics.lanes
+    if view.velocity:
+        named |= feel_features("velocity", np.round(grid.velocities * 127), struck, lanes)
+    if view.timing:
+        named |= feel_features("offset", grid.offsets, struck, lanes)
+    return named
+
+
+def picture(grid: Grid, view: FeatureView) -> NDArray[np.float32]:
+    """Show windows to a net, [B, C, T]: what each step is, and how it differs from the steps some way before it.
+
+    The differences matter: from a few hundred windows a net does not find out by itself that music repeats.
+    """
+    struck = view.family.kind.onsets[grid.tokens]
+    parts = view.statistics.judge_view(grid)
+    if view.velocity:
+        loud = np.round(grid.velocities * 127) * struck
+        parts += [loud / 127, loud.max(2, keepdims=True) >= 127]
+    if view.timing:
+        parts.append(grid.offsets * struck)
+    now = np.concatenate(parts, -1).astype(np.float32)
+    shown = np.concatenate([now, *(np.abs(now - np.roll(now, lag, axis=1)) for lag in LAGS)], -1)
+    shown = (shown - shown.mean((0, 1))) / (shown.std((0, 1)) + 0.05)
+    return np.ascontiguousarray(shown.transpose(0, 2, 1))

@@ -1,0 +1,133 @@
+"""What `reconstruct` gives back: of windows, step by step, and of whole files, note by note."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.clip import Clip
+from models.distance import VoiceOf
+from models.evaluation.figures import Named, mean_or_none
+from models.evaluation.model_evaluation import ModelEvaluation
+from models.family import Family, LatentModel
+from models.grid import Grid
+from models.latent import Latents
+
+TOGETHER = 128  # windows in one request
+FILES = 120  # whole files
+FILES_TOGETHER = 8
+NEAR = 1 / 6  # beats: how far a note may lie from the one it stands for
+STEP_MS = 125.0  # a sixteenth at 120 beats per minute
+
+
+def reconstruction(e: ModelEvaluation) -> Named:
+    """Measure what comes back of held-out windows, and what trivial answers would be worth."""
+    truth, kind = e.test_grid, e.family.kind
+    yield "model", e.model.card.name
+    yield "data", ", ".join(s for i, s in enumerate(e.test.sets) if (e.test.set_of == i).any())
+    yield "split", e.data.split
+    yield "clips", len(e.test)
+    made: list[Clip] = []
+    for first in range(0, len(e.test_clips), TOGETHER):
+        made += e.product.reconstruct(e.test_clips[first : first + TOGETHER], seed=e.seed)
+    found = e.lay_out(made)
+    yield from agreement(truth, found, e.family, e.statistics.is_pitched, "")
+    yield "step_accuracy_tf", _teacher_forced(e.model, truth)
+    both = kind.onsets[truth.tokens] & kind.onsets[found.tokens]
+    velocity, timing = (both & e.test.feel[:, k, None, None] for k in (0, 1))
+    yield "velocity_mae", _mean_error(truth.velocities * 127, found.velocities * 127, velocity)
+    late = _mean_error(truth.offsets * STEP_MS, found.offsets * STEP_MS, timing)
+    yield "timing_mae_ms", late if e.model.card.timing else None
+    yield "rate_nats", -e.model.card.latent * math.log(e.model.least_noise)
+    before = np.roll(truth.tokens, 1, axis=1)
+    before[:, 0] = kind.silence
+    other = e.elsewhere(e.test.piece, "copy")
+    floors = {"copy": truth.tokens[other], "rest": np.full_like(before, kind.silence), "repeat": before}
+    for name, tokens in floors.items():
+        # Only tokens are compared.
+        yield from agreement(
+            truth, Grid(tokens, truth.velocities, truth.offsets), e.family, e.statistics.is_pitched, f"floor.{name}."
+        )
+
+
+def whole_files(e: ModelEvaluation) -> Named:
+    """Measure how many notes of whole held-out files come back: the mean of the files' note F1."""
+    songs = [e.data.songs[i] for i in e.rng("files").permutation(len(e.data.songs))[:FILES]]
+    made: list[Clip] = []
+    for first in range(0, len(songs), FILES_TOGETHER):
+        made += e.product.reconstruct(songs[first : first + FILES_TOGETHER], seed=e.seed)
+    scores = [note_f1(a, b, e.voice_of) for a, b in zip(songs, made, strict=True)]
+    yield "file_onset_f1", mean_or_none(score for score in scores if score is not None)
+
+
+def note_f1(truth: Clip, found: Clip, voice_of: VoiceOf | None) -> float | None:
+    """Compare the notes of two clips: the harmonic mean of precision and recall; None where neither has any.
+
+    A note is found if one of its pitch, or for drums of its voice, begins within NEAR; each stands for one. Pads of no voice
+    are left out.
+    """
+    ours, theirs = (_onsets(clip, voice_of) for clip in (truth, found))
+    notes = sum(map(len, ours.values())) + sum(map(len, theirs.values()))
+    hits = sum(_matched(starts, theirs.get(lane, [])) for lane, starts in ours.items())
+    return 2 * hits / notes if notes else None
+
+
+def _onsets(clip: Clip, voice_of: VoiceOf | None) -> dict[int, list[float]]:
+    lanes: dict[int, list[float]] = defaultdict(list)
+    for note in clip.notes:
+        lane = voice_of(note.pitch) if voice_of else note.pitch
+        if lane is not None:
+            lanes[lane].append(note.start - clip.start)
+    return {lane: sorted(starts) for lane, starts in lanes.items()}
+
+
+def _matched(a: Sequence[float], b: Sequence[float]) -> int:
+    """Count pairs of onsets within NEAR of each other, as many as can be: the earliest partner is always a best one."""
+    hits = free = 0
+    for start in a:
+        at = max(free, bisect_left(b, start - NEAR - 1e-9))
+        if at < len(b) and b[at] <= start + NEAR + 1e-9:
+            hits, free = hits + 1, at + 1
+    return hits
+
+
+def agreement(truth: Grid, found: Grid, family: Family, is_pitched: bool, prefix: str) -> Named:
+    """Compare step by step: tokens that are just right, onsets of each lane, and the pitch of matched onsets."""
+    onsets = family.kind.onsets
+    a, b = onsets[truth.tokens], onsets[found.tokens]
+    hit, said, there = (a & b).sum(), b.sum(), a.sum()
+    yield f"{prefix}step_accuracy", float((truth.tokens == found.tokens).mean())
+    yield f"{prefix}onset_precision", float(hit / said) if said else None
+    yield f"{prefix}onset_recall", float(hit / there) if there else None
+    yield f"{prefix}onset_f1", float(2 * hit / (said + there)) if said + there else None
+    both = (a & b).any(2)
+    same = (truth.tokens == found.tokens) & both
+    yield f"{prefix}pitch_accuracy", float(same.sum() / both.sum()) if is_pitched and both.any() else None
+
+
+def encode(model: LatentModel, grid: Grid) -> Latents:
+    """Find the posterior means of many windows."""
+    return np.concatenate([model.encode(grid[i : i + 256]) for i in range(0, len(grid), 256)])
+
+
+def _teacher_forced(model: LatentModel, truth: Grid) -> float | None:
+    """Measure the share of steps whose likeliest token, given the true ones before it, is right; only torch can tell."""
+    from models.torch_model import TorchModel
+
+    if not isinstance(model, TorchModel):
+        return None
+    right = 0
+    for i in range(0, len(truth), 256):
+        part = truth[i : i + 256]
+        level = np.full(len(part), model.least_noise, np.float32)
+        right += int((model.score(model.encode(part), level, part).argmax(-1) == part.tokens).sum())
+    return right / truth.tokens.size
+
+
+def _mean_error(truth: NDArray[np.float32], found: NDArray[np.float32], where: NDArray[np.bool_]) -> float | None:
+    return float(np.abs(truth - found)[where].mean()) if where.any() else None

@@ -1,0 +1,107 @@
+"""Variations as users get them: whether they are told from real music, and what whole files become."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from statistics import median
+
+import numpy as np
+
+from models.clip import Clip, Note
+from models.distance import VoiceOf, compare, distance
+from models.evaluation.baselines import random_edits
+from models.evaluation.figures import Named, unjudged
+from models.evaluation.model_evaluation import ModelEvaluation
+from models.evaluation.product import VarySettings
+from models.grid import STEPS_PER_BEAT, segments
+
+AMOUNTS = {"01": 0.1, "03": 0.3, "06": 0.6}
+JUDGED = ("03", "06")  # amounts at which variations are judged
+EDITS = "baseline.random_edits."
+FILES = 60  # whole files that are varied
+FILES_TOGETHER = 4
+
+
+def variations(e: ModelEvaluation) -> Named:
+    """Measure variations of held-out windows, and random edits that go just as far."""
+    for name in JUDGED:
+        if not e.is_judged:
+            yield from unjudged(f"vary_auc_{name}", f"{EDITS}vary_auc_{name}")
+            continue
+        rng, sources = e.rng(f"vary {name}"), e.sources
+        varied = e.vary_one(sources.clips, AMOUNTS[name], rng)
+        reached = [distance(a, b, voice=e.voice_of) for a, b in zip(sources.clips, varied, strict=True)]
+        yield from e.auc_of_clips(f"vary_auc_{name}", varied, sources.piece)
+        yield f"vary_distance_{name}", float(np.median(reached))
+        edited = [edit(a, far, rng, e.voice_of) for a, far in zip(sources.clips, reached, strict=True)]
+        yield from e.auc_of_clips(f"{EDITS}vary_auc_{name}", edited, sources.piece)
+
+
+def varied_files(e: ModelEvaluation) -> Named:
+    """Measure what variations of whole files do to the number of notes and to rests.
+
+    `notes_ratio_*`: notes of a variation by those of its file, the median of the files. `rest_notes`: of the notes that are
+    new at 0.3 the share that lies in a bar in which the file is silent.
+    """
+    songs = [e.data.songs[i] for i in e.rng("varied files").permutation(len(e.data.songs))[:FILES]]
+    for name, amount in AMOUNTS.items():
+        made: list[Clip] = []
+        for first in range(0, len(songs), FILES_TOGETHER):
+            some = songs[first : first + FILES_TOGETHER]
+            answers = e.product.vary(some, VarySettings(min(amount, e.model.card.reach), count=1), seed=e.seed).of
+            made += [answer[0] if answer else song for song, answer in zip(some, answers, strict=True)]
+        yield f"notes_ratio_{name}", notes_ratio(songs, made)
+        if name == "03":
+            yield "rest_notes", rest_notes(songs, made, e.voice_of)
+
+
+def notes_ratio(sources: Sequence[Clip], made: Sequence[Clip]) -> float | None:
+    """Find the median of how many notes each clip has, by those of its source; None without clips."""
+    found = [len(b.notes) / len(a.notes) for a, b in zip(sources, made, strict=True) if a.notes]
+    return float(median(found)) if found else None
+
+
+def rest_notes(sources: Sequence[Clip], made: Sequence[Clip], voice_of: VoiceOf | None) -> float | None:
+    """Find the share of new notes that lie in silent bars of the source; None where nothing is new."""
+    new = resting = 0
+    for source, clip in zip(sources, made, strict=True):
+        had = {(n.pitch, n.start) for n in source.notes}
+        onsets = [n.start for n in clip.notes if (n.pitch, n.start) not in had]
+        silent = silent_stretches(source, voice_of)
+        new += len(onsets)
+        resting += sum(any(a - 0.5 / STEPS_PER_BEAT <= at < b - 0.5 / STEPS_PER_BEAT for a, b in silent) for at in onsets)
+    return resting / new if new else None
+
+
+def silent_stretches(clip: Clip, voice_of: VoiceOf | None) -> list[tuple[float, float]]:
+    """List the bars, as the grid lays them out, in whose steps no note sounds; a drum stroke sounds for one step. In beats."""
+    pieces = segments(clip)
+    firsts = [first for first, _ in pieces]
+    sounds = [False] * len(pieces)
+    for note in clip.notes:
+        first, last = _steps(note, clip.start, is_struck=voice_of is not None)
+        if first < clip.beats * STEPS_PER_BEAT and last >= 0:
+            a, b = (bisect_right(firsts, clip.start + k / STEPS_PER_BEAT + 1e-6) - 1 for k in (first, last))
+            sounds[max(a, 0) : b + 1] = [True] * (b + 1 - max(a, 0))
+    ends = [*firsts[1:], clip.end]
+    return [(first, end) for (first, _), end, is_loud in zip(pieces, ends, sounds, strict=True) if not is_loud]
+
+
+def _steps(note: Note, start: float, *, is_struck: bool) -> tuple[int, int]:
+    """Find the first and the last grid step in which a note sounds."""
+    first = math.floor((note.start - start) * STEPS_PER_BEAT + 0.5)
+    last = first if is_struck else math.ceil((note.end - start) * STEPS_PER_BEAT - 0.5) - 1
+    return first, max(first, last)
+
+
+def changed_onsets(source: Clip, clip: Clip, voice_of: VoiceOf | None) -> list[float]:
+    """List where the notes of a clip lie that are not its source's, in beats from its start."""
+    found = compare(source, clip, voice=voice_of)
+    return [clip.notes[j].start - clip.start for j in (*(j for _, j in found.moved), *found.added)]
+
+
+def edit(source: Clip, far: float, rng: np.random.Generator, voice_of: VoiceOf | None) -> Clip:
+    """Make random edits that go as far as something else did."""
+    return random_edits(source, min(far, 1.0), rng=rng, voice=voice_of)
