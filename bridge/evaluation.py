@@ -10,7 +10,7 @@ from bridge.engine import Answer, Engine
 from bridge.requests import Blend, Interpolate, Reconstruct, Request, Sample, Vary
 from models.clip import Clip
 from models.evaluation import product
-from models.evaluation.data import read_evaluation_data
+from models.evaluation.data import STANDARD, Sizes, read_evaluation_data
 from models.evaluation.evaluate import evaluate
 from models.evaluation.figures import Figures, Progress
 from models.evaluation.product import Variations, VarySettings
@@ -59,6 +59,7 @@ def evaluate_model(
     split: str = "test",
     control: bool = False,
     seed: int = 0,
+    sizes: Sizes = STANDARD,
     progress: Progress = lambda fraction, part: None,
 ) -> Figures:
     """Measure a model on the held-out music of a data folder; one called NAME-plain is the textbook VAE to compare with.
@@ -74,4 +75,4 @@ def evaluate_model(
     else:
         plain = load_torch_model(f"{name}-plain")  # one that is there but broken is an error, not a figure less
     answers = EngineProduct(Engine(), name)
-    return evaluate(model, answers, data, plain=plain, control=control, seed=seed, progress=progress)
+    return evaluate(model, answers, data, plain=plain, control=control, seed=seed, sizes=sizes, progress=progress)

@@ -14,8 +14,6 @@ from models.evaluation.model_evaluation import TOGETHER
 from models.evaluation.product import VarySettings
 from models.evaluation.request_evaluation import BARS, RequestEvaluation
 
-ASKED = {2: 100, BARS: 50}  # clips of so many bars that are asked for amounts
-
 
 @dataclass(frozen=True)
 class AmountResult:
@@ -54,7 +52,8 @@ def amounts(r: RequestEvaluation) -> Named:
     """
     e = r.evaluation
     goals = [k / 10 for k in range(1, 11) if k / 10 <= e.model.card.reach]
-    sources = {bars: r.full_enough(r.cuts[bars], f"amounts {bars}", most).clips for bars, most in ASKED.items()}
+    most_of = {2: e.sizes.amounts, BARS: e.sizes.amounts // 2}
+    sources = {bars: r.full_enough(r.cuts[bars], f"amounts {bars}", most).clips for bars, most in most_of.items()}
     decoded = [0, 0]
     found: dict[int, list[list[AmountResult]]] = {}
     for bars, clips in sources.items():

@@ -21,7 +21,6 @@ from models.evaluation.variations import AMOUNTS, EDITS, JUDGED, changed_onsets,
 from models.family import Family
 from models.grid import BAR_STEPS, STEPS_PER_BEAT, Grid
 
-MOST = 320  # clips of a class
 CLOSE = 0.15  # how far from an amount two windows of a piece may differ to be compared with variations at that amount
 KIN = 12  # windows of a piece to look for such a one among
 
@@ -41,7 +40,7 @@ def changes_in_context(r: RequestEvaluation) -> Named:
         rng = r.rng(f"judged {name}")
         human = _human_changes(e, AMOUNTS[name], rng)
         for bars, clips in ((2, e.sources), (BARS, rest)):
-            sources = r.some(clips, f"judged {bars}", MOST)
+            sources = r.some(clips, f"judged {bars}", e.sizes.magnified)
             varied = e.vary_one(sources.clips, AMOUNTS[name], rng)
             far = [distance(a, b, voice=e.voice_of) for a, b in zip(sources.clips, varied, strict=True)]
             edited = [edit(a, d, rng, e.voice_of) for a, d in zip(sources.clips, far, strict=True)]
@@ -62,7 +61,7 @@ def seams(r: RequestEvaluation) -> Named:
     and elsewhere the same of the other bar lines. Doubled: clashes of a hundred notes, beyond those of the clips.
     """
     e = r.evaluation
-    sources = r.some(r.cuts[LONG], "seams", MOST // 2)
+    sources = r.some(r.cuts[LONG], "seams", e.sizes.magnified // 2)
     varied = ClipSet(e.vary_one(sources.clips, 0.6, r.rng("seams")), sources.piece)
     for prefix, clips in (("", varied), ("floor.copy.", sources)):
         borders, others = r.around_bar_lines(clips, 2), r.around_bar_lines(clips, 1)
@@ -88,8 +87,8 @@ def _human_changes(e: ModelEvaluation, amount: float, rng: np.random.Generator) 
         if off and min(off) <= CLOSE:
             found.append(int(index))
             onsets.append(changed_onsets(plain[kin[int(np.argmin(off))]], plain[index], e.voice_of))
-    some = np.array(found[:MOST], np.int64)
-    return _contexts(e, e.test_grid[some], onsets[:MOST], test.piece[some], rng)
+    some = np.array(found[: e.sizes.magnified], np.int64)
+    return _contexts(e, e.test_grid[some], onsets[: e.sizes.magnified], test.piece[some], rng)
 
 
 def _contexts(

@@ -18,8 +18,27 @@ from models.grid import BAR_STEPS, Grid
 from models.midi import MidiError, from_bytes
 from models.store import find_model, load_hashes
 
-LIMIT = 700  # windows of a class
 PER_PIECE = 8  # windows of a piece in a class: more say little new, and a piece with many would speak for all
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured, at most: enough for intervals of a few hundredths, and for a quarter of an hour."""
+
+    windows: int = 700  # of each class that is judged
+    middles: int = 480  # pairs of windows to meet in the middle
+    files: int = 120  # whole files that are reconstructed
+    varied_files: int = 60  # whole files that are varied
+    corners: int = 15  # times four whole parts whose interpolation and blend are asked for
+    amounts: int = 100  # clips of two bars that are asked for amounts, and half as many of four
+    magnified: int = 320  # of each class where single changes are judged
+    pairs: int = 60  # of clips of two bars whose interpolation is measured, and as many of eight
+    locks: int = 240  # requests with random locks
+    halvings: int = 24  # of the held-out pieces, to see that the judges find no difference where there is none
+    hidden: int = 300  # windows of which a part is hidden
+
+
+STANDARD = Sizes()  # of every figure that is published
 
 
 @dataclass(frozen=True)
@@ -99,18 +118,18 @@ def listed(model: LatentModel, key: str) -> tuple[str, ...]:
     return tuple(str(s) for s in names) if isinstance(names, list | tuple) else ()
 
 
-def draw_few(piece: NDArray[np.int64], rng: np.random.Generator, per_piece: int = PER_PIECE) -> NDArray[np.int64]:
-    """Draw indices of windows, a few of each piece: [N], at most LIMIT."""
+def draw_few(piece: NDArray[np.int64], rng: np.random.Generator, most: int) -> NDArray[np.int64]:
+    """Draw indices of windows, a few of each piece: [N], at most so many."""
     _, by_piece, rank = _ranked(piece, rng)
-    return np.sort(rng.permutation(by_piece[rank < per_piece])[:LIMIT])
+    return np.sort(rng.permutation(by_piece[rank < PER_PIECE])[:most])
 
 
-def draw_two_lots(piece: NDArray[np.int64], rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def draw_two_lots(piece: NDArray[np.int64], rng: np.random.Generator, most: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Draw two lots of indices with the same pieces in both, evenly: no index is in both."""
     sizes, by_piece, rank = _ranked(piece, rng)
     rank = rank + np.repeat(rng.integers(2, size=len(sizes)), sizes)
     fits = rank < 2 * PER_PIECE
-    lots = [rng.permutation(by_piece[fits & (rank % 2 == side)])[:LIMIT] for side in (0, 1)]
+    lots = [rng.permutation(by_piece[fits & (rank % 2 == side)])[:most] for side in (0, 1)]
     return np.sort(lots[0]), np.sort(lots[1])
 
 

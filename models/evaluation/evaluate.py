@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from models.evaluation.amounts import amounts
 from models.evaluation.changed_notes import changes_in_context, seams
-from models.evaluation.data import EvaluationData
+from models.evaluation.data import STANDARD, EvaluationData, Sizes
 from models.evaluation.exactness import exactness
 from models.evaluation.figures import Figures, Progress, excess, gather
 from models.evaluation.hidden_parts import hidden_parts
@@ -46,6 +46,7 @@ def evaluate(
     plain: LatentModel | None = None,
     control: bool = False,
     seed: int = 0,
+    sizes: Sizes = STANDARD,
     progress: Progress = lambda fraction, part: None,
 ) -> Figures:
     """Measure what a product makes with a model: the flat keys of design §4, None where a figure does not apply.
@@ -54,7 +55,7 @@ def evaluate(
     its 95 % interval in `_low` and `_high`. `void` says why the AUCs must not be trusted; it is empty where they may.
     `control` adds how well requests are met. Sets that the model only reconstructs (`codec_sets` of its config) are left out.
     """
-    evaluation = ModelEvaluation(model, product, data, plain, seed)
+    evaluation = ModelEvaluation(model, product, data, plain, seed, sizes)
     requests = RequestEvaluation(evaluation)
     figures = gather(
         [*((part, evaluation) for part in PARTS), *((part, requests) for part in CONTROL_PARTS if control)], progress

@@ -10,7 +10,6 @@ from models.evaluation.product import VarySettings
 from models.evaluation.request_evaluation import RequestEvaluation
 
 TOGETHER = 64  # whole parts in one request
-FOURS = 15  # times four whole parts whose ends and corners are asked for; amount 0 is asked of all
 
 
 def exactness(r: RequestEvaluation) -> Named:
@@ -21,7 +20,7 @@ def exactness(r: RequestEvaluation) -> Named:
         some = parts[first : first + TOGETHER]
         answers = product.vary(some, VarySettings(0.0), seed=seed).of
         pairs += [(clip, made[0] if len(made) == 1 else None) for clip, made in zip(some, answers, strict=True)]
-    order = r.rng("exact").permutation(len(parts))[: 4 * FOURS]
+    order = r.rng("exact").permutation(len(parts))[: 4 * r.evaluation.sizes.corners]
     for four in order[: len(order) // 4 * 4].reshape(-1, 4):
         corners = tuple(parts[i] for i in four)
         pairs += zip(corners[:2], product.interpolate(*corners[:2], steps=2, seed=seed), strict=True)

@@ -14,8 +14,6 @@ from models.family import Family
 from models.grid import BAR_STEPS, Grid
 from models.latent import Dice, noise
 
-HIDDEN = 300  # windows of which a part is hidden
-
 
 def hidden_parts(r: RequestEvaluation) -> Named:
     """Hide part of held-out windows: how likely the model finds it, in nats a note, and how much of it it would write.
@@ -29,7 +27,7 @@ def hidden_parts(r: RequestEvaluation) -> Named:
     if not isinstance(model, TorchModel):
         return
     kind, rng = e.family.kind, r.rng("hidden")
-    truth = e.test.grid[np.sort(r.rng("rows hidden").permutation(len(e.test))[:HIDDEN])]
+    truth = e.test.grid[np.sort(r.rng("rows hidden").permutation(len(e.test))[: e.sizes.hidden])]
     z = noise(rng, len(truth), model.card.latent)
     level = np.ones(len(z), np.float32)
     dice = Dice.roll(rng, len(z), steps=truth.tokens.shape[1], voices=kind.voices, together=model.card.together)

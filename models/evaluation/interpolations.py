@@ -19,8 +19,6 @@ from models.grid import STEPS_PER_BEAT
 from models.walk import MANY, best_split, unevenness
 
 STEPS = 7  # of an interpolation, both ends included, as the program's default
-MIDDLES = 480  # pairs whose middle is judged
-PAIRS = 60  # of clips of two bars whose steps are measured, and as many of LONG bars
 FLAM = 0.5 / STEPS_PER_BEAT  # beats: notes of one voice that are closer clash
 # What is in front of the figures of each way from clip to clip. The product's own slerp runs through its own model;
 # `baseline.slerp.middle_auc` is the textbook VAE's, see `samples.plain_vae`.
@@ -32,7 +30,7 @@ def middles(e: ModelEvaluation) -> Named:
 
     In key: the share of a melody's time in the major scale that holds most of it. Clashes: of a hundred notes.
     """
-    some = e.rng("middles").permutation(len(e.sources.clips))[:MIDDLES]
+    some = e.rng("middles").permutation(len(e.sources.clips))[: e.sizes.middles]
     pairs = [(e.sources.clips[i], e.sources.clips[e.mates[i]]) for i in some]
     made = {way: [interpolate(e, pair, way, 3)[1] for pair in pairs] for way in WAYS}
     prefixed = {WAYS[way]: clips for way, clips in made.items()} | {"floor.copy.": [a for a, _ in pairs]}
@@ -55,7 +53,7 @@ def step_evenness(r: RequestEvaluation) -> Named:
     floor: dict[bool, list[float]] = {True: [], False: []}
     found: dict[str, dict[bool, list[float]]] = {way: {True: [], False: []} for way in WAYS}
     for clips in (e.sources, r.cuts[LONG]):
-        for pair in r.pairs(clips, "walks", PAIRS):
+        for pair in r.pairs(clips, "walks", e.sizes.pairs):
             far = compare(*pair, voice=e.voice_of)
             changes = len(far.moved) + len(far.added) + len(far.dropped)
             has_many = changes >= MANY * (STEPS - 1)

@@ -25,7 +25,7 @@ from models.grid import Grid
 FOLDS = 5
 EPOCHS, BATCH, RATE = 14, 32, 4e-3  # of the net
 DRAWS = 400  # of the bootstrap
-HALVINGS, HALVED = 24, 240  # of the control: how often, and how many windows each time
+HALVED = 240  # windows of the control, each time
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def judge(real: LabelledWindows, other: LabelledWindows, *, view: FeatureView, s
     return max(verdicts, key=lambda verdict: verdict.auc)
 
 
-def judge_halves(real: LabelledWindows, *, view: FeatureView, seed: int) -> float:
+def judge_halves(real: LabelledWindows, *, view: FeatureView, seed: int, halvings: int = 24) -> float:
     """Try to tell one half of the pieces from the other: 0.5 and how far from that the judges come.
 
     One halving says little, since a few pieces always differ from a few others, and max(AUC, 1 - AUC) never says 0.5. So the
@@ -82,7 +82,7 @@ def judge_halves(real: LabelledWindows, *, view: FeatureView, seed: int) -> floa
     rng = np.random.default_rng((seed, 2))
     pieces = np.unique(real.piece)
     found: dict[str, list[float]] = {}
-    for turn in range(HALVINGS):
+    for turn in range(halvings):
         some = real.take(np.sort(rng.permutation(len(real))[:HALVED]))
         is_first = np.isin(some.piece, rng.permutation(pieces)[: len(pieces) // 2])
         halves = some.take(is_first), some.take(~is_first)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from models.clip import Clip
-from models.evaluation.amounts import ASKED, AmountResult
+from models.evaluation.amounts import AmountResult
 from models.evaluation.family_statistics import FamilyStatistics
 from models.evaluation.figures import Named, mean_or_none
 from models.evaluation.product import VarySettings
@@ -20,7 +20,6 @@ from models.evaluation.request_evaluation import BARS, ENOUGH, RequestEvaluation
 from models.grid import STEPS_PER_BEAT
 from models.key import parse_key
 
-LOCKED = 240  # requests with random locks
 LOCKS = ("voices", "beats", "notes", "rhythm", "pitch", "velocity", "key")
 
 
@@ -29,7 +28,7 @@ def locks(r: RequestEvaluation) -> Named:
     e, rng = r.evaluation, r.rng("locks")
     found: Counter[str] = Counter()
     errors: list[float] = []
-    clips = [clip for bars in (2, BARS) for clip in r.full_enough(r.cuts[bars], f"locks {bars}", LOCKED // 2).clips]
+    clips = [clip for bars in (2, BARS) for clip in r.full_enough(r.cuts[bars], f"locks {bars}", e.sizes.locks // 2).clips]
     for clip in clips:
         settings = random_locks(clip, e.statistics, rng)
         for made in e.product.vary([clip], settings, seed=e.seed).of[0]:
@@ -49,7 +48,7 @@ def locks(r: RequestEvaluation) -> Named:
 def targets(r: RequestEvaluation) -> Named:
     """Measure what the soft aims do to variations at 0.5: notes a bar, and octaves, beside the same without them."""
     e = r.evaluation
-    clips = r.full_enough(e.sources, "targets", ASKED[2] // 2).clips
+    clips = r.full_enough(e.sources, "targets", e.sizes.amounts // 2).clips
     asked = VarySettings(0.5, count=4)
     plain = list(e.vary_each(clips, asked))
     for key, more in (("density_2", 2), ("density_minus_2", -2)):

@@ -14,7 +14,7 @@ from models.calibrate import as_clip, on_grid
 from models.clip import Clip
 from models.data import Windows
 from models.distance import VoiceOf, distances
-from models.evaluation.data import ClipSet, EvaluationData, composed, draw_few, draw_two_lots
+from models.evaluation.data import STANDARD, ClipSet, EvaluationData, Sizes, composed, draw_few, draw_two_lots
 from models.evaluation.family_statistics import FamilyStatistics, statistics_of
 from models.evaluation.features import FeatureView
 from models.evaluation.figures import Named, unjudged
@@ -39,6 +39,7 @@ class ModelEvaluation:
     data: EvaluationData
     plain: LatentModel | None = None
     seed: int = 0
+    sizes: Sizes = STANDARD
 
     @property
     def family(self) -> Family:
@@ -81,7 +82,7 @@ class ModelEvaluation:
     @cached_property
     def lots(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Indices of a few windows of each piece for the real class, and of a few others to make variations and middles of."""
-        return draw_two_lots(self.test.piece, self.rng("halves"))
+        return draw_two_lots(self.test.piece, self.rng("halves"), self.sizes.windows)
 
     @cached_property
     def real(self) -> LabelledWindows:
@@ -163,7 +164,7 @@ class ModelEvaluation:
 
     def few(self, windows: Windows, name: str) -> Windows:
         """Draw a few windows of each piece."""
-        return windows.take(draw_few(windows.piece, self.rng(name)))
+        return windows.take(draw_few(windows.piece, self.rng(name), self.sizes.windows))
 
     def elsewhere(self, piece: NDArray[np.int64], name: str) -> NDArray[np.int64]:
         """Pair each of some windows with one of another piece: shuffled, and again where it met its own. Indices [N]."""

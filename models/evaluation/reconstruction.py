@@ -19,7 +19,6 @@ from models.grid import Grid
 from models.latent import Latents
 
 TOGETHER = 128  # windows in one request
-FILES = 120  # whole files
 FILES_TOGETHER = 8
 NEAR = 1 / 6  # beats: how far a note may lie from the one it stands for
 STEP_MS = 125.0  # a sixteenth at 120 beats per minute
@@ -57,7 +56,7 @@ def reconstruction(e: ModelEvaluation) -> Named:
 
 def whole_files(e: ModelEvaluation) -> Named:
     """Measure how many notes of whole held-out files come back: the mean of the files' note F1."""
-    songs = [e.data.songs[i] for i in e.rng("files").permutation(len(e.data.songs))[:FILES]]
+    songs = [e.data.songs[i] for i in e.rng("files").permutation(len(e.data.songs))[: e.sizes.files]]
     made: list[Clip] = []
     for first in range(0, len(songs), FILES_TOGETHER):
         made += e.product.reconstruct(songs[first : first + FILES_TOGETHER], seed=e.seed)

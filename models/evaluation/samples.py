@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from models.clip import Clip
 from models.evaluation.baselines import Markov
-from models.evaluation.data import LIMIT
 from models.evaluation.figures import Figures, Named, unjudged
 from models.evaluation.judge import FOLDS, LabelledWindows, judge_halves
 from models.evaluation.memorization import count_copies
@@ -28,12 +27,12 @@ OFFSET_BINS = np.linspace(-0.5, 0.5, 33)  # steps late: 3.9 ms each at 120 beats
 def samples(e: ModelEvaluation) -> Named:
     """Measure samples: whether they are told from real music, how many are copies, how they are spread."""
     clips: list[Clip] = []
-    for k in range(-(-LIMIT // AT_ONCE)):
-        clips += e.product.sample(AT_ONCE, bars=2, seed=e.seed + k)
-    clips = clips[:LIMIT]
+    for k in range(-(-e.sizes.windows // AT_ONCE)):
+        clips += e.product.sample(min(AT_ONCE, e.sizes.windows), bars=2, seed=e.seed + k)
+    clips = clips[: e.sizes.windows]
     made, held_out, onsets = e.lay_out(clips), e.test_grid, e.family.kind.onsets
     yield from e.auc_of_clips("sample_auc", clips)
-    some = e.rng("copies").permutation(len(e.test))[:LIMIT]
+    some = e.rng("copies").permutation(len(e.test))[: e.sizes.windows]
     for prefix, tokens in (("", made.tokens), ("floor.test.", held_out.tokens[some])):
         yield f"{prefix}sample_copies", count_copies(tokens, e.data.hashes, e.family) / len(tokens)
     there, said = onsets[held_out.tokens], onsets[made.tokens]
@@ -59,7 +58,7 @@ def training_music(e: ModelEvaluation) -> Named:
     yield from ((key.replace("sample", "middle"), value) for key, value in floor.items())
     yield from _overlaps(e, "floor.train.", e.lay_out(clips))
     rng = e.rng("markov")
-    tokens = e.statistics.playable(Markov.fit(e.train.grid.tokens, bar=BAR_STEPS).sample(LIMIT, rng))
+    tokens = e.statistics.playable(Markov.fit(e.train.grid.tokens, bar=BAR_STEPS).sample(e.sizes.windows, rng))
     yield from e.auc_of_clips("baseline.markov.sample_auc", e.clips(_with_feel(tokens, e.train.grid, e, rng)))
 
 
@@ -72,7 +71,7 @@ def plain_vae(e: ModelEvaluation) -> Named:
     if plain is None or not e.is_judged:
         yield from unjudged(*(f"baseline.{key}" for key in ("gaussian.sample_auc", "slerp.sample_auc", "slerp.middle_auc")))
         return
-    drawn = _draw(plain, noise(rng, LIMIT, plain.card.latent), rng)
+    drawn = _draw(plain, noise(rng, e.sizes.windows, plain.card.latent), rng)
     yield from e.auc_of_clips("baseline.slerp.sample_auc", e.clips(drawn))
     a = e.lay_out(e.sources.clips)
     middles = _draw(plain, slerp(encode(plain, a), encode(plain, a[e.mates]), 0.5), rng)
@@ -81,7 +80,7 @@ def plain_vae(e: ModelEvaluation) -> Named:
         yield from unjudged("baseline.gaussian.sample_auc")
         return
     mu = encode(plain, e.train.grid[np.sort(rng.permutation(len(e.train))[:FITTED])])
-    z = rng.multivariate_normal(mu.mean(0), np.cov(mu.T), LIMIT, method="eigh").astype(np.float32)
+    z = rng.multivariate_normal(mu.mean(0), np.cov(mu.T), e.sizes.windows, method="eigh").astype(np.float32)
     yield from e.auc_of_clips("baseline.gaussian.sample_auc", e.clips(_draw(plain, z, rng)))
 
 
@@ -90,7 +89,7 @@ def judge_controls(e: ModelEvaluation) -> Named:
     some = e.few(e.test, "control")
     enough = len(np.unique(some.piece)) >= 2 * FOLDS
     shown = LabelledWindows(e.lay_out(e.clips(some.grid)), some.piece)
-    yield "control.held_out", judge_halves(shown, view=e.view, seed=e.seed) if enough else None
+    yield "control.held_out", judge_halves(shown, view=e.view, seed=e.seed, halvings=e.sizes.halvings) if enough else None
 
 
 def why_void(figures: Figures) -> str:

@@ -59,7 +59,7 @@ def feel_features(
     lag_1 = masked[:, 1:] - masked[:, :-1]
     named = {
         f"{what}_mean": mean(flat),
-        f"{what}spread": spread(flat),
+        f"{what}_spread": spread(flat),
         f"{what}_max": reduce(np.fmax, flat),
         f"{what}_min": reduce(np.fmin, flat),
         f"{what}_next": mean(np.abs(lag_1).reshape(len(masked), -1)),

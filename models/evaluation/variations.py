@@ -20,7 +20,6 @@ from models.grid import STEPS_PER_BEAT, segments
 AMOUNTS = {"01": 0.1, "03": 0.3, "06": 0.6}
 JUDGED = ("03", "06")  # amounts at which variations are judged
 EDITS = "baseline.random_edits."
-FILES = 60  # whole files that are varied
 FILES_TOGETHER = 4
 
 
@@ -45,7 +44,7 @@ def varied_files(e: ModelEvaluation) -> Named:
     `notes_ratio_*`: notes of a variation by those of its file, the median of the files. `rest_notes`: of the notes that are
     new at 0.3 the share that lies in a bar in which the file is silent.
     """
-    songs = [e.data.songs[i] for i in e.rng("varied files").permutation(len(e.data.songs))[:FILES]]
+    songs = [e.data.songs[i] for i in e.rng("varied files").permutation(len(e.data.songs))[: e.sizes.varied_files]]
     for name, amount in AMOUNTS.items():
         made: list[Clip] = []
         for first in range(0, len(songs), FILES_TOGETHER):
@@ -81,18 +80,19 @@ def silent_stretches(clip: Clip, voice_of: VoiceOf | None) -> list[tuple[float, 
     firsts = [first for first, _ in pieces]
     sounds = [False] * len(pieces)
     for note in clip.notes:
-        first, last = _steps(note, clip.start, is_struck=voice_of is not None)
-        if first < clip.beats * STEPS_PER_BEAT and last >= 0:
+        first, last = _steps(note, clip, is_struck=voice_of is not None)
+        if note.start < clip.end and last >= 0:
             a, b = (bisect_right(firsts, clip.start + k / STEPS_PER_BEAT + 1e-6) - 1 for k in (first, last))
             sounds[max(a, 0) : b + 1] = [True] * (b + 1 - max(a, 0))
     ends = [*firsts[1:], clip.end]
     return [(first, end) for (first, _), end, is_loud in zip(pieces, ends, sounds, strict=True) if not is_loud]
 
 
-def _steps(note: Note, start: float, *, is_struck: bool) -> tuple[int, int]:
-    """Find the first and the last grid step in which a note sounds."""
-    first = math.floor((note.start - start) * STEPS_PER_BEAT + 0.5)
-    last = first if is_struck else math.ceil((note.end - start) * STEPS_PER_BEAT - 0.5) - 1
+def _steps(note: Note, clip: Clip, *, is_struck: bool) -> tuple[int, int]:
+    """Find the first and the last grid step in which a note sounds; in the last half step of a clip it is on its last step."""
+    most = math.ceil(clip.beats * STEPS_PER_BEAT - 1e-6) - 1
+    first = min(math.floor((note.start - clip.start) * STEPS_PER_BEAT + 0.5), most)
+    last = first if is_struck else math.ceil((note.end - clip.start) * STEPS_PER_BEAT - 0.5) - 1
     return first, max(first, last)
 
 
