@@ -59,7 +59,7 @@ def evaluate_model(
     split: str = "test",
     control: bool = False,
     seed: int = 0,
-    sizes: Sizes = STANDARD,
+    sizes: Sizes | None = None,
     progress: Progress = lambda fraction, part: None,
 ) -> Figures:
     """Measure a model on the held-out music of a data folder; one called NAME-plain is the textbook VAE to compare with.
@@ -75,4 +75,4 @@ def evaluate_model(
     else:
         plain = load_torch_model(f"{name}-plain")  # one that is there but broken is an error, not a figure less
     answers = EngineProduct(Engine(), name)
-    return evaluate(model, answers, data, plain=plain, control=control, seed=seed, sizes=sizes, progress=progress)
+    return evaluate(model, answers, data, plain=plain, control=control, seed=seed, sizes=sizes or STANDARD, progress=progress)

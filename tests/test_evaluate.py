@@ -28,7 +28,7 @@ from models.evaluation.product import Path as Way
 from models.evaluation.product import Variations, VarySettings
 from models.evaluation.reconstruction import note_f1, reconstruction, whole_files
 from models.evaluation.samples import samples
-from models.evaluation.variations import notes_ratio, rest_notes, silent_stretches, variations, varied_files
+from models.evaluation.variations import notes_ratio, rest_notes, silent_stretches, varied_files
 from models.family import find_family
 from models.grid import DRUMS, HOLD, MELODY, REST, Grid
 from models.residual import carry_over
@@ -178,6 +178,7 @@ def test_the_same_seed_gives_the_same_verdict() -> None:
 
 
 def test_halves_of_the_same_music_are_not_told_apart() -> None:
+    view = FeatureView(DRUM_FAMILY, velocity=False, timing=False)
     auc = judge_halves(labelled(grooves(20, 4, seed=1)), view=view, seed=0, halvings=8)
     assert 0.5 <= auc < 0.6
 
@@ -278,20 +279,17 @@ def test_a_product_that_copies_gets_the_figures_of_a_copy(tiny_models: Path) -> 
     known = tuple(ModelEvaluation(model, Copying(()), of_train).test_clips)
     data = EvaluationData(test, train, window_hashes(train.grid.tokens), songs=(BEAT,))
     copied = ModelEvaluation(model, Copying(known), data, seed=5, sizes=SMALL)
-    parts = (reconstruction, whole_files, samples, variations, varied_files)
+    parts = (reconstruction, whole_files, samples, varied_files)
     figures: Figures = {key: value for part in parts for key, value in part(copied)}
     assert figures["sample_copies"] == 1
     assert figures["floor.test.sample_copies"] == 0
     assert [figures[f"notes_ratio_{name}"] for name in ("01", "03", "06")] == [1, 1, 1]
     assert figures["rest_notes"] is None
     assert figures["file_onset_f1"] == figures["step_accuracy"] == figures["onset_f1"] == 1
-    assert figures["velocity_mae"] == figures["timing_mae_ms"] == figures["vary_distance_03"] == 0
-    assert figures["overlap_density"] == pytest.approx(1, abs=0.2)
-    for key in ("sample_auc", "vary_auc_03", "vary_auc_06"):
-        auc = figures[key]
-        assert isinstance(auc, float)
-        assert auc < 0.75
-    assert figures["baseline.random_edits.vary_auc_03"] == figures["vary_auc_03"]  # as far, so not at all
+    assert figures["velocity_mae"] == figures["timing_mae_ms"] == 0
+    auc = figures["sample_auc"]
+    assert isinstance(auc, float)
+    assert auc < 0.75
 
 
 def test_a_product_that_gives_noise_gets_the_figures_of_noise(drum_figures: Figures) -> None:

@@ -5,52 +5,42 @@ from __future__ import annotations
 import json
 import runpy
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bridge import control as module
 from bridge.cli import main
-from bridge.control import (
-    Drill,
-    chains,
-    changed_onsets,
-    clashes,
-    control,
-    free_part,
-    in_context,
-    likelihood,
-    touched,
-)
-from bridge.engine import Answer, Engine
-from bridge.requests import Blend, Interpolate, Request, Vary
+from bridge.engine import Engine
+from bridge.evaluation import EngineProduct
 from models.clip import Clip, Note
-from models.data import Windows
-from models.evaluate import Exam, Sitting
-from models.grid import BAR_STEPS, DRUMS, HOLD, MELODY, REST, VOICE_OF, Grid, GridKind, leading_rests
+from models.evaluation.amounts import amounts
+from models.evaluation.changed_notes import in_context
+from models.evaluation.data import EvaluationData, Sizes, join_windows
+from models.evaluation.evaluate import CONTROL_PARTS
+from models.evaluation.exactness import exactness
+from models.evaluation.family_statistics import statistics_of
+from models.evaluation.figures import Figures
+from models.evaluation.hidden_parts import likelihood
+from models.evaluation.interpolations import clashes, middles, step_evenness
+from models.evaluation.locks import free_part, locks, touched
+from models.evaluation.model_evaluation import ModelEvaluation
+from models.evaluation.product import Path as Way
+from models.evaluation.product import Product, Variations, VarySettings
+from models.evaluation.request_evaluation import RequestEvaluation
+from models.evaluation.variations import changed_onsets
+from models.family import Family, find_family
+from models.grid import BAR_STEPS, HOLD, REST, Grid
 from models.midi import MidiError, read
 from models.store import load_torch_model
+from tests.made_up import BEAT, LINE, as_windows, beats, changed, marked, pieces_of, tune, without
 
-Run = Callable[[Request], Answer]
-VOICE = VOICE_OF.get
-BEAT = Clip(tuple(Note(pitch, k / 2, 0.25, 90.0 + k) for k in range(16) for pitch in ((36, 42) if k % 4 == 0 else (42,))), 8.0)
-LINE = Clip(tuple(Note(60 + k, float(k), 1.0, 80.0) for k in range(8)), 8.0)
-
-
-def marked(clip: Clip, index: int = 0) -> Clip:
-    """A clip whose notes know where they come from, as an engine gives them back."""
-    return clip.with_notes(replace(n, from_clip=index, from_note=i) for i, n in enumerate(clip.notes))
-
-
-def without(clip: Clip, *indices: int) -> Clip:
-    return clip.with_notes(n for i, n in enumerate(clip.notes) if i not in indices)
-
-
-def changed(clip: Clip, index: int, **fields: float) -> Clip:
-    return clip.with_notes(replace(n, **fields) if i == index else n for i, n in enumerate(clip.notes))  # type: ignore[arg-type]
+DRUM_FAMILY, MELODY_FAMILY = find_family("drums"), find_family("melody")
+DRUM_STATISTICS, MELODY_STATISTICS = statistics_of(DRUM_FAMILY), statistics_of(MELODY_FAMILY)
+VOICE = DRUM_STATISTICS.voice_of
+FEW = Sizes(windows=40, middles=2, pairs=2, corners=2, amounts=2, magnified=6, locks=6, hidden=6)
 
 
 # --- counting -------------------------------------------------------------------------------------------------------------
@@ -103,56 +93,29 @@ TOUCHED = [
 
 @pytest.mark.parametrize(("source", "locks", "made"), KEPT)
 def test_what_a_lock_leaves_free_may_change(source: Clip, locks: dict[str, object], made: Clip) -> None:
-    request = Vary.model_validate({"clips": (source,), **locks})
-    assert not touched(request, made, VOICE if source is BEAT else None)
+    statistics = DRUM_STATISTICS if source is BEAT else MELODY_STATISTICS
+    assert not touched(source, VarySettings(0.3, **locks), made, statistics)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("source", "locks", "made", "expected"), TOUCHED)
 def test_what_a_lock_holds_is_counted_when_it_is_touched(
     source: Clip, locks: dict[str, object], made: Clip, expected: dict[str, int]
 ) -> None:
-    request = Vary.model_validate({"clips": (source,), **locks})
-    assert touched(request, made, VOICE if source is BEAT else None) == expected
+    statistics = DRUM_STATISTICS if source is BEAT else MELODY_STATISTICS
+    assert touched(source, VarySettings(0.3, **locks), made, statistics) == expected  # type: ignore[arg-type]
 
 
 def test_the_free_part_is_what_is_neither_in_a_locked_voice_nor_in_a_locked_stretch() -> None:
-    free = free_part(BEAT, Vary(clips=(BEAT,), lock_voices=("closed_hat",), lock_beats=((0, 4),)))
+    free = free_part(BEAT, VarySettings(0.3, lock_voices=("closed_hat",), lock_beats=((0, 4),)), DRUM_STATISTICS)
     assert [(n.pitch, n.start) for n in free.notes] == [(36, 4), (36, 6)]
 
 
 # --- clips from windows ---------------------------------------------------------------------------------------------------
 
 
-def as_windows(bars: Grid, piece: int = 0) -> Windows:
-    """Cut a row of bars [1, T] into windows of two at every bar, as packing does."""
-    count = bars.tokens.shape[1] // BAR_STEPS - 1
-    cut = bars.map(lambda v: np.concatenate([v[:, k * BAR_STEPS : (k + 2) * BAR_STEPS] for k in range(count)]))
-    if bars.velocities.shape[2] == 1:
-        cut = replace(cut, tokens=leading_rests(cut.tokens))
-    where = np.zeros(count, np.int64)
-    return Windows(cut, where + piece, np.ones((count, 2), bool), ("made up",), where)
-
-
-def tune(bars: int, seed: int = 0) -> Grid:
-    """A line of which some notes are held over bar lines."""
-    rng = np.random.default_rng(seed)
-    tokens = np.where(rng.random((1, bars * BAR_STEPS)) < 0.3, rng.integers(50, 70, (1, bars * BAR_STEPS)), HOLD)
-    tokens[0, 0] = 60
-    velocities = np.where(tokens < HOLD, 0.8, 0)[..., None].astype(np.float32)
-    return Grid(tokens, velocities, np.zeros_like(velocities))
-
-
-def beats(bars: int, seed: int = 0) -> Grid:
-    rng = np.random.default_rng(seed)
-    struck = rng.random((1, bars * BAR_STEPS, 9)) < 0.15
-    struck[..., 2] = np.arange(bars * BAR_STEPS) % 2 == 0
-    velocities = np.where(struck, rng.uniform(0.3, 1, struck.shape), 0).astype(np.float32)
-    return Grid((struck << np.arange(9)).sum(2), velocities, np.zeros_like(velocities))
-
-
-@pytest.mark.parametrize(("music", "kind"), [(tune(9), MELODY), (beats(9), DRUMS)])
-def test_windows_that_go_on_from_one_another_are_the_bars_they_were_cut_from(music: Grid, kind: GridKind) -> None:
-    grid, piece = chains(as_windows(music), 4, kind)
+@pytest.mark.parametrize(("music", "family"), [(tune(9), MELODY_FAMILY), (beats(9), DRUM_FAMILY)])
+def test_windows_that_go_on_from_one_another_are_the_bars_they_were_cut_from(music: Grid, family: Family) -> None:
+    grid, piece = join_windows(as_windows(music), 4, statistics_of(family))
     assert piece.tolist() == [0, 0]
     for row, first in enumerate((0, 4 * BAR_STEPS)):
         np.testing.assert_array_equal(grid.tokens[row, 1:], music.tokens[0, first + 1 : first + 4 * BAR_STEPS])
@@ -162,17 +125,17 @@ def test_windows_that_go_on_from_one_another_are_the_bars_they_were_cut_from(mus
 def test_windows_that_do_not_go_on_are_not_joined() -> None:
     windows = as_windows(beats(4))
     other = windows.take(np.array([0, 2]))
-    assert len(chains(other, 4, DRUMS)[1]) == 0
+    assert len(join_windows(other, 4, DRUM_STATISTICS)[1]) == 0
     two_pieces = replace(windows, piece=np.array([0, 0, 1]))
-    assert len(chains(two_pieces, 4, DRUMS)[1]) == 0
-    assert chains(windows, 4, DRUMS)[1].tolist() == [0]
+    assert len(join_windows(two_pieces, 4, DRUM_STATISTICS)[1]) == 0
+    assert join_windows(windows, 4, DRUM_STATISTICS)[1].tolist() == [0]
 
 
 def test_a_changed_note_is_shown_in_the_middle_of_the_bar_around_it() -> None:
     tokens = np.zeros((1, 32), np.int64)
     tokens[0, [2, 29, 12]] = [1, 2, 4]
     velocities = (tokens[..., None] >> np.arange(9) & 1).astype(np.float32)
-    shown = in_context(Grid(tokens, velocities, np.zeros_like(velocities)), 0.5, DRUMS)
+    shown = in_context(Grid(tokens, velocities, np.zeros_like(velocities)), 0.5, DRUM_FAMILY)
     assert dict(zip(np.nonzero(shown.tokens[0])[0].tolist(), shown.tokens[shown.tokens > 0].tolist(), strict=True)) == {
         13: 2,
         18: 1,
@@ -183,7 +146,7 @@ def test_a_changed_note_is_shown_in_the_middle_of_the_bar_around_it() -> None:
 def test_a_context_that_begins_within_a_note_begins_with_a_rest() -> None:
     music = tune(2)
     held = replace(music, tokens=np.where(np.arange(32) == 0, 60, HOLD)[None])
-    assert in_context(held, 4.0, MELODY).tokens.tolist() == [[REST] * 32]
+    assert in_context(held, 4.0, MELODY_FAMILY).tokens.tolist() == [[REST] * 32]
 
 
 def test_likelihood_is_shared_among_what_is_allowed() -> None:
@@ -196,40 +159,70 @@ def test_likelihood_is_shared_among_what_is_allowed() -> None:
 # --- answers that can be worked out -----------------------------------------------------------------------------------------
 
 
-def pieces(music: Sequence[Grid]) -> Windows:
-    """Cut several pieces into windows."""
-    parts = [as_windows(bars, piece) for piece, bars in enumerate(music)]
-    return Windows(
-        Grid.stack([p.grid for p in parts]),
-        np.concatenate([p.piece for p in parts]),
-        np.concatenate([p.feel for p in parts]),
-        ("made up",),
-        np.concatenate([p.set_of for p in parts]),
-    )
+@dataclass(frozen=True)
+class Dropping:
+    """A product whose variations lack as many notes as the amount says, each from another note on, whatever is locked.
+
+    `hurry` is how much further than it should each step but the last of an interpolation by slerp has gone.
+    """
+
+    hurry: float = 0.6
+
+    def sample(self, count: int, *, bars: int, seed: int) -> Sequence[Clip]:
+        return [BEAT] * count
+
+    def vary(self, clips: Sequence[Clip], settings: VarySettings, *, seed: int) -> Variations:
+        return Variations(tuple(self.dropped(clip, settings) for clip in clips))
+
+    def dropped(self, clip: Clip, settings: VarySettings) -> tuple[Clip, ...]:
+        size = round(settings.amount * len(clip.notes))
+        return tuple(
+            without(clip, *((k + i) % len(clip.notes) for i in range(size))) for k in range(settings.count if size else 1)
+        )
+
+    def interpolate(self, a: Clip, b: Clip, *, steps: int, path: Way = "even", seed: int) -> Sequence[Clip]:
+        ahead = self.hurry if path == "slerp" else 0.0
+        walk = []
+        for k in range(steps):
+            at = max(0.0, k / (steps - 1) - ahead * (0 < k < steps - 1))
+            walk.append(a.with_notes((*a.notes[round(at * len(a.notes)) :], *b.notes[: round(at * len(b.notes))])))
+        return walk
+
+    def blend(self, corners: Sequence[Clip], *, grid: int, seed: int) -> Sequence[Clip]:
+        return corners
+
+    def reconstruct(self, clips: Sequence[Clip], *, seed: int) -> Sequence[Clip]:
+        return clips
 
 
-def drill(tiny_models: Path, run: Run, *, files: tuple[Clip, ...] = ()) -> Drill:
-    windows = pieces([beats(13, seed) for seed in range(3)])
-    model = load_torch_model(str(tiny_models / "drums"))
-    return Drill(run, model, Sitting(model, windows, Exam(windows, None, np.zeros(0, np.uint64)), None, 0), files, 0)
+@dataclass(frozen=True)
+class Copying(Dropping):
+    """A product that gives clips back as they are, each note marked as the one it is but in the first `forgotten` clips."""
+
+    forgotten: int = 0
+
+    def vary(self, clips: Sequence[Clip], settings: VarySettings, *, seed: int) -> Variations:
+        count = settings.count if settings.amount else 1
+        return Variations(tuple((clip,) * count for clip in self.given_back(clips)))
+
+    def interpolate(self, a: Clip, b: Clip, *, steps: int, path: Way = "even", seed: int) -> Sequence[Clip]:
+        return self.given_back([a, b])
+
+    def blend(self, corners: Sequence[Clip], *, grid: int, seed: int) -> Sequence[Clip]:
+        return self.given_back(corners)
+
+    def given_back(self, clips: Sequence[Clip]) -> list[Clip]:
+        return [clip if i < self.forgotten else marked(clip, i) for i, clip in enumerate(clips)]
 
 
-def dropping(request: Request) -> Answer:
-    """Answer with variations that lack just as many notes as the amount says, each from another note on."""
-    assert isinstance(request, Vary)
-    clip = request.clips[0]
-    size = round(request.amount * len(clip.notes))
-    made = [without(clip, *((k + i) % len(clip.notes) for i in range(size))) for k in range(request.count)]
-    return Answer(tuple(made), (0,) * len(made), ("drums",), 0)
-
-
-def copying(request: Request) -> Answer:
-    assert isinstance(request, Vary)
-    return Answer(request.clips * request.count, (0,) * request.count, ("drums",), 0)
+def requests(tiny_models: Path, product: Product, *, parts: tuple[Clip, ...] = (), sizes: Sizes = FEW) -> RequestEvaluation:
+    windows = pieces_of([beats(13, seed) for seed in range(3)])
+    data = EvaluationData(windows, None, np.zeros(0, np.uint64), parts=parts)
+    return RequestEvaluation(ModelEvaluation(load_torch_model(str(tiny_models / "drums")), product, data, sizes=sizes))
 
 
 def test_variations_at_just_the_amount_have_no_error_beyond_rounding(tiny_models: Path) -> None:
-    figures = dict(drill(tiny_models, dropping).amounts())
+    figures = dict(amounts(requests(tiny_models, Dropping(), sizes=Sizes(amounts=20))))
     assert figures["amount_mae"] == pytest.approx(0, abs=1e-9)
     assert figures["amount_monotone"] == 1
     assert figures["amount_notes_05"] == pytest.approx(0.5, abs=0.05)
@@ -238,42 +231,22 @@ def test_variations_at_just_the_amount_have_no_error_beyond_rounding(tiny_models
 
 
 def test_copies_are_as_far_off_as_the_amount_and_all_of_them_repeat(tiny_models: Path) -> None:
-    taken = drill(tiny_models, copying)
-    figures = dict(taken.amounts())
-    clips = sum(len(taken.enough(taken.cuts[bars], "", 999).clips) for bars in (2, 4))
+    taken = requests(tiny_models, Copying())
+    figures = dict(amounts(taken))
+    clips = sum(len(taken.full_enough(taken.cuts[bars], "", most).clips) for bars, most in ((2, 2), (4, 1)))
     assert figures["repeats"] == clips * 9 * 8
     assert figures["amount_mae_05"] == pytest.approx(0.5, abs=0.05)
     assert figures["count_spread"] is None
 
 
-def test_only_clips_that_come_back_field_for_field_and_know_it_are_exact(tiny_models: Path, clips: Path) -> None:
-    files = tuple(marked(BEAT).with_notes(BEAT.notes) for _ in range(4))
-
-    def loyal(request: Request) -> Answer:
-        assert isinstance(request, Vary | Interpolate | Blend)
-        made = tuple(marked(clip, i) for i, clip in enumerate(request.clips))
-        return Answer(made, tuple(range(len(made))), ("drums",), 0)
-
-    def forgetful(request: Request) -> Answer:
-        answer = loyal(request)
-        return replace(answer, clips=(answer.clips[0].with_notes(request.clips[0].notes), *answer.clips[1:]))  # type: ignore[attr-defined]
-
-    assert dict(drill(tiny_models, loyal, files=files).exact()) == {"exact_checked": 10, "exact_wrong": 0}
-    assert dict(drill(tiny_models, forgetful, files=files).exact())["exact_wrong"] == 3
+def test_only_clips_that_come_back_field_for_field_and_know_it_are_exact(tiny_models: Path) -> None:
+    parts = (BEAT,) * 4
+    assert dict(exactness(requests(tiny_models, Copying(), parts=parts))) == {"exact_checked": 10, "exact_wrong": 0}
+    assert dict(exactness(requests(tiny_models, Copying(forgotten=1), parts=parts)))["exact_wrong"] == 3
 
 
-def test_a_walk_that_changes_as_many_notes_at_each_step_is_even(tiny_models: Path) -> None:
-    def crossing(request: Request) -> Answer:
-        assert isinstance(request, Interpolate)
-        a, b = request.clips
-        others = {"even": 0.0, "slerp": 0.6, "morph": 0.0}[request.path]
-        walk = []
-        for k in range(request.steps):
-            at = max(0.0, k / (request.steps - 1) - others * (0 < k < request.steps - 1))
-            walk.append(a.with_notes((*a.notes[round(at * len(a.notes)) :], *b.notes[: round(at * len(b.notes))])))
-        return Answer(tuple(walk), (-1,) * len(walk), ("drums",), 0)
-
-    figures = dict(drill(tiny_models, crossing).walks())
+def test_an_interpolation_that_changes_as_many_notes_at_each_step_is_even(tiny_models: Path) -> None:
+    figures = dict(step_evenness(requests(tiny_models, Dropping())))
     even, floor, uneven = (figures[k] for k in ("step_cv", "floor.whole_notes.step_cv", "baseline.slerp.step_cv"))
     assert isinstance(even, float)
     assert isinstance(floor, float)
@@ -283,8 +256,8 @@ def test_a_walk_that_changes_as_many_notes_at_each_step_is_even(tiny_models: Pat
     assert figures["baseline.morph.step_cv"] == even
 
 
-def test_an_engine_that_ignores_locks_is_found_out(tiny_models: Path) -> None:
-    figures = dict(drill(tiny_models, dropping).locks())
+def test_a_product_that_ignores_locks_is_found_out(tiny_models: Path) -> None:
+    figures = dict(locks(requests(tiny_models, Dropping(), sizes=replace(FEW, locks=240))))
     assert figures["locks_asked"] == 27
     assert isinstance(figures["locks_touched"], int)
     assert figures["locks_touched"] > 0
@@ -297,31 +270,19 @@ def test_an_engine_that_ignores_locks_is_found_out(tiny_models: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["drums", "melody"])
-def test_every_figure_is_there_and_few_pieces_are_not_judged(
-    tiny_models: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    monkeypatch.setattr(module, "ASKED", {2: 1, 4: 1})
-    for limit in ("JUDGED", "PAIRS", "LOCKED", "HIDDEN"):
-        monkeypatch.setattr(module, limit, 6)
+def test_every_figure_is_there_and_few_pieces_are_not_judged(tiny_models: Path, name: str) -> None:
     place = str(tiny_models / name)
-    engine = Engine()
-    windows = pieces([(beats if name == "drums" else tune)(9, seed) for seed in range(2)])
-    heard: list[float] = []
-    figures = control(
-        lambda request: engine.run(request.model_copy(update={"model": place})),
-        load_torch_model(place),
-        Exam(windows, None, np.zeros(0, np.uint64)),
-        progress=heard.append,
-    )
-    assert heard[-1] == 1
-    assert heard == sorted(heard)
-    assert figures["vary_auc_03_note"] is None
+    windows = pieces_of([(beats if name == "drums" else tune)(9, seed) for seed in range(2)])
+    data = EvaluationData(windows, None, np.zeros(0, np.uint64))
+    taken = RequestEvaluation(ModelEvaluation(load_torch_model(place), EngineProduct(Engine(), place), data, sizes=FEW))
+    figures: Figures = {key: value for part in CONTROL_PARTS for key, value in part(taken)}
+    assert figures["vary_auc_03_note"] is figures["seam_auc"] is None
     assert figures["locks_asked"]
     assert {"amount_mae", "reach", "step_cv", "count_spread"} <= set(figures)
     told = "hidden_voices_nats" if name == "drums" else "hidden_pitch_nats"
     assert isinstance(figures[told], float)
     assert isinstance(figures[f"baseline.untold.{told}"], float)
-    assert (figures["middle_in_key"] is None) == (name == "drums")
+    assert (dict(middles(taken.evaluation))["middle_in_key"] is None) == (name == "drums")
 
 
 def test_our_own_clips_come_back_exactly(tiny_models: Path, clips: Path) -> None:
@@ -331,9 +292,8 @@ def test_our_own_clips_come_back_exactly(tiny_models: Path, clips: Path) -> None
             parts += [part.clip for part in read(path).parts]
         except MidiError:
             continue
-    engine = Engine()
-    place = str(tiny_models / "drums")
-    figures = dict(drill(tiny_models, lambda r: engine.run(r.model_copy(update={"model": place})), files=tuple(parts)).exact())
+    product = EngineProduct(Engine(), str(tiny_models / "drums"))
+    figures = dict(exactness(requests(tiny_models, product, parts=tuple(parts), sizes=replace(FEW, corners=15))))
     assert figures["exact_wrong"] == 0
     assert isinstance(figures["exact_checked"], int)
     assert figures["exact_checked"] > len(parts) > 40
@@ -342,9 +302,7 @@ def test_our_own_clips_come_back_exactly(tiny_models: Path, clips: Path) -> None
 def test_the_command_line_prints_these_figures_with_the_others(
     tiny_models: Path, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(module, "ASKED", {2: 1, 4: 1})
-    for limit in ("JUDGED", "PAIRS", "LOCKED", "HIDDEN", "EXACT"):
-        monkeypatch.setattr(module, limit, 2)
+    monkeypatch.setattr("bridge.evaluation.STANDARD", FEW)
     (tmp_path / "songs").mkdir()
     for name in ("house", "rock"):
         shutil.copy(clips / f"{name}.mid", tmp_path / "songs")

@@ -60,6 +60,12 @@ def evaluate(
     figures = gather(
         [*((part, evaluation) for part in PARTS), *((part, requests) for part in CONTROL_PARTS if control)], progress
     )
+    return finished(figures)
+
+
+def finished(figures: Figures) -> Figures:
+    """Add what follows from the figures of all parts: the excess over real training music, and whether the AUCs hold."""
+    figures = dict(figures)
     for key in ("sample_auc", "middle_auc"):
         figures[f"{key}_excess"] = excess(figures.get(key), figures[f"floor.train.{key}"])
     for name in ("03", "06"):
