@@ -3,9 +3,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 OLD_ENOUGH = $(PYTHON) -c 'import sys; sys.exit("Latent Bridge needs Python 3.11 or newer: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+# More workers than cores, since many tests wait for sockets. A file stays with one worker: the devices of test_device_wire
+# listen on the first free port of the same few.
+PARALLEL := -n 4 --dist loadfile
 PEERS := liblo-tools puredata-core supercollider-language
 
-.PHONY: demo test test-core lint bench evaluate pictures cards clean
+.PHONY: demo test test-core lint bench figures cards pictures clean
 
 demo: .venv/installed
 	@echo "Eight variations of a funk beat, and of the Ode to Joy:"
@@ -17,12 +20,12 @@ demo: .venv/installed
 
 # First what the core promises, with all that is not of the core blocked; then the rest. No test runs twice.
 test: .venv/tested lint
-	PYTHONPATH=$(CURDIR)/tests/core_only $(BIN)/python -m pytest -n 2
-	$(BIN)/python -m pytest -n 2 -m full
+	PYTHONPATH=$(CURDIR)/tests/core_only $(BIN)/python -m pytest $(PARALLEL)
+	$(BIN)/python -m pytest $(PARALLEL) -m full
 
 # The same first part where truly nothing else is installed.
 test-core: .venv-core/installed
-	.venv-core/bin/python -m pytest -n 2
+	.venv-core/bin/python -m pytest $(PARALLEL)
 
 lint: .venv/tested
 	$(BIN)/ruff check .
@@ -33,9 +36,12 @@ bench: .venv/tested
 	$(BIN)/python bench/speed.py
 	$(BIN)/python bench/osc.py
 
-evaluate: .venv/tested
-	$(BIN)/latent-bridge evaluate drums ../shared/data --control --json out/drums.json
-	$(BIN)/latent-bridge evaluate melody ../shared/data --control --json out/melody.json
+# Measures all that is published, and writes the cards, the README's table and docs/variation.md; `make cards` only writes them.
+figures: .venv/tested
+	$(BIN)/python docs/figures.py ../shared/data
+
+cards: .venv/tested
+	$(BIN)/python docs/cards.py
 
 pictures: .venv/tested
 	$(BIN)/python docs/pictures.py

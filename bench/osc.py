@@ -22,7 +22,7 @@ from pathlib import Path
 
 from bench.osc_client import OscClient, Row
 from bridge.protocol.osc import decode, encode
-from models.midi import read_clip
+from models.music.midi import read_clip
 
 ROOT = Path(__file__).parents[1]
 CROWD = 4  # clients who ask at once; what each waits, divided by their number

@@ -27,8 +27,9 @@ from typing import Any
 from bridge.cli import main as run_command
 from bridge.engine import Engine
 from bridge.requests import VERBS, Blend, ClipsRequest
-from models.clip import Clip, Note
-from models.midi import MidiError, read
+from models.editing.batching import run_alone
+from models.music.clip import Clip, Note
+from models.music.midi import MidiError, read
 
 ROOT = Path(__file__).parents[1]
 CLIPS = ROOT / "tests" / "clips"
@@ -112,7 +113,10 @@ def answer(engine: Engine, asked: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
     try:
         request = VERBS[asked["verb"]].model_validate(fields)
         if isinstance(request, Blend) and request.grid == 0:
-            made: Sequence[Clip] = engine.palette(request).at([(0.25, 0.5), (0.6, 0.1), (0.0, 1.0)])
+            run_alone(engine.start(request, palette=0), engine.batcher(), lambda fraction: None)
+            positions = [engine.start_at(0, *at) for at in ((0.25, 0.5), (0.6, 0.1), (0.0, 1.0))]
+            answers = [run_alone(position, engine.batcher(), lambda fraction: None) for position in positions]
+            made: Sequence[Clip] = [clip for answer in answers for clip in answer.clips]
         else:
             made = engine.run(request).clips
     except ValueError as error:

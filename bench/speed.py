@@ -80,7 +80,7 @@ def requests(device: str, figures: dict[str, float]) -> list[tuple[str, Callable
     """List the requests, on a loaded engine, and note what loading took."""
     from bridge.engine import Engine
     from bridge.requests import Blend, Interpolate, Sample, Vary
-    from models.midi import read_clip
+    from models.music.midi import read_clip
 
     started = time.perf_counter()
     engine = Engine(device=device)
@@ -104,7 +104,7 @@ def folder_rate(device: str, copies: int = 64) -> float:
     """Vary many clips in one request, files read and written included: clips made per second."""
     from bridge.engine import Engine
     from bridge.requests import Vary
-    from models.midi import read_clip, to_bytes
+    from models.music.midi import read_clip, to_bytes
 
     engine = Engine(device=device)
     names = ("funk", "rock", "bossa", "house")
@@ -121,19 +121,21 @@ def parity(rows: int = 1000) -> dict[str, float]:
     """Compare GPU with CPU: posterior means, logits, and the share of clips whose grids are identical."""
     import numpy as np
 
-    from models.latent import Dice, noise
+    from models.network.decoding import DecodeBatch
+    from models.network.latent import Randomness, noise
     from models.store import load_torch_model
 
     figures: dict[str, float] = {}
     for name in ("drums", "melody"):
         cpu, gpu = load_torch_model(name, "cpu"), load_torch_model(name, "cuda")
         rng = np.random.default_rng(0)
-        dice = Dice.roll(rng, rows, steps=32, voices=cpu.family.kind.voices)
+        drawn = Randomness.draw(rng, rows, cpu.family.spec, cpu.family.vocabulary)
         z, level = noise(rng, rows, cpu.card.latent), np.full(rows, 0.5, np.float32)
-        grids = [m.decode(z, level, dice=dice) for m in (cpu, gpu)]
+        batch = DecodeBatch(z, level, drawn, np.ones(rows, np.float32))
+        grids = [m.decode(batch) for m in (cpu, gpu)]
         means = np.abs(cpu.encode(grids[0]) - gpu.encode(grids[0])).max()
         logits = np.abs(cpu.score(z, level, grids[0]) - gpu.score(z, level, grids[0])).max()
-        same = (grids[0].tokens == grids[1].tokens).all(1).mean()
+        same = (grids[0].tokens == grids[1].tokens).all((1, 2)).mean()
         print(f"{name}: means within {means:.1e} (allowed 1e-3), logits {logits:.1e} (1e-3), same grids {same:.2%} (99.9 %)")
         figures |= {
             f"parity.{name}.means": float(means),

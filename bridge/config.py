@@ -1,4 +1,4 @@
-"""What configs/server.yaml may say, and what holds where it says nothing. Reads that one file; no sockets, no models."""
+"""The settings of the server: their defaults, and how configs/server.yaml is read. No sockets, no models."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ServerConfig(BaseModel):
 
 
 def read_config(path: Path) -> ServerConfig:
-    """Read a server's config; what it leaves out has its default."""
+    """Read a server's config file; what it leaves out has its default. Raises ValueError where it cannot be read."""
     try:
         return ServerConfig.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
     except (OSError, UnicodeDecodeError) as error:
@@ -35,4 +35,4 @@ def read_config(path: Path) -> ServerConfig:
         first = error.errors()[0]
         known = ", ".join(ServerConfig.model_fields)
         where = ".".join(map(str, first["loc"])) or "all of it"
-        raise ValueError(f"{path}, {where}: {first['msg']}; it may say: {known}") from error
+        raise ValueError(f"{path}, {where}: {first['msg']}; the settings are: {known}") from error

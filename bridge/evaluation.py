@@ -8,12 +8,12 @@ from pathlib import Path
 
 from bridge.engine import Answer, Engine
 from bridge.requests import Blend, Interpolate, Reconstruct, Request, Sample, Vary
-from models.clip import Clip
 from models.evaluation import product
 from models.evaluation.data import STANDARD, Sizes, read_evaluation_data
 from models.evaluation.evaluate import evaluate
 from models.evaluation.figures import Figures, Progress
 from models.evaluation.product import Variations, VarySettings
+from models.music.clip import Clip
 from models.store import ModelError, find_model, load_torch_model
 
 

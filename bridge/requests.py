@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, model_validator
 
-from models.clip import Clip
-from models.drum_map import VOICE_NAMES, find_drum_map
-from models.key import parse_key
+from models.families.registry import kinds, lane_names
+from models.music.clip import Clip
+from models.music.drum_map import find_drum_map
+from models.music.key import parse_key
 
 
 def _a_key(text: str) -> str:
@@ -27,14 +28,16 @@ def _a_pair(text: object) -> object:
 
 def _a_stretch(pair: tuple[float, float]) -> tuple[float, float]:
     if not pair[0] < pair[1]:
-        raise ValueError(f"{pair[0]:g}:{pair[1]:g} is no stretch of beats: it begins before it ends, as in 0:4")
+        raise ValueError(f"{pair[0]:g}:{pair[1]:g} is no stretch of beats: its end must come after its beginning, as in 0:4")
     return pair
 
 
 Clips = tuple[InstanceOf[Clip], ...]
 Unit = Annotated[float, Field(ge=0, le=1)]
 Index = Annotated[int, Field(ge=0)]
-VoiceName = Literal[VOICE_NAMES]  # type: ignore[valid-type]
+# Which kinds and voices there are is the registry's to say.
+VoiceName: TypeAlias = Literal[lane_names()]  # type: ignore[valid-type]
+Kind: TypeAlias = Literal[tuple(kinds())]  # type: ignore[valid-type]
 Stretch = Annotated[  # written 0:4, to beat 4 without it
     tuple[float, float], BeforeValidator(_a_pair, json_schema_input_type=str), AfterValidator(_a_stretch)
 ]
@@ -49,21 +52,32 @@ class Request(BaseModel):
     model: str = Field(
         default="auto", description="name of a model, or auto: by kind, MIDI channel 10, or the notes themselves"
     )
-    kind: Literal["drums", "notes"] | None = Field(default=None, description="what the clips are, where auto should not guess")
+    kind: Kind | None = Field(default=None, description="what the clips are, where auto should not guess")
     seed: int | None = Field(
         default=None, ge=0, lt=2**31, description="the same seed gives the same clips; a new one where none is given"
     )
     variety: Unit = Field(default=0.5, description="0 plays safe, 1 is adventurous")
 
+    @property
+    def clip_count(self) -> int:
+        """The most clips that are made, of each clip where the request is about each on its own."""
+        return 1
+
+    @property
+    def labels(self) -> list[str]:
+        """What the clips are called in file names."""
+        digits = max(2, len(str(self.clip_count)))
+        return [f"{number:0{digits}}" for number in range(1, self.clip_count + 1)]
+
 
 class Music(Request):
-    """A request whose new notes can be aimed at something."""
+    """A request whose new notes can be made to lean towards something."""
 
     key: Annotated[str, AfterValidator(_a_key)] | None = Field(
         default=None, description="new notes are in this key: a root and a scale of Live's list, as in A minor"
     )
-    density: int = Field(default=0, ge=-4, le=4, description="aim at this many notes a bar more, or fewer")
-    octave: float = Field(default=0.0, ge=-2, le=2, description="aim at a register this many octaves higher, or lower")
+    density: int = Field(default=0, ge=-4, le=4, description="so many notes a bar more, or fewer")
+    octave: float = Field(default=0.0, ge=-2, le=2, description="new notes so many octaves higher, or lower")
 
 
 class Sample(Music):
@@ -71,6 +85,11 @@ class Sample(Music):
 
     count: int = Field(default=8, ge=1, le=64, description="how many clips")
     bars: int = Field(default=2, ge=1, le=64, description="length of each clip, in bars of 4/4")
+
+    @property
+    def clip_count(self) -> int:
+        """As many as were asked for."""
+        return self.count
 
 
 class ClipsRequest(Request):
@@ -98,9 +117,14 @@ class Vary(Change):
     )
     count: int = Field(default=8, ge=1, le=64, description="how many variations of each clip")
 
+    @property
+    def clip_count(self) -> int:
+        """As many as were asked for; at amount 0 there is but the clip itself."""
+        return self.count if self.amount else 1
+
 
 class Interpolate(Change):
-    """Walk from one clip to another."""
+    """Go from one clip to another in even steps."""
 
     clips: Clips = Field(min_length=2, max_length=2, description="the two clips")
     steps: int = Field(default=7, ge=2, le=64, description="how many clips, both ends included")
@@ -108,6 +132,11 @@ class Interpolate(Change):
         default="even",
         description="even: through the model, all steps alike; slerp: the plain great circle; morph: note by note, no model",
     )
+
+    @property
+    def clip_count(self) -> int:
+        """The steps."""
+        return self.steps
 
 
 class Blend(Change):
@@ -125,6 +154,25 @@ class Blend(Change):
             raise ValueError("grid 1 is not allowed: a grid has its corners, so at least 2, or 0 to only prepare")
         return self
 
+    @property
+    def clip_count(self) -> int:
+        """One for each position."""
+        return len(self.positions)
+
+    @property
+    def labels(self) -> list[str]:
+        """Rows and columns, from the top left."""
+        if self.at:
+            return super().labels
+        return [f"r{row:02}c{column:02}" for row in range(1, self.grid + 1) for column in range(1, self.grid + 1)]
+
+    @property
+    def positions(self) -> list[tuple[float, float]]:
+        """The positions of the clips that are wanted, row by row."""
+        if self.at:
+            return [self.at]
+        return [(column / (self.grid - 1), row / (self.grid - 1)) for row in range(self.grid) for column in range(self.grid)]
+
 
 class Cross(ClipsRequest, Music):
     """Play the rhythm of one clip with the notes of another."""
@@ -132,9 +180,14 @@ class Cross(ClipsRequest, Music):
     clips: Clips = Field(min_length=2, max_length=2, description="the clip whose rhythm it is, and the one whose notes")
     count: int = Field(default=4, ge=1, le=64, description="how many clips")
 
+    @property
+    def clip_count(self) -> int:
+        """As many as were asked for."""
+        return self.count
+
 
 class Reconstruct(ClipsRequest):
-    """Hear what the model hears: encode, decode the mean, nothing carried over."""
+    """Give back clips as the model alone has them: encoded and decoded, nothing carried over."""
 
 
 VERBS: dict[str, type[Request]] = {

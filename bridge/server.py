@@ -39,7 +39,7 @@ RECEIVED_AT_ONCE = 64  # datagrams, before what the worker has done is looked at
 BURST = 32  # datagrams of a long answer sent at once: more overrun the buffer that a client's system gives it
 PAUSE_S = 0.002  # between bursts
 LONG_ANSWERS = 100_000  # datagrams on their way; what is more is left for the clients to ask again for
-LONGEST_WAIT_S = 0.5  # so that Ctrl-C is heard on Windows too, where it does not wake what waits on a socket
+LONGEST_WAIT_S = 0.5  # so that Ctrl-C works on Windows too, where it does not wake what waits on a socket
 SOCKET_BUFFER = 4 * 2**20  # bytes asked of the system; it may give less
 REPORT_BYTES = 2**20  # of the report file; then it begins anew, and one older is kept
 LAST_BURSTS_S = 1.0  # for long answers that are on their way when the server stops
@@ -185,6 +185,7 @@ class Server:
 
     def _say_goodbye(self) -> None:
         """End what is open, tell all who said hello, and send what is still on its way."""
+        self._do_all(self._take_events())  # what is done is not cancelled
         now = time.monotonic()
         self._do_all(self.sessions.close(now))
         end = now + LAST_BURSTS_S

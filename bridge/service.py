@@ -103,7 +103,7 @@ def remove() -> str:
         _run(line)
     for path in here:
         path.unlink()
-    return f"the server starts with the computer no more; {', '.join(map(str, here))} is removed"
+    return f"the server no longer starts at login; {', '.join(map(str, here))} is removed"
 
 
 def _program() -> list[str]:

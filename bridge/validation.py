@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from bridge.requests import ClipsRequest, Request
-from models.clip import Clip
+from models.music.clip import Clip
 
 CLIPS = "clips"  # the field of a request that holds its clips
 STAND_IN = Clip((), 4.0)  # what stands for a clip until it has been read or received

@@ -14,16 +14,16 @@ from bridge.protocol.effects import Effect
 from bridge.protocol.messages import Code, Outcome, ProtocolError
 from bridge.protocol.session import ModelLine, Sessions
 from bridge.requests import Vary
-from models.clip import Clip, Note
+from models.music.clip import Clip, Note
 
 if TYPE_CHECKING:
-    from bridge.compute import Batches, Steps
     from bridge.engine import Answer, Engine
-    from models.family import LatentModel
+    from models.editing.batching import Batcher, Computation
+    from models.network.decoding import LatentModel
 
 log = logging.getLogger("bridge")
 
-CLIENTS_AT_ONCE = 8  # clients whose jobs are computed in the same batches; others wait for one of these to end
+CLIENTS_AT_ONCE = 8  # clients whose jobs are computed in the same batcher; others wait for one of these to end
 LAST_WAIT_S = 2.0  # for a decode that runs when the server ends
 
 Event = Callable[[Sessions, float], list[Effect]]  # what the worker has to tell the protocol, which is also told the time
@@ -82,19 +82,19 @@ class Worker(threading.Thread):
         """Load the models, then compute jobs."""
         try:
             engine, device, models = _start_engine(self._device)
-        except Exception as error:  # whatever it is, hello still answers, and each request hears why it cannot be
+        except Exception as error:  # whatever it is, hello is still answered, and each request is told why it cannot be done
             log.exception("the models cannot be loaded")
             self._fail_all(f"the models cannot be loaded: {error}")
             return
         self._tell(lambda sessions, now: sessions.models_ready(device, models))
         log.info("ready on %s: %s", device, ", ".join(model.name for model in models) or "there are no models")
-        batches = engine.batches()
+        batcher = engine.batcher()
         while not self._is_stopped:
             for palette in self._take_dropped():
                 engine.drop_palette(palette)
-            for peer, job in self._take(is_idle=not len(batches)):
-                self._begin(engine, batches, peer, job)
-            batches.turn()
+            for peer, job in self._take(is_idle=not len(batcher)):
+                self._begin(engine, batcher, peer, job)
+            batcher.run_batch()
 
     def _take(self, *, is_idle: bool) -> list[tuple[Peer, Job]]:
         """Take the next job of each client that has none at work; where nothing is at work, wait for one."""
@@ -125,7 +125,7 @@ class Worker(threading.Thread):
         with self._changed:
             self._unwanted.discard(self._active.pop(peer).ticket)
 
-    def _begin(self, engine: Engine, batches: Batches, peer: Peer, job: Job) -> None:
+    def _begin(self, engine: Engine, batcher: Batcher, peer: Peer, job: Job) -> None:
         def report_progress(fraction: float) -> None:
             if self._is_stopped or job.ticket in self._unwanted:
                 raise Stopped
@@ -136,7 +136,7 @@ class Worker(threading.Thread):
             self._leave(peer)
             self._finish(job, result)
 
-        batches.add(_compute(engine, job), report_progress, done)
+        batcher.add(_compute(engine, job), report_progress, done)
 
     def _finish(self, job: Job, result: Answer | Exception) -> None:
         from bridge.engine import UnknownPalette
@@ -174,7 +174,7 @@ class Worker(threading.Thread):
                 self._leave(peer)
 
 
-def _compute(engine: Engine, job: Job) -> Steps[Answer]:
+def _compute(engine: Engine, job: Job) -> Computation[Answer]:
     """Begin a job; an error in it, or in its clips, is the job's own."""
     if job.draft is None and job.palette is not None:
         return (yield from engine.start_at(job.palette, *job.at))
@@ -183,19 +183,19 @@ def _compute(engine: Engine, job: Job) -> Steps[Answer]:
 
 def _start_engine(device: str) -> tuple[Engine, str, tuple[ModelLine, ...]]:
     """Load the models that `auto` chooses from, and run each once: the first run of anything is slow."""
-    from bridge.batch import find_device
+    from bridge.devices import find_device
     from bridge.engine import Engine
-    from models.family import KINDS
+    from models.families.registry import kinds
     from models.store import ModelError, list_models
 
     found = find_device(device)
     engine = Engine(device=found, load=_load_by_name)
     models = tuple(ModelLine(folder.name, card.family, card.bars, card.about) for card, folder in list_models())
-    for kind, name in KINDS.items():
+    for kind, name in kinds().items():
         if name in {model.name for model in models}:
             try:
                 clip = Clip((Note(36, 0.0, 0.25), Note(38, 1.0, 0.25)), 8.0)
-                engine.run(Vary(clips=(clip,), count=1, model=name, kind=kind, seed=0))  # type: ignore[arg-type]
+                engine.run(Vary(clips=(clip,), count=1, model=name, kind=kind, seed=0))
             except ModelError as error:
                 log.warning("%s", error)
     return engine, found, models

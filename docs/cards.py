@@ -1,6 +1,7 @@
-"""Write the cards of the shipped models from what `latent-bridge evaluate --json` printed: `python docs/cards.py`.
+"""Write all that is published of the figures: `python docs/cards.py`, from models/pretrained/*/evaluation.json, in a second.
 
-A card is models/pretrained/NAME/README.md; its figures are those of evaluation.json beside it, and no others.
+The cards (models/pretrained/NAME/README.md), the table in the README and the one in docs/variation.md hold these figures and no
+others. `python docs/figures.py` measures them.
 """
 
 from __future__ import annotations
@@ -8,18 +9,20 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from models.family import Card
+from docs.earlier import EARLIER, WHY
+from models.card import Card
 from models.store import read_card, shipped
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README, VARIATION = ROOT / "README.md", ROOT / "docs" / "variation.md"
 MARKS = ("<!-- figures: written by docs/cards.py -->", "<!-- end of figures -->")
-# What `models.data.pack` gives for the same split since the MIDI reader last changed, beside what was learned from.
+# What `models.training.dataset.pack` gives for the same split since the MIDI reader last changed, beside what was learned from.
 SINCE = {"drums": ("17,620", "17,621"), "melody": ("52,269", "52,265")}
 READER = (
     "The windows were packed before the last change to the MIDI reader, which now gives {0} of them, not {1}: a training from "
     "scratch starts from data with another hash."
 )
-BASELINE = "Not for making music. Its figures are the columns named plain VAE in the [card of `{0}`](../{0}/README.md).\n"
+BASELINE = "Not for making music: it is a textbook VAE to compare with. Its figures are those named plain VAE in the [card of `{0}`](../{0}/README.md).\n"
 Figures = dict[str, float | int | str | None]
 
 # MusicVAE, two bars, sampled reconstruction at temperature 1 (Roberts et al. 2018, arXiv 1803.05428, table 2), on a
@@ -36,42 +39,89 @@ LICENCES = {
     "drum_machine_patterns_200": "200 Drum Machine Patterns, MIT",
 }
 
+# What is measured of requests, its key, what stands beside it (a floor, a baseline, or another key), and what it should be.
+ROWS = (
+    ("**Exact**: clips that did not come back field for field, of", "exact_wrong", ("exact_checked",), "0"),
+    ("**Amount**: error beyond the rounding of whole notes", "amount_mae", (), "≤ 0.04"),
+    ("… clips whose distance rises with every amount", "amount_monotone", (), "≥ 0.98"),
+    ("… notes of a variation at 0.6, by those of the clip", "amount_notes_06", (), "1"),
+    ("… how far variations lie from each other, by how far from the clip", "count_spread", (), "≥ 0.5"),
+    ("… variations that repeat", "repeats", (), "0"),
+    ("… changed notes that come from a decode", "decoded_share", (), "≥ 0.95"),
+    ("**Whole files**: notes of a variation at 0.1, by those of the file (median)", "notes_ratio_01", (), "1 ± 0.03"),
+    ("… at 0.3", "notes_ratio_03", (), "1 ± 0.03"),
+    ("… at 0.6", "notes_ratio_06", (), "1 ± 0.03"),
+    ("… new notes at 0.3 in bars where the file is silent", "rest_notes", (), "0"),
+    ("… notes that `reconstruct` gives back (F1); another file", "file_onset_f1", ("copy",), "1"),
+    ("**Distinguishable** at 0.3, two bars; random edits as far", "vary_auc_03", ("random_edits",), "0.10 less"),
+    ("… four bars, across the border of the model's windows", "vary_auc_03_clip", ("random_edits",), "0.10 less"),
+    ("… changed notes in their context", "vary_auc_03_note", ("random_edits",), "0.10 less"),
+    ("**Distinguishable** at 0.6, two bars; random edits as far", "vary_auc_06", ("random_edits",), "0.10 less"),
+    ("… four bars, across the border of the model's windows", "vary_auc_06_clip", ("random_edits",), "0.10 less"),
+    ("… changed notes in their context", "vary_auc_06_note", ("random_edits",), "0.10 less"),
+    ("**Even**: variation of the steps, four changes a step or more; slerp, morph", "step_cv", ("slerp", "morph"), "≤ 0.25"),
+    ("… at most, of 95 pairs in 100", "step_cv_worst", (), "≤ 0.25"),
+    ("… fewer changes a step; the best split into whole notes", "step_cv_few", ("whole_notes",), "0.05 more"),
+    ("… pairs within 0.05 of that split", "step_cv_few_kept", (), "1"),
+    ("**Middles** distinguishable; slerp, morph, cross-fade", "middle_auc", ("slerp_path", "morph", "crossfade"), ""),
+    ("… share in one major key; slerp, morph, cross-fade", "middle_in_key", ("slerp", "morph", "crossfade"), ""),
+    ("… clashes of a hundred notes; slerp, morph, cross-fade", "middle_clashes", ("slerp", "morph", "crossfade"), ""),
+    ("**Locks**: things touched, in so many requests", "locks_touched", ("locks_asked",), "0"),
+    ("… amount over the free notes", "locks_amount_mae", (), ""),
+    ("**Density** +2: notes a bar more; with −2", "density_2", ("density_minus_2",), "2 (−2)"),
+    ("**Octave** +1 at amount 0.5: octaves higher", "octave_1", (), "0.5"),
+    ("**First bar hidden**: nats a note; forced, untold", "hidden_bar_nats", ("forced", "untold"), "less"),
+    ("… onset F1; forced, untold", "hidden_bar_f1", ("forced", "untold"), "more"),
+    ("**Some voices hidden**: nats a note; forced, untold", "hidden_voices_nats", ("forced", "untold"), "less"),
+    ("… onset F1; forced, untold", "hidden_voices_f1", ("forced", "untold"), "more"),
+    ("**Pitches hidden**: nats a note; forced, untold", "hidden_pitch_nats", ("forced", "untold"), "less"),
+    ("… share that is right; forced, untold", "hidden_pitch_accuracy", ("forced", "untold"), "more"),
+    ("**Seams** distinguishable from other bar lines; before the variation", "seam_auc", ("copy",), ""),
+    ("… clashes of a hundred notes more than before", "seam_doubled", (), "0"),
+)
+
 
 def main() -> None:
-    """Write every card that has figures, and the summary in the README."""
+    """Write every card, the summary in the README and the table of docs/variation.md."""
     found: dict[str, Figures] = {}
     for folder in sorted(shipped().iterdir()):
-        figures = folder / "evaluation.json"
+        figures, card = folder / "evaluation.json", read_card(folder)
         if figures.exists():
             found[folder.name] = json.loads(figures.read_text(encoding="utf-8"))
-            (folder / "README.md").write_text(write_card(read_card(folder), found[folder.name]), encoding="utf-8")
+            text = write_card(card, found[folder.name])
         else:
-            card = read_card(folder)
-            text = "\n".join(
-                [f"# {card.name}: {card.about}", "", *about(card), BASELINE.format(folder.name.removesuffix("-plain"))]
-            )
-            (folder / "README.md").write_text(text, encoding="utf-8")
-    text = README.read_text(encoding="utf-8")
-    before, _, rest = text.partition(MARKS[0])
+            basis = BASELINE.format(folder.name.removesuffix("-plain"))
+            text = "\n".join([f"# {card.name}: {card.about}", "", *about(card), basis])
+        (folder / "README.md").write_text(text, encoding="utf-8")
+    for page, table in ((README, summary(found)), (VARIATION, control_table(found))):
+        page.write_text(with_table(page.read_text(encoding="utf-8"), table), encoding="utf-8")
+
+
+def with_table(page: str, table: list[str]) -> str:
+    """Put a table where a page has its marks."""
+    before, _, rest = page.partition(MARKS[0])
     after = rest.partition(MARKS[1])[2]
-    README.write_text(before + MARKS[0] + "\n" + "\n".join(summary(found)) + "\n" + MARKS[1] + after, encoding="utf-8")
+    return before + MARKS[0] + "\n" + "\n".join(table) + "\n" + MARKS[1] + after
 
 
 def summary(found: dict[str, Figures]) -> list[str]:
     """Tabulate the figures that matter most, of all models."""
     rows = [
-        ("steps exactly right, free-running (MusicVAE publishes 0.917 and 0.951)", "step_accuracy", ""),
-        ("onset F1", "onset_f1", ""),
-        ("told from music: real training clips (the floor)", "floor.train.sample_auc", "auc"),
-        ("told from music: samples", "sample_auc", "auc"),
+        ("steps exactly right after `reconstruct` (MusicVAE publishes 0.917 and 0.951)", "step_accuracy", ""),
+        ("onset F1, windows of two bars", "onset_f1", ""),
+        ("note F1, whole files", "file_onset_f1", ""),
+        ("notes of a variation of a whole file at 0.3, by those of the file", "notes_ratio_03", ""),
+        ("new notes at 0.3 in bars where the file is silent", "rest_notes", ""),
+        ("distinguishable: real training clips (the floor)", "floor.train.sample_auc", "auc"),
+        ("distinguishable: samples", "sample_auc", "auc"),
         ("… samples of a Markov chain", "baseline.markov.sample_auc", "auc"),
         ("… samples of a plain VAE", "baseline.slerp.sample_auc", "auc"),
-        ("told from music: middles of two clips", "middle_auc", "auc"),
+        ("distinguishable: middles of two clips", "middle_auc", "auc"),
         ("… slerp in a plain VAE", "baseline.slerp.middle_auc", "auc"),
         ("… a morph of notes", "baseline.morph.middle_auc", "auc"),
-        ("told from music: variations at 0.3", "vary_auc_03", "auc"),
+        ("distinguishable: variations at 0.3", "vary_auc_03", "auc"),
         ("… random edits that go as far", "baseline.random_edits.vary_auc_03", "auc"),
-        ("told from music: variations at 0.6", "vary_auc_06", "auc"),
+        ("distinguishable: variations at 0.6", "vary_auc_06", "auc"),
         ("… random edits that go as far", "baseline.random_edits.vary_auc_06", "auc"),
     ]
     table = ["| held-out pieces | " + " | ".join(f"`{name}`" for name in found) + " |", "|---|" + "---|" * len(found)]
@@ -79,6 +129,20 @@ def summary(found: dict[str, Figures]) -> list[str]:
         shown = [with_interval(f, key) if kind else show(f.get(key)) for f in found.values()]
         table.append(f"| {title} | {' | '.join(shown)} |")
     return table
+
+
+def control_table(found: dict[str, Figures]) -> list[str]:
+    """Tabulate how well requests are met: the model's own figure, and what stands beside it in brackets."""
+    lines = ["| | aim | " + " | ".join(f"`{name}`" for name in found) + " |", "|---|---|" + "---|" * len(found)]
+    for what, key, beside, aim in ROWS:
+        shown = []
+        for figures in found.values():
+            places = [k for name in beside for k in (name, f"baseline.{name}.{key}", f"floor.{name}.{key}")]
+            others = [_short(figures[k]) for k in places if k in figures]
+            own = _short(figures.get(key))
+            shown.append(f"{own} ({', '.join(others)})" if others and own != "–" else own)
+        lines.append(f"| {what} | {aim} | {' | '.join(shown)} |")
+    return lines
 
 
 def write_card(card: Card, figures: Figures) -> str:
@@ -90,14 +154,16 @@ def write_card(card: Card, figures: Figures) -> str:
             *about(card),
             "## Figures",
             "",
-            f"`latent-bridge evaluate {card.name} ../shared/data --json FILE` prints all of them; split `{figures['split']}`, "
-            f"{figures['clips']} windows of {figures['data']}. AUC: how well the better of two fixed judges (a small "
-            "convolutional net on grids, boosted trees on named features; folds by piece) tells held-out music from "
-            "something else; 0.5 is not at all, 1 is always; in brackets the 95 % interval.",
+            f"`latent-bridge evaluate {card.name} ../shared/data --control --json FILE` prints all of them; split `{figures['split']}`, "
+            f"{figures['clips']} windows of {figures['data']}. What is measured are clips as users get them: the answers of the "
+            "engine to requests about held-out music, laid on the grid again. Only the likelihoods (teacher forcing, hidden parts) "
+            "and the plain VAE, a baseline, are asked of networks.",
             "",
             *reconstruction(card, figures),
-            *judged(figures),
+            *whole_files(figures),
+            *distinguishable(figures),
             *spread(card, figures),
+            *changes(card, figures),
             *LIMITS[card.name],
         ]
     )
@@ -113,15 +179,15 @@ def about(card: Card) -> list[str]:
     assert isinstance(codec, list)
     lines = [
         f"- **Weights**: {card.licence}. `weights.safetensors`, half precision; `golden.safetensors` holds a few latents and the "
-        "grids they must give (`latent-bridge doctor` checks them); `windows.safetensors` holds hashes of the windows learned "
-        "from, by which copies are found.",
-        f"- **Learned from** the `train` split of {sets}: unique two-bar windows of {card.data['pieces']:,} pieces, all openly "
+        "grids they must give (`latent-bridge doctor` checks them); `windows.safetensors` holds hashes of the training windows, "
+        "by which copies are found.",
+        f"- **Training data**: the `train` split of {sets}: unique two-bar windows of {card.data['pieces']:,} pieces, all openly "
         f"licensed ({licences}).",
     ]
     if codec:
         lines.append(
-            f"- {', '.join(map(str, codec))} were shown only with little noise on the latent: the model can hear them, but "
-            "samples like none of them."
+            f"- {', '.join(map(str, codec))} were shown only with little noise on the latent: the model reconstructs them, but "
+            "its samples are like none of them."
         )
     lines += [
         f"- **Trained** by `latent-bridge train configs/train/{card.name}.yaml --data ../shared/data --out DIR` at commit "
@@ -134,12 +200,14 @@ def about(card: Card) -> list[str]:
 
 
 def reconstruction(card: Card, figures: Figures) -> list[str]:
-    """Tabulate what decoding the posterior mean gives back."""
+    """Tabulate what `reconstruct` gives back of windows."""
     rows = ["step_accuracy", "onset_precision", "onset_recall", "onset_f1", "pitch_accuracy"]
     table = [
-        "### Reconstruction, free-running",
+        "### Reconstruction",
         "",
-        "| | this model | another clip | always rest | the step before | MusicVAE, published |",
+        "`reconstruct` encodes a clip and decodes its posterior mean, free-running, with nothing carried over.",
+        "",
+        "| | this model | another clip | silence | each step repeats the last | MusicVAE, published |",
         "|---|---|---|---|---|---|",
     ]
     for row in rows:
@@ -148,19 +216,45 @@ def reconstruction(card: Card, figures: Figures) -> list[str]:
         floors = [show(figures.get(f"floor.{name}.{row}")) for name in ("copy", "rest", "repeat")]
         published = f"{PUBLISHED[card.name]:.3f}" if row == "step_accuracy" else ""
         table.append(f"| `{row}` | **{show(figures[row])}** | {' | '.join(floors)} | {published} |")
+    late = figures.get("timing_mae_ms")
+    timing = f", timing by {show(late, 1)} ms at 120 bpm" if late is not None else ""
     table += [
         "",
         f"Teacher-forced step accuracy {show(figures['step_accuracy_tf'])}. Velocity is off by {show(figures['velocity_mae'], 1)} of "
-        "127"
-        + (f", timing by {show(figures['timing_mae_ms'], 1)} ms at 120 bpm" if figures.get("timing_mae_ms") is not None else "")
-        + f" (mean). The latent carries at most {show(figures['rate_nats'], 0)} nats (`rate_nats`). MusicVAE's figure is of other, "
-        "private music.",
+        f"127{timing} (mean). The latent carries at most {show(figures['rate_nats'], 0)} nats (`rate_nats`). MusicVAE's figure is of "
+        "other, private music.",
         "",
     ]
     return table
 
 
-def judged(figures: Figures) -> list[str]:
+def whole_files(figures: Figures) -> list[str]:
+    """Tabulate what becomes of whole held-out files, rests and all."""
+    rows = [
+        (
+            "notes that `reconstruct` gives back, F1: same pitch or voice, within a sixth of a beat",
+            "file_onset_f1",
+            "floor.copy.file_onset_f1",
+            "another file",
+        ),
+        ("notes of a variation at 0.1, by those of the file (median)", "notes_ratio_01", "", "1 is as many as before"),
+        ("… at 0.3", "notes_ratio_03", "", "1"),
+        ("… at 0.6", "notes_ratio_06", "", "1"),
+        ("new notes at 0.3 that lie in bars where the file is silent", "rest_notes", "", "0 is none"),
+    ]
+    table = ["### Whole files", "", "| | this model | beside |", "|---|---|---|"]
+    for title, key, floor, beside in rows:
+        shown = f"{beside}: {show(figures.get(floor))}" if floor else beside
+        table.append(f"| {title} (`{key}`) | **{show(figures.get(key))}** | {shown} |")
+    return [
+        *table,
+        "",
+        "The windows above were chosen to hold enough notes; files are not. These figures say what is still wrong.",
+        "",
+    ]
+
+
+def distinguishable(figures: Figures) -> list[str]:
     """Tabulate the AUCs, each beside its floor and its baselines."""
     floor = figures["floor.train.sample_auc"]
     rows = [
@@ -172,16 +266,23 @@ def judged(figures: Figures) -> list[str]:
         (
             "middles of two clips",
             "middle_auc",
-            [("cross-fade", "crossfade"), ("morph", "morph"), ("plain VAE, slerp", "slerp")],
+            [
+                ("cross-fade", "crossfade"),
+                ("morph", "morph"),
+                ("slerp in our model", "slerp_path"),
+                ("plain VAE, slerp", "slerp"),
+            ],
         ),
         ("variations at 0.3", "vary_auc_03", [("random edits, as far", "random_edits")]),
         ("variations at 0.6", "vary_auc_06", [("random edits, as far", "random_edits")]),
     ]
     table = [
-        "### Told from music (AUC, lower is better)",
+        "### Distinguishable from real music (AUC, lower is better)",
         "",
-        f"Real training clips against the held-out ones: {with_interval(figures, 'floor.train.sample_auc')}. That is the floor; "
-        "what counts is the excess over it.",
+        "How well the better of two fixed judges (a small convolutional net on grids, boosted trees on named features; folds by piece) "
+        "tells real held-out music from something else: 0.5 is chance, 1 is always; in brackets the 95 % interval. Real training clips "
+        f"against the held-out ones: {with_interval(figures, 'floor.train.sample_auc')}. That is the floor; what counts is the excess "
+        "over it.",
         "",
         "| | this model | excess | baselines |",
         "|---|---|---|---|",
@@ -202,7 +303,7 @@ def judged(figures: Figures) -> list[str]:
         f"{verdict} held-out pieces against other held-out pieces {show(figures['control.held_out'])} (must be 0.50 ± 0.05), "
         f"Markov chain {show(figures['control.markov'])} (must be at least 0.90).",
         "",
-        "The sampling temperature, the calmer temperature of feel and the loosening of middles (`loose`) were chosen while looking at "
+        "The sampling temperature, the lower temperature of velocity and timing, and the noise added to middles (`midpoint_noise`), were chosen while looking at "
         "test pieces, so the figures of samples and middles flatter a little; network and weights were not.",
         "",
         f"Samples that agree with some training window on 31 of 32 steps: {show(figures['sample_copies'])} (held-out music: "
@@ -235,6 +336,23 @@ def spread(card: Card, figures: Figures) -> list[str]:
     return [*table, "", line + ".", "", "![What the aims cost each other](tradeoff.png)", "", TRADE_OFF, ""]
 
 
+def changes(card: Card, figures: Figures) -> list[str]:
+    """Put figures that were published before beside today's, where they differ, with the reason."""
+    lines = [
+        "### Figures that changed",
+        "",
+        "The weights are the same. Before, `evaluate` had an implementation of the verbs of its own; now it asks the engine.",
+        "",
+        "| | before | now | why |",
+        "|---|---|---|---|",
+    ]
+    for key, before in EARLIER[card.name].items():
+        now = figures.get(key)
+        if isinstance(now, float) and abs(now - before) >= 0.0015:
+            lines.append(f"| `{key}` | {show(before)} | {show(now)} | {WHY[key]} |")
+    return [*lines, ""]
+
+
 TRADE_OFF = (
     "One set of weights serves every point of this curve, since the decoder is told how noisy its latent is. The left side keeps "
     "more of the clip, the right side sounds more like music in general; `vary` walks along it with the amount, and middles of two "
@@ -245,19 +363,19 @@ LIMITS = {
     "drums": [
         "## Limits",
         "",
-        "- Sixteenths with micro-timing: of two strokes of one voice within a sixteenth, the louder is heard; a variation keeps or "
+        "- Sixteenths with micro-timing: of two strokes of one voice within a sixteenth, the model sees the louder; a variation keeps or "
         "drops both.",
         "- Nine voices. Other pads are passed through untouched.",
-        "- Ten drummers on an electronic kit, mostly rock, funk, jazz and Latin in 4/4. Electronic genres are heard, not sampled.",
+        "- Ten drummers on an electronic kit, mostly rock, funk, jazz and Latin in 4/4. Electronic genres are reconstructed, not sampled.",
         "",
     ],
     "melody": [
         "## Limits",
         "",
-        "- One line on sixteenths; triplets are heard as the nearest sixteenths, and notes that stay keep their own time.",
+        "- One line on sixteenths; triplets are laid on the nearest sixteenths, and notes that stay keep their own time.",
         "- No micro-timing was learned (no open set has any that a person played), so new notes lie on the grid. Velocities are POP909's "
         "and Freedoom's.",
-        "- Pop, art song and folk in major and minor. Keys are not locked.",
+        "- Pop, art song and folk in major and minor. A key can be asked for (`--key`); without one, new notes may leave the scale.",
         "",
     ],
 }
@@ -271,6 +389,11 @@ def with_interval(figures: Figures, key: str) -> str:
 def show(value: float | int | str | None, digits: int = 3) -> str:
     """Show a figure, or that there is none."""
     return "–" if value is None else f"{value:.{digits}f}" if isinstance(value, float) else str(value)
+
+
+def _short(value: float | int | str | None) -> str:
+    """Show a figure without the noughts at its end."""
+    return show(value).rstrip("0").rstrip(".") if isinstance(value, float) else show(value)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ from pathlib import Path
 from string import Template
 from typing import get_args
 
+from bridge.cli.options import parameters
 from bridge.config import PORT
-from bridge.options import parameters
 from bridge.protocol.limits import DEFAULT, PROTOCOL, REPLY_WIDTH
 from bridge.protocol.messages import OWN_KEYS, Code
 from bridge.requests import VERBS, ClipsRequest

@@ -12,9 +12,10 @@ from matplotlib.axes import Axes
 
 from bridge.engine import Engine
 from bridge.requests import Vary
-from models.clip import Clip, Note
-from models.grid import VOICE_OF, VOICES
-from models.midi import read_clip
+from models.families.drums import GM_KIT
+from models.music.clip import Clip, Note
+from models.music.drum_map import VOICE_NAMES
+from models.music.midi import read_clip
 
 ROOT = Path(__file__).parents[1]
 SHOWN = 16  # beats: of a longer clip the beginning
@@ -54,10 +55,10 @@ def colour(note: Note, clip: Clip) -> str:
 def draw_drums(ax: Axes, clip: Clip, span: tuple[int, int], paint: Paint = colour) -> None:
     """Draw hits by voice: as large as they are loud, where they were struck."""
     for n in clip.notes:
-        voice = VOICE_OF.get(n.pitch, len(VOICES))
+        voice = GM_KIT.get(n.pitch, len(VOICE_NAMES))
         ax.scatter(n.start, voice, s=4 + n.velocity * 0.35, color=paint(n, clip), linewidths=0)
-    ax.set_yticks(range(len(VOICES)), [v.name.replace("_", " ") for v in VOICES], fontsize=6)
-    ax.set_ylim(-0.7, len(VOICES) - 0.3)
+    ax.set_yticks(range(len(VOICE_NAMES)), [name.replace("_", " ") for name in VOICE_NAMES], fontsize=6)
+    ax.set_ylim(-0.7, len(VOICE_NAMES) - 0.3)
     frame(ax, clip)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from models.drum_map import drum_words
+from models.music.drum_map import drum_words
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,14 +15,17 @@ from platformdirs import user_data_path
 from pydantic import ValidationError
 from threadpoolctl import threadpool_limits
 
-from models.family import Card, LatentModel, find_family
-from models.grid import Grid
+from models.card import Card
+from models.families.grid import Grid
+from models.families.registry import find_family
+from models.network.decoding import DecodeBatch, LatentModel
 from models.yaml_text import load_yaml
 
 if TYPE_CHECKING:
-    from models.network import Network
-    from models.torch_model import TorchModel
+    from models.network.torch_runtime import TorchModel
+    from models.network.vae import Network
 
+GOLDEN_NOISE = 0.3  # the noise level of golden values
 CARD, WEIGHTS, GOLDEN, HASHES = "model.yaml", "weights.safetensors", "golden.safetensors", "windows.safetensors"
 
 
@@ -73,7 +76,7 @@ def load_model(name: str, device: str = "cpu") -> LatentModel:
         return load_torch_model(name, device)
     from safetensors.numpy import load
 
-    from models.numpy_model import NumpyModel
+    from models.network.cpu_runtime import NumpyModel
 
     card, content = _read_folder(name)
     threadpool_limits(1)  # beside a busy core, as in a DAW, two threads are twenty times slower than one
@@ -86,12 +89,12 @@ def load_torch_model(name: str, device: str = "cpu") -> TorchModel:
     # Torch takes a second to import; all else does without.
     from safetensors.torch import load
 
-    from models.shape import Shape
-    from models.torch_model import TorchModel, build_network, use_one_thread
+    from models.network.config import NetworkConfig
+    from models.network.torch_runtime import TorchModel, build_network, use_one_thread
 
     use_one_thread()
     family = find_family(card.family)
-    network = build_network(family, Shape(tokens=family.kind.tokens, voices=family.kind.voices, **card.network))  # type: ignore[arg-type]
+    network = build_network(family, NetworkConfig.of(family, card.network))
     network.load_state_dict({k: v.float() for k, v in load(content).items()})
     return TorchModel(card, family, network, device)
 
@@ -110,7 +113,7 @@ def save_model(folder: Path, card: Card, network: Network, hashes: NDArray[np.ui
     """Write a trained network as a model folder; see `write_model`."""
     from safetensors.torch import save
 
-    from models.torch_model import TorchModel
+    from models.network.torch_runtime import TorchModel
 
     weights = save({k: v.detach().half().contiguous().cpu() for k, v in network.named_parameters()})
     return write_model(folder, card, weights, TorchModel(card, find_family(card.family), network), hashes)
@@ -143,11 +146,11 @@ def load_hashes(folder: Path) -> NDArray[np.uint64]:
 
 def golden(model: LatentModel, rows: int = 4) -> dict[str, NDArray[np.generic]]:
     """Compute golden values: a few fixed latents, the grids they give, and where those lie."""
-    from models.latent import noise
+    from models.network.latent import noise
 
     z = noise(np.random.default_rng(7), rows, model.card.latent)
     z *= np.float32(np.sqrt(z.shape[1])) / np.linalg.norm(z, axis=1, keepdims=True)
-    grid = model.decode(z, np.full(rows, 0.3, np.float32))
+    grid = model.decode(_golden_batch(z))
     return {"latents": z, **asdict(grid), "means": model.encode(grid)}
 
 
@@ -156,15 +159,19 @@ def check_golden(model: LatentModel, folder: Path) -> list[str]:
     from safetensors.numpy import load_file
 
     stored = load_file(folder / GOLDEN)
-    level = np.full(len(stored["latents"]), 0.3, np.float32)
-    grid = model.decode(stored["latents"], level)
+    grid = model.decode(_golden_batch(stored["latents"]))
+    tokens = stored["tokens"].reshape(grid.tokens.shape)  # folders of version 0.1 have no axis for slots
     wrong: list[str] = []
-    if not np.array_equal(grid.tokens, stored["tokens"]):
-        wrong.append(f"{(grid.tokens != stored['tokens']).sum()} of {grid.tokens.size} steps")
-    same = Grid(stored["tokens"], stored["velocities"], stored["offsets"])
+    if not np.array_equal(grid.tokens, tokens):
+        wrong.append(f"{(grid.tokens != tokens).sum()} of {grid.tokens.size} steps")
+    same = Grid(tokens, stored["velocities"], stored["offsets"])
     pairs = {
         "velocities": (grid.velocities, same.velocities, 1e-3),
         "offsets": (grid.offsets, same.offsets, 1e-3),
         "means": (model.encode(same), stored["means"], 1e-2),
     }
     return wrong + [name for name, (a, b, tolerance) in pairs.items() if np.abs(a - b).max() > tolerance]
+
+
+def _golden_batch(latents: NDArray[np.float32]) -> DecodeBatch:
+    return DecodeBatch(latents, np.full(len(latents), GOLDEN_NOISE, np.float32))

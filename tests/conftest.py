@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
+from hypothesis import settings
 
 from models.extras import EXTRAS, is_installed
-from tests.tiny_models import SIZES, random_weights
-
-if TYPE_CHECKING:
-    from models.family import Card
-
+from tests.support.models import make_model
 
 # Files that need more than the core at their first lines; single tests elsewhere are marked `full`.
-FULL = {"test_control.py", "test_evaluate.py", "test_train.py"}
+FULL = {"test_evaluate.py", "test_request_evaluation.py", "test_training.py"}
 HAS_ALL = all(is_installed(name) for name in EXTRAS)
+
+# Always the same examples: what passes once passes again. EXAMPLES=10 tries ten times as many of those by tests.support.clips.
+settings.register_profile("same", derandomize=True, database=None)
+settings.load_profile("same")
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
@@ -50,7 +49,7 @@ def one_thread() -> None:
     """Run torch on one thread, as the program does: two are far slower beside a busy core."""
     if not is_installed("train"):
         return
-    from models.torch_model import use_one_thread
+    from models.network.torch_runtime import use_one_thread
 
     use_one_thread()
 
@@ -81,38 +80,3 @@ def own_models(tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def other_model() -> Callable[[Path], None]:
     """What makes a model folder with other weights than the small models have."""
     return lambda folder: make_model(folder, seed=2)
-
-
-def make_model(folder: Path, seed: int = 1) -> None:
-    """Write a model folder with random weights; its name is that of its family."""
-    from safetensors.numpy import save
-
-    from models.family import find_family
-    from models.numpy_model import NumpyModel
-    from models.store import write_model
-
-    card, weights = tiny_card(folder.name, network=SIZES), random_weights(folder.name, seed)
-    folder.mkdir(parents=True)
-    model = NumpyModel(card, find_family(folder.name), weights)
-    write_model(folder, card, save(weights), model, np.zeros(0, np.uint64))
-
-
-def tiny_card(name: str, *, family: str = "", network: dict[str, bool | float | int] | None = None) -> Card:
-    """Make the card of a model that was not trained."""
-    from models.family import Card
-
-    sizes = network or {}
-    return Card(
-        name=name,
-        family=family or name,
-        about="noise, for tests",
-        licence="Apache-2.0",
-        network=sizes,
-        latent=int(sizes.get("latent", 16)),
-        timing=True,
-        reach=0.9,
-        amounts=((0.0, 0.0), (1.0, 0.9)),
-        data={},
-        config={},
-        weights_sha256="",
-    )

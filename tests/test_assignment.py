@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.assignment import assign
+from models.music.assignment import assign
 
 Costs = NDArray[np.float64]
 

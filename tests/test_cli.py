@@ -1,4 +1,4 @@
-"""The command line, as people meet it: on real files, with small models."""
+"""The command line, as people meet it: on real files, with small models. One command after the other, hence its length."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import typer
 from bridge.cli import app, main
 from bridge.doctor import examine
 from bridge.requests import VERBS
-from models import midi
+from models.music import midi
 from tests.support.processes import INTERRUPTIBLE, PROGRAM, started
 
 pytestmark = pytest.mark.usefixtures("own_models")

@@ -16,12 +16,11 @@ from bridge.cli import main
 from bridge.config import PORT
 from bridge.protocol.limits import PROTOCOL
 from bridge.requests import VERBS
-from bridge.protocol.limits import PROTOCOL
 from max_for_live import amxd, build, families, picture
 from max_for_live import control as control_of
 from max_for_live.controls import CONTROLS, LABELS
 from max_for_live.lint import lint
-from models.drum_map import VOICE_NAMES
+from models.music.drum_map import VOICE_NAMES
 
 ROOT = Path(__file__).parents[1]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from max_for_live.build import make_script, read_source
-from models.drum_map import voice_by_name
-from tests.test_drum_map import LIVE_808, LIVE_909, NAMES, NONE
+from models.music.drum_map import voice_by_name
+from tests.support.pads import LIVE_808, LIVE_909, NAMES, NONE
 
 FOLDER = Path(__file__).parent / "device"
 

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +14,16 @@ import pytest
 
 from max_for_live.build import build, make_script, read_source
 from tests.support.osc_client import OscClient
+from tests.support.processes import PROGRAM, started
 
 ROOT = Path(__file__).parents[1]
-SERVE = [sys.executable, "-c", "from bridge.cli import main; main()", "serve", "--device", "cpu", "--log-level", "warning"]
-LONGEST_S = 100  # of a scenario, where many others keep the machine busy; most take 5 s
+SERVE = [*PROGRAM, "serve", "--device", "cpu", "--log-level", "warning"]
+LONGEST_S = 150  # of a scenario, where many others keep the machine busy; most take 5 s
 
-pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="peer: node")
+pytestmark = [
+    pytest.mark.skipif(shutil.which("node") is None, reason="peer: node"),
+    pytest.mark.timeout(LONGEST_S + 20),
+]
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_DATA_HOME", str(folder))  # a user's own models would come first
         command = [*SERVE, "--port", "0", "--config", str(config)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as server:
+        with started(command) as server:
             assert server.stdout
             port = int(server.stdout.readline().split()[3].rpartition(":")[2])
             with OscClient(port) as client:

@@ -16,16 +16,18 @@ from hypothesis import strategies as st
 
 from bridge.engine import Answer, Engine
 from bridge.requests import Blend, Cross, Interpolate, Reconstruct, Request, Sample, Vary
-from bridge.source import Impression, Source
-from models.aim import Wish, take_aim
-from models.baselines import is_single_line
-from models.clip import Clip, Note, same_notes
-from models.distance import distance
-from models.family import route
-from models.grid import VOICE_OF, hear_drums, hear_melody, top_line
-from models.midi import read_clip
-from tests.test_exact import Kind, fields, kinds, some, sources
-from tests.test_grid import clips as any_clips
+from models.editing.clip_state import ClipState, Encoding
+from models.families.constraints import Constraints
+from models.families.drums import GM_KIT
+from models.families.routing import route
+from models.music.clip import Clip, Note, same_notes
+from models.music.distance import distance
+from models.music.midi import read_clip
+from models.music.morph import is_single_line
+from models.music.voices import top_voice
+from tests.support.clips import Kind, fields, kinds, some, sources
+from tests.support.clips import clips as any_clips
+from tests.support.models import tiny_engine
 
 BEATS = "rock funk shuffle bossa halftime house breakbeat one_bar waltz_3_4 drums_6_8 drums_7_8 drums_5_4 pads_not_gm"
 TUNES = "ode_to_joy twinkle greensleeves scarborough_fair when_the_saints menuet_in_g triplets pickup chords"
@@ -35,9 +37,7 @@ GOOD = " ".join((BEATS, TUNES, ODD)).split()
 
 @pytest.fixture(scope="module")
 def engine(tiny_models: Path) -> Engine:
-    from models.store import load_model
-
-    return Engine(load=lambda name, device: load_model(str(tiny_models / name), device))
+    return tiny_engine(tiny_models)
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -54,20 +54,21 @@ def test_amount_0_returns_the_clip_field_for_field(engine: Engine, clips: Path, 
 def test_no_changed_grid_is_written_farther_from_its_clip_than_its_bound(
     engine: Engine, clip: Clip, kind: str, seed: int, share: float
 ) -> None:
-    model = engine.model(kind)
-    heard = hear_drums(clip) if kind == "drums" else hear_melody(clip, 3)
-    aim, own = take_aim(heard, model.family, Wish()), Impression(heard.grid)
-    source = Source(heard, Wish(), aim, own, None, np.zeros(len(heard.grid), bool))
+    family = engine.model(kind).family
+    layout = family.clip_to_grid(clip, voices=3)
+    compiled = family.compile(layout, Constraints())
+    still = np.zeros(len(layout.grid), bool)
+    state = ClipState(family, layout, Constraints(), compiled, Encoding(layout.grid), None, still)
     rng = np.random.default_rng(seed)
-    tokens = heard.grid.tokens.copy()
+    tokens = layout.grid.tokens.copy()
     is_new = rng.random(tokens.shape) < share
-    tokens[is_new] = rng.integers(0, heard.kind.tokens, int(is_new.sum()))
-    grid = replace(heard.grid, tokens=tokens)
-    assert source.how_far(source.write(model, grid)) <= source.at_most(grid) + 1e-9
+    tokens[is_new] = rng.integers(0, family.vocabulary.tokens, int(is_new.sum()))
+    grid = replace(layout.grid, tokens=tokens)
+    assert state.distance_to(state.write(grid)) <= state.distance_bound(grid) + 1e-9
 
 
 @given(clip=any_clips)
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=12)
 def test_any_clip_can_be_varied_and_what_is_called_untouched_is(engine: Engine, clip: Clip) -> None:
     answer = engine.run(Vary(clips=(clip,), amount=0.5, count=3, seed=1))
     assert answer.clips
@@ -156,10 +157,8 @@ def test_the_same_seed_gives_the_same_clips_and_another_gives_others(engine: Eng
     assert run(1).clips != run(2).clips
 
 
-def test_with_fixed_rows_a_clip_does_not_depend_on_its_neighbours(tiny_models: Path, clips: Path) -> None:
-    from models.store import load_model
-
-    engine = Engine(rows=32, load=lambda name, device: load_model(str(tiny_models / name), device))
+def test_with_a_fixed_batch_size_a_clip_does_not_depend_on_its_neighbours(tiny_models: Path, clips: Path) -> None:
+    engine = tiny_engine(tiny_models, 32)
     several = tuple(read_clip(clips / f"{n}.mid") for n in ("funk", "bossa", "breakbeat"))
     together = engine.run(Vary(clips=several, count=4, seed=5))
     alone = engine.run(Vary(clips=several[2:], count=4, seed=5))
@@ -170,7 +169,7 @@ def test_pads_the_model_does_not_know_pass_through(engine: Engine) -> None:
     clip = Clip((Note(36, 0, 0.1), Note(38, 1, 0.1), Note(99, 2, 0.5, 33)), 8, channel=10)
     answer = engine.run(Vary(clips=(clip,), amount=1, count=4, seed=1))
     for varied in answer.clips:
-        assert [n for n in varied.notes if n.pitch not in VOICE_OF] == [clip.notes[2]]
+        assert [n for n in varied.notes if n.pitch not in GM_KIT] == [clip.notes[2]]
     assert any("99" in line for line in answer.info)
 
 
@@ -178,8 +177,8 @@ def test_a_polyphonic_clip_keeps_its_lower_voices_and_says_so(engine: Engine, cl
     clip = read_clip(clips / "chords.mid")
     answer = engine.run(Vary(clips=(clip,), amount=1, count=2, seed=1, kind="notes"))
     assert any("polyphonic" in line for line in answer.info)
-    line = top_line(clip)
-    lower = {(n.pitch, n.start) for i, n in enumerate(clip.notes) if i not in line}
+    voice = top_voice(clip)
+    lower = {(n.pitch, n.start) for i, n in enumerate(clip.notes) if i not in voice}
     for varied in answer.clips:  # a lower note may end earlier, where a new one begins on its pitch
         assert lower <= {(n.pitch, n.start) for n in varied.notes}
 
@@ -225,7 +224,7 @@ def test_a_voice_that_only_one_clip_has_is_struck_on_the_pad_it_has_there(engine
         *engine.run(Blend(clips=(a, b), grid=5, seed=1)).clips,
         *engine.run(Cross(clips=(a, b), count=4, seed=1)).clips,
     ]
-    assert {n.pitch for clip in made for n in clip.notes if VOICE_OF[n.pitch] == VOICE_OF[40]} == {40}
+    assert {n.pitch for clip in made for n in clip.notes if GM_KIT[n.pitch] == GM_KIT[40]} == {40}
 
 
 @pytest.fixture(scope="module")
@@ -235,7 +234,7 @@ def shipped() -> Engine:
 
 @kinds
 @given(data=st.data())
-@some(25)
+@some(12)
 def test_a_seed_gives_the_same_clips_whatever_was_asked_before(engine: Engine, kind: Kind, data: st.DataObject) -> None:
     a, b = (data.draw(sources[kind]) for _ in range(2))
     seed = data.draw(st.integers(0, 2**31 - 1))
@@ -270,7 +269,7 @@ def test_another_seed_gives_other_clips_in_every_verb_that_makes_some(
 
 @kinds
 @given(data=st.data())
-@some(40)
+@some(25)
 def test_no_two_variations_are_alike(engine: Engine, kind: Kind, data: st.DataObject) -> None:
     clip = data.draw(sources[kind].filter(lambda c: bool(c.notes)))
     count = data.draw(st.integers(1, 12))
@@ -288,7 +287,7 @@ def test_variations_differ_from_each_other_at_least_half_as_much_as_from_the_cli
     shipped: Engine, clips: Path, name: str, amount: float
 ) -> None:
     clip = read_clip(clips / f"{name}.mid")
-    voice = VOICE_OF.get if route(clip) == "drums" else None
+    voice = GM_KIT.get if route(clip) == "drums" else None
     made = shipped.run(Vary(clips=(clip,), count=8, amount=amount, seed=1)).clips
     assert len(made) == 8
     from_clip = fmean(distance(clip, varied, voice=voice) for varied in made)

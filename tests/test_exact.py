@@ -1,151 +1,35 @@
-"""Exact: what must come back as it was sent does, field for field, whatever the clip, in every verb.
-
-The strategies and checks here serve other tests too. EXAMPLES=20 in the environment makes every property run twenty times as
-many examples, which is thousands for each.
-"""
+"""Exact: what must come back as it was sent does, field for field, whatever the clip, in every verb."""
 
 from __future__ import annotations
 
-import math
-import os
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.engine import Engine
 from bridge.requests import Blend, Cross, Interpolate, Sample, Vary
-from models.clip import Clip, Note, note_order
-from models.drum_map import VOICE_NAMES
-from models.grid import VOICE_OF, Grid, hear_drums, write_drums
-from models.midi import MidiError, read_clip
-from models.store import load_model
-from tests.test_grid import clips as scattered
-from tests.test_grid import meters, parts
+from models.families.drums import GM_KIT
+from models.families.grid import Grid
+from models.families.registry import find_family
+from models.music.clip import Clip, Note
+from models.music.drum_map import VOICE_NAMES
+from models.music.midi import MidiError, read_clip
+from tests.support.clips import PATHS, Kind, between, fields, kinds, overlaps, some, sources
+from tests.support.models import tiny_engine
 
-MANY = int(os.environ.get("EXAMPLES", "1"))
 CLIPS = Path(__file__).parent / "clips"
-Kind = Literal["drums", "notes"]
-kinds = pytest.mark.parametrize("kind", ["drums", "notes"])
-PATHS: tuple[Literal["even", "slerp", "morph"], ...] = ("even", "slerp", "morph")
-
-
-def some(examples: int) -> settings:
-    """Set how often a property is tried: always the same examples, so that a run says what the last one said."""
-    return settings(
-        deadline=None,
-        derandomize=True,
-        database=None,
-        max_examples=examples * MANY,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-    )
-
-
-def tiny_engine(models: Path, rows: int | None = None) -> Engine:
-    """Make an engine of small untrained models."""
-    return Engine(rows=rows, load=lambda name, device: load_model(str(models / name), device))
+DRUMS = find_family("drums")
 
 
 @pytest.fixture(scope="module")
 def engine(tiny_models: Path) -> Engine:
     return tiny_engine(tiny_models)
-
-
-def _laid_at(notes: Iterable[Note], beats: float, start: float, meter: tuple[int, int]) -> Clip:
-    return Clip(tuple(replace(n, start=n.start + start) for n in notes), beats, start, meter)
-
-
-def _in_turn(steps: Sequence[tuple[int, float, float, bool]], start: float) -> list[Note]:
-    """Lay notes behind one another: (pitch, beats to the next, share of these that sounds, is a rest)."""
-    notes: list[Note] = []
-    for pitch, beats, share, is_rest in steps:
-        if not is_rest:
-            notes.append(Note(pitch, start, beats * share, 60.0 + 5 * (pitch % 12)))
-        start += beats
-    return notes
-
-
-# Notes on sixteenths, triplets and thirty-seconds, before the clip, after it and in between, with all fields.
-_notes = st.builds(
-    Note,
-    pitch=st.sampled_from([35, 36, 38, 40, 42, 44, 45, 46, 49, 51, 60, 99, 0, 127]),
-    start=st.one_of(st.integers(-4, 70).map(lambda k: k / 4), st.integers(-3, 50).map(lambda k: k / 3), st.floats(-1, 17)),
-    duration=st.sampled_from([0.1, 0.25, 0.25, 0.5, 1 / 3, 1.0, 2.5, 0.0]),
-    velocity=st.sampled_from([1.0, 64.5, 100.0, 101.0, 127.0]),
-    mute=st.booleans(),
-    probability=st.sampled_from([1.0, 0.5]),
-    velocity_deviation=st.sampled_from([0.0, -127.0, 12.5]),
-    release_velocity=st.sampled_from([64.0, 0.0, 127.0]),
-)
-_lengths = st.one_of(st.sampled_from([1.0, 2.5, 3.0, 3.37, 4.0, 6.0, 8.0, 8.0, 8.0000001, 12.0, 16.0]), st.floats(0.25, 20))
-_starts = st.sampled_from([0.0, 0.0, -4.0, 1.5, 16.0])
-_steps = st.tuples(
-    st.sampled_from([60, 62, 64, 65, 67, 69, 71, 72, 61, 66, 0, 127]),
-    st.sampled_from([0.25, 0.25, 0.5, 0.5, 1.0, 1 / 3, 0.125, 2.0, 5.0]),
-    st.sampled_from([1.0, 1.0, 0.5, 0.9]),
-    st.integers(0, 5).map(lambda k: k == 0),
-)
-hits = st.builds(_laid_at, st.lists(_notes, max_size=40), _lengths, _starts, meters)
-lines = st.builds(
-    _laid_at,
-    st.builds(_in_turn, st.lists(_steps, max_size=40), st.sampled_from([0.0, 0.0, 0.0, -0.5, 0.05])),
-    _lengths,
-    _starts,
-    meters,
-)
-sources: dict[Kind, st.SearchStrategy[Clip]] = {
-    "drums": st.one_of(hits, hits, scattered),
-    "notes": st.one_of(lines, lines, parts, scattered),
-}
-
-
-def fields(notes: Iterable[Note]) -> Counter[tuple[float, ...]]:
-    """Count notes by all their fields."""
-    return Counter(note_order(n) for n in notes)
-
-
-def laid_out(clip: Clip, first: Clip, beats: float) -> Clip:
-    """Repeat a clip at the place of another until it is as long as asked: what an answer between clips is held to.
-
-    The notes of the first round come first, in their own order.
-    """
-    rounds = max(1, math.ceil(beats / clip.beats - 1e-9))
-    shift = first.start - clip.start
-    tail = beats - clip.beats if rounds > 1 else 0.0  # what no loop plays stays past the end
-    notes = [replace(n, start=n.start + (shift + (tail if n.start >= clip.end else 0.0))) for n in clip.notes]
-    for k in range(1, rounds):
-        inside = [n for n in clip.notes if clip.start <= n.start < clip.end]
-        again = [replace(n, start=n.start + (shift + k * clip.beats)) for n in inside]
-        again = [n for n in again if n.start < first.start + beats]
-        for i, n in enumerate(notes):  # what rings into the next round is cut where that strikes its pitch
-            struck = [o.start for o in again if o.pitch == n.pitch and n.start < o.start < n.end]
-            if struck and n.start < min(o.start for o in again if o.pitch == n.pitch):
-                notes[i] = replace(n, duration=min(struck) - n.start)
-        notes += again
-    return replace(clip, notes=tuple(notes), beats=beats, start=first.start, meter=first.meter)
-
-
-def overlaps(notes: Iterable[Note]) -> set[tuple[int, float, float]]:
-    """List where a note sounds into another of its pitch: (pitch, onset, onset)."""
-    by_pitch: dict[int, list[Note]] = defaultdict(list)
-    for n in notes:
-        if n.duration > 0:
-            by_pitch[n.pitch].append(n)
-    found: set[tuple[int, float, float]] = set()
-    for pitch, same in by_pitch.items():
-        same.sort(key=lambda n: n.start)
-        for i, n in enumerate(same):
-            for later in same[i + 1 :]:
-                if later.start >= n.end - 1e-6:
-                    break
-                found.add((pitch, n.start, later.start))
-    return found
 
 
 def assert_true_to(made: Clip, given_clips: Sequence[Clip], frames: Sequence[Clip]) -> None:
@@ -159,12 +43,6 @@ def assert_true_to(made: Clip, given_clips: Sequence[Clip], frames: Sequence[Cli
     assert overlaps(made.notes) <= set().union(*(overlaps(frame.notes) for frame in frames))
     onsets = {n.start for n in there}
     assert all(made.start <= n.start < made.end or n.start in onsets for n in made.notes)
-
-
-def between(clips: Sequence[Clip]) -> list[Clip]:
-    """Lay clips out as they are between the ends."""
-    beats = max(clip.beats for clip in clips)
-    return [laid_out(clip, clips[0], beats) for clip in clips]
 
 
 def readable() -> dict[str, Clip]:
@@ -199,7 +77,7 @@ def test_of_every_file_amount_0_is_the_clip_and_the_ends_and_corners_are(engine:
 
 @kinds
 @given(data=st.data())
-@some(200)
+@some(100)
 def test_of_any_clip_amount_0_is_the_clip(engine: Engine, kind: Kind, data: st.DataObject) -> None:
     clip = data.draw(sources[kind])
     answer = engine.run(Vary(clips=(clip,), amount=0, seed=1, kind=kind))
@@ -249,7 +127,7 @@ def test_the_corners_of_a_blend_are_the_clips_and_what_lies_between_is_true_to_t
 
 @kinds
 @given(data=st.data())
-@some(120)
+@some(60)
 def test_a_variation_is_true_to_its_clip_and_loses_nothing_that_a_model_does_not_know(
     engine: Engine, kind: Kind, data: st.DataObject
 ) -> None:
@@ -258,7 +136,7 @@ def test_a_variation_is_true_to_its_clip_and_loses_nothing_that_a_model_does_not
     answer = engine.run(Vary(clips=(clip,), amount=amount, count=2, seed=1, kind=kind))
     assert 1 <= len(answer.clips) <= 2
     onset = [(n.pitch, n.start) for n in clip.notes if not clip.start - 0.13 <= n.start < clip.end]
-    unknown = [n for n in clip.notes if kind == "drums" and n.pitch not in VOICE_OF]
+    unknown = [n for n in clip.notes if kind == "drums" and n.pitch not in GM_KIT]
     for varied in answer.clips:
         assert replace(varied, notes=()) == replace(clip, notes=())
         assert_true_to(varied, [clip], [clip])
@@ -321,23 +199,23 @@ def test_what_rings_into_its_own_repetition_is_cut_there(engine: Engine) -> None
 
 
 def test_a_stroke_half_a_step_late_and_the_next_half_a_step_early_are_one() -> None:
-    heard = hear_drums(Clip((), 4))
-    grid = heard.grid.map(np.copy)
+    layout = DRUMS.clip_to_grid(Clip((), 4))
+    grid = layout.grid.map(np.copy)
     grid.tokens[0, [4, 5]] = 1
     grid.velocities[0, [4, 5], 0] = 0.5
     grid.offsets[0, [4, 5], 0] = 0.5, -0.5
-    assert [n.start for n in write_drums(heard, grid).notes] == [1.125]
+    assert [n.start for n in DRUMS.grid_to_clip(layout, grid).notes] == [1.125]
 
 
 def test_a_clip_that_begins_between_ticks_has_no_note_before_it() -> None:
-    heard = hear_drums(Clip((), 4, start=0.1234))
-    grid = heard.grid.map(np.copy)
+    layout = DRUMS.clip_to_grid(Clip((), 4, start=0.1234))
+    grid = layout.grid.map(np.copy)
     grid.tokens[0, 0] = 1
-    assert all(n.start >= 0.1234 for n in write_drums(heard, grid).notes)
+    assert all(n.start >= 0.1234 for n in DRUMS.grid_to_clip(layout, grid).notes)
 
 
 def test_a_crash_alone_is_not_heard_as_a_crash_and_a_kick(engine: Engine) -> None:
-    crash, both = (hear_drums(Clip(tuple(Note(p, 0, 0.25) for p in pads), 8)).grid for pads in ((49,), (49, 36)))
+    crash, both = (DRUMS.clip_to_grid(Clip(tuple(Note(p, 0, 0.25) for p in pads), 8)).grid for pads in ((49,), (49, 36)))
     # Of the same force: what differs is what is struck.
     both = Grid(both.tokens, crash.velocities, crash.offsets)
     model = engine.model("drums")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from models.extras import EXTRAS, MissingExtraError, need
-from tests.tiny_models import SHAPES, shapes_of_torch
+from tests.support.tiny_models import SHAPES, shapes_of_torch
 
 ROOT = Path(__file__).parents[1]
 COMMAND = "import sys; from bridge.cli import main; main(sys.argv[1:])"
@@ -62,7 +62,7 @@ def test_the_doctor_lists_the_installs_and_none_is_an_error() -> None:
 
 
 def test_a_notesequence_needs_its_install() -> None:
-    code = "from models.clip import Clip; from models.midi import quantize; quantize(Clip((), 4.0))"
+    code = "from models.music.clip import Clip; from models.music.note_seq import quantize; quantize(Clip((), 4.0))"
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "tests" / "core_only"), str(ROOT)])}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False, env=env)
     told = 'a NoteSequence needs note-seq: install it with pip install "latent-bridge[note-seq]"'

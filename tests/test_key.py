@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from bridge.requests import Sample
-from models.key import ALSO, LETTERS, SCALES, parse_key
+from models.music.key import ALSO, LETTERS, SCALES, parse_key
 
 SIGNS = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}
 ROOTS = [(letter + sign, (LETTERS[letter] + by) % 12) for letter in LETTERS for sign, by in SIGNS.items()]

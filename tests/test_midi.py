@@ -1,3 +1,5 @@
+"""MIDI files come and go as they are: what is read, what is refused, what survives. As long as the format has corners."""
+
 from __future__ import annotations
 
 import importlib
@@ -18,8 +20,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import midi
-from models.clip import Clip, Note
+from models.music import midi, note_seq
+from models.music.clip import Clip, Note
 
 CLIPS = Path(__file__).parent / "clips"
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -438,7 +440,7 @@ def test_an_event_of_someone_else_or_a_broken_one_of_ours_changes_nothing(payloa
 def test_a_clip_comes_back_from_a_note_sequence() -> None:
     for name in ("menuet_in_g", "funk", "drums_7_8", "chords"):
         clip = replace(clip_of(name), channel=10 if clip_of(name).channel == 10 else None)
-        back = midi.from_note_sequence(midi.to_note_sequence(clip))
+        back = note_seq.from_note_sequence(note_seq.to_note_sequence(clip))
         assert replace(back, notes=()) == replace(clip, notes=())
         for before, after in zip(clip.notes, back.notes, strict=True):
             assert (after.pitch, after.velocity) == (before.pitch, before.velocity)
@@ -447,12 +449,12 @@ def test_a_clip_comes_back_from_a_note_sequence() -> None:
 
 @pytest.mark.full
 def test_note_seq_reads_our_files_as_we_do(tmp_path: Path) -> None:
-    midi.to_note_sequence(clip_of("rock"))  # imports note-seq without its warnings about audio
-    note_seq = importlib.import_module("note_seq")
+    note_seq.to_note_sequence(clip_of("rock"))  # imports note-seq without its warnings about audio
+    library = importlib.import_module("note_seq")
     for name in ("menuet_in_g", "funk", "drums_7_8"):
         midi.write(tmp_path / "clip.mid", clip_of(name))
-        theirs = note_seq.midi_file_to_note_sequence(str(tmp_path / "clip.mid"))
-        ours = midi.to_note_sequence(clip_of(name))
+        theirs = library.midi_file_to_note_sequence(str(tmp_path / "clip.mid"))
+        ours = note_seq.to_note_sequence(clip_of(name))
         for a, b in zip(
             sorted(theirs.notes, key=lambda n: (round(n.start_time, 4), n.pitch)),
             sorted(ours.notes, key=lambda n: (round(n.start_time, 4), n.pitch)),
@@ -464,22 +466,22 @@ def test_note_seq_reads_our_files_as_we_do(tmp_path: Path) -> None:
 
 @pytest.mark.full
 def test_several_tempos_do_not_make_one_clip() -> None:
-    sequence = midi.to_note_sequence(clip_of("rock"))
+    sequence = note_seq.to_note_sequence(clip_of("rock"))
     sequence.tempos.add(qpm=90, time=2)
     with pytest.raises(midi.MidiError, match="has 2 tempos; it must keep to one"):
-        midi.from_note_sequence(sequence)
+        note_seq.from_note_sequence(sequence)
 
 
 @pytest.mark.full
 def test_note_seq_quantises_pickups_too() -> None:
-    assert midi.quantize(clip_of("pickup"))[:4] == [(55, -4, -2), (57, -2, -1), (59, -1, 0), (60, 0, 4)]
+    assert note_seq.quantize(clip_of("pickup"))[:4] == [(55, -4, -2), (57, -2, -1), (59, -1, 0), (60, 0, 4)]
 
 
 @pytest.mark.full
 def test_note_seq_extracts_a_melody_and_drums() -> None:
-    melody = midi.extract_melody(clip_of("twinkle"))
+    melody = note_seq.extract_melody(clip_of("twinkle"))
     assert melody[:20] == [60, -2, -2, -2, 60, -2, -2, -2, 67, -2, -2, -2, 67, -2, -2, -2, 69, -2, -2, -2]
-    hits = midi.extract_drums(clip_of("rock"))
+    hits = note_seq.extract_drums(clip_of("rock"))
     assert hits[:9] == [{36, 49}, set(), {42}, set(), {38, 42}, set(), {42}, set(), {36, 42}]
 
 
@@ -487,7 +489,7 @@ def test_note_seq_extracts_a_melody_and_drums() -> None:
 
 
 def test_importing_loads_neither_numpy_nor_torch_nor_note_seq() -> None:
-    code = "import sys, models.midi; print(sorted({'numpy', 'torch', 'note_seq'} & set(sys.modules)))"
+    code = "import sys, models.music.midi; print(sorted({'numpy', 'torch', 'note_seq'} & set(sys.modules)))"
     found = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1]
     )

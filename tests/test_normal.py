@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from models.normal import normal_cdf
+from models.network.normal import normal_cdf
 
 
 def test_it_gives_the_bits_of_the_rounded_double() -> None:

@@ -13,7 +13,7 @@ from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from bridge.protocol.osc import LONGEST, Message, OscError, decode, encode
+from bridge.protocol.osc import LONGEST_DATAGRAM, Message, OscError, decode, encode
 
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40)
 values = st.lists(
@@ -92,7 +92,7 @@ def test_a_message_without_tags_has_no_values() -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "no OSC message"),
+        (b"", "not an OSC message"),
         (b"/a", "no end"),
         (b"/a\0\0,i\0\0\0", "cut off"),
         (b"/a\0\0i\0\0\0", "no type tags"),
@@ -114,7 +114,7 @@ def test_what_osc_cannot_hold_is_refused(value: object) -> None:
 
 
 def test_the_longest_datagram_is_read() -> None:
-    numbers = [float(i) for i in range((LONGEST - 20) // 5)]
+    numbers = [float(i) for i in range((LONGEST_DATAGRAM - 20) // 5)]
     data = encode("/a", numbers)
-    assert len(data) <= LONGEST
+    assert len(data) <= LONGEST_DATAGRAM
     assert list(decode(data)[0].values) == numbers

@@ -10,10 +10,10 @@ import pytest
 from bridge.engine import Engine
 from bridge.requests import Interpolate, Reconstruct, Sample, Vary
 from docs.cards import write_card
-from models.distance import distance
-from models.family import route
-from models.grid import VOICE_OF
-from models.midi import read_clip
+from models.families.drums import GM_KIT
+from models.families.routing import route
+from models.music.distance import distance
+from models.music.midi import read_clip
 from models.store import CARD, WEIGHTS, check_golden, load_hashes, load_model, read_card, shipped
 
 NAMES = ("drums", "melody")
@@ -40,7 +40,7 @@ def test_a_shipped_model_is_whole_small_and_gives_its_golden_values(folder: Path
 @pytest.mark.full
 @pytest.mark.parametrize("folder", sorted(p.parent for p in shipped().glob(f"*/{CARD}")), ids=lambda p: p.name)
 def test_a_card_holds_the_config_that_is_in_the_repository(folder: Path) -> None:
-    from models.train import TrainConfig
+    from models.training.config import TrainConfig
 
     config = TrainConfig.read(Path(__file__).parents[1] / "configs" / "train" / f"{folder.name}.yaml")
     assert read_card(folder).config == config.model_dump(mode="json")
@@ -66,19 +66,19 @@ def test_tunes_are_not_taken_for_drums(clips: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [*BEATS, *TUNES])
-def test_what_a_model_hears_is_close_to_the_clip(engine: Engine, clips: Path, name: str) -> None:
+def test_a_reconstruction_is_close_to_the_clip(engine: Engine, clips: Path, name: str) -> None:
     clip = read_clip(clips / f"{name}.mid")
-    heard = engine.run(Reconstruct(clips=(clip,), seed=1)).clips[0]
+    made = engine.run(Reconstruct(clips=(clip,), seed=1)).clips[0]
     drums = route(clip) == "drums"
-    known = [n for n in clip.notes if not drums or n.pitch in VOICE_OF]
-    here, there = ({(round(n.start * 4), VOICE_OF[n.pitch] if drums else n.pitch) for n in c} for c in (known, heard.notes))
+    known = [n for n in clip.notes if not drums or n.pitch in GM_KIT]
+    here, there = ({(round(n.start * 4), GM_KIT[n.pitch] if drums else n.pitch) for n in c} for c in (known, made.notes))
     assert len(here & there) >= 0.9 * len(here | there)
 
 
 @pytest.mark.parametrize("name", ["rock", "funk", "bossa", "ode_to_joy", "twinkle"])
 def test_more_amount_goes_farther_from_the_clip(engine: Engine, clips: Path, name: str) -> None:
     clip = read_clip(clips / f"{name}.mid")
-    voice = VOICE_OF.get if route(clip) == "drums" else None
+    voice = GM_KIT.get if route(clip) == "drums" else None
     means = []
     for amount in (0.1, 0.3, 0.6):
         made = engine.run(Vary(clips=(clip,), amount=amount, count=8, seed=1)).clips
@@ -92,12 +92,12 @@ def test_more_amount_goes_farther_from_the_clip(engine: Engine, clips: Path, nam
 def test_the_middle_of_two_beats_shares_with_both(engine: Engine, clips: Path) -> None:
     a, b = read_clip(clips / "rock.mid"), read_clip(clips / "bossa.mid")
     middle = engine.run(Interpolate(clips=(a, b), steps=3, seed=1)).clips[1]
-    apart = distance(a, b, voice=VOICE_OF.get)
-    assert distance(a, middle, voice=VOICE_OF.get) < apart
+    apart = distance(a, b, voice=GM_KIT.get)
+    assert distance(a, middle, voice=GM_KIT.get) < apart
     assert 0.5 * min(len(a.notes), len(b.notes)) < len(middle.notes) < 1.5 * max(len(a.notes), len(b.notes))
 
 
 @pytest.mark.parametrize("kind", ["drums", "notes"])
 def test_samples_hold_music(engine: Engine, kind: str) -> None:
-    answer = engine.run(Sample(count=8, seed=1, kind=kind))  # type: ignore[arg-type]
+    answer = engine.run(Sample(count=8, seed=1, kind=kind))
     assert sum(len(c.notes) >= 4 for c in answer.clips) >= 7

@@ -1,4 +1,7 @@
-"""What the protocol promises (design §5), rule by rule, without sockets, clocks or models."""
+"""What the protocol promises (design §5), rule by rule, without sockets, clocks or models.
+
+It is as long as the contract: a test for each of its sentences, in their order.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from bridge.protocol.messages import Outcome, ProtocolError, keys, note_row
 from bridge.protocol.osc import Message, decode, encode
 from bridge.protocol.session import ModelLine, Sessions
 from bridge.requests import VERBS, Blend, Interpolate, Request, Sample, Vary
-from models.clip import Clip, Note
+from models.music.clip import Clip, Note
 
 A, B = ("127.0.0.1", 5001), ("127.0.0.1", 5002)
 SEED, SESSION = 77, 4711

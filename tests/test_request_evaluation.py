@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import runpy
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,13 +14,11 @@ import pytest
 from bridge.cli import main
 from bridge.engine import Engine
 from bridge.evaluation import EngineProduct
-from models.clip import Clip, Note
 from models.evaluation.amounts import amounts
 from models.evaluation.changed_notes import in_context
 from models.evaluation.data import EvaluationData, Sizes, join_windows
 from models.evaluation.evaluate import CONTROL_PARTS
 from models.evaluation.exactness import exactness
-from models.evaluation.family_statistics import statistics_of
 from models.evaluation.figures import Figures
 from models.evaluation.hidden_parts import likelihood
 from models.evaluation.interpolations import clashes, middles, step_evenness
@@ -31,15 +28,17 @@ from models.evaluation.product import Path as Way
 from models.evaluation.product import Product, Variations, VarySettings
 from models.evaluation.request_evaluation import RequestEvaluation
 from models.evaluation.variations import changed_onsets
-from models.family import Family, find_family
-from models.grid import BAR_STEPS, HOLD, REST, Grid
-from models.midi import MidiError, read
+from models.families.family import Family
+from models.families.grid import Grid
+from models.families.registry import find_family
+from models.families.sustained import HOLD, REST
+from models.music.clip import Clip, Note
+from models.music.midi import MidiError, read
 from models.store import load_torch_model
-from tests.made_up import BEAT, LINE, as_windows, beats, changed, marked, pieces_of, tune, without
+from tests.support.made_up import BAR_STEPS, BEAT, LINE, as_windows, beats, changed, marked, pieces_of, tune, without
 
 DRUM_FAMILY, MELODY_FAMILY = find_family("drums"), find_family("melody")
-DRUM_STATISTICS, MELODY_STATISTICS = statistics_of(DRUM_FAMILY), statistics_of(MELODY_FAMILY)
-VOICE = DRUM_STATISTICS.voice_of
+VOICE = DRUM_FAMILY.lane_of
 FEW = Sizes(windows=40, middles=2, pairs=2, corners=2, amounts=2, magnified=6, locks=6, hidden=6)
 
 
@@ -93,20 +92,20 @@ TOUCHED = [
 
 @pytest.mark.parametrize(("source", "locks", "made"), KEPT)
 def test_what_a_lock_leaves_free_may_change(source: Clip, locks: dict[str, object], made: Clip) -> None:
-    statistics = DRUM_STATISTICS if source is BEAT else MELODY_STATISTICS
-    assert not touched(source, VarySettings(0.3, **locks), made, statistics)  # type: ignore[arg-type]
+    family = DRUM_FAMILY if source is BEAT else MELODY_FAMILY
+    assert not touched(source, VarySettings(0.3, **locks), made, family)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("source", "locks", "made", "expected"), TOUCHED)
 def test_what_a_lock_holds_is_counted_when_it_is_touched(
     source: Clip, locks: dict[str, object], made: Clip, expected: dict[str, int]
 ) -> None:
-    statistics = DRUM_STATISTICS if source is BEAT else MELODY_STATISTICS
-    assert touched(source, VarySettings(0.3, **locks), made, statistics) == expected  # type: ignore[arg-type]
+    family = DRUM_FAMILY if source is BEAT else MELODY_FAMILY
+    assert touched(source, VarySettings(0.3, **locks), made, family) == expected  # type: ignore[arg-type]
 
 
 def test_the_free_part_is_what_is_neither_in_a_locked_voice_nor_in_a_locked_stretch() -> None:
-    free = free_part(BEAT, VarySettings(0.3, lock_voices=("closed_hat",), lock_beats=((0, 4),)), DRUM_STATISTICS)
+    free = free_part(BEAT, VarySettings(0.3, lock_voices=("closed_hat",), lock_beats=((0, 4),)), DRUM_FAMILY)
     assert [(n.pitch, n.start) for n in free.notes] == [(36, 4), (36, 6)]
 
 
@@ -115,7 +114,7 @@ def test_the_free_part_is_what_is_neither_in_a_locked_voice_nor_in_a_locked_stre
 
 @pytest.mark.parametrize(("music", "family"), [(tune(9), MELODY_FAMILY), (beats(9), DRUM_FAMILY)])
 def test_windows_that_go_on_from_one_another_are_the_bars_they_were_cut_from(music: Grid, family: Family) -> None:
-    grid, piece = join_windows(as_windows(music), 4, statistics_of(family))
+    grid, piece = join_windows(as_windows(music), 4, family)
     assert piece.tolist() == [0, 0]
     for row, first in enumerate((0, 4 * BAR_STEPS)):
         np.testing.assert_array_equal(grid.tokens[row, 1:], music.tokens[0, first + 1 : first + 4 * BAR_STEPS])
@@ -125,28 +124,28 @@ def test_windows_that_go_on_from_one_another_are_the_bars_they_were_cut_from(mus
 def test_windows_that_do_not_go_on_are_not_joined() -> None:
     windows = as_windows(beats(4))
     other = windows.take(np.array([0, 2]))
-    assert len(join_windows(other, 4, DRUM_STATISTICS)[1]) == 0
+    assert len(join_windows(other, 4, DRUM_FAMILY)[1]) == 0
     two_pieces = replace(windows, piece=np.array([0, 0, 1]))
-    assert len(join_windows(two_pieces, 4, DRUM_STATISTICS)[1]) == 0
-    assert join_windows(windows, 4, DRUM_STATISTICS)[1].tolist() == [0]
+    assert len(join_windows(two_pieces, 4, DRUM_FAMILY)[1]) == 0
+    assert join_windows(windows, 4, DRUM_FAMILY)[1].tolist() == [0]
 
 
 def test_a_changed_note_is_shown_in_the_middle_of_the_bar_around_it() -> None:
     tokens = np.zeros((1, 32), np.int64)
     tokens[0, [2, 29, 12]] = [1, 2, 4]
     velocities = (tokens[..., None] >> np.arange(9) & 1).astype(np.float32)
-    shown = in_context(Grid(tokens, velocities, np.zeros_like(velocities)), 0.5, DRUM_FAMILY)
-    assert dict(zip(np.nonzero(shown.tokens[0])[0].tolist(), shown.tokens[shown.tokens > 0].tolist(), strict=True)) == {
+    shown = in_context(Grid(tokens[..., None], velocities, np.zeros_like(velocities)), 0.5, DRUM_FAMILY)
+    assert dict(zip(np.nonzero(shown.tokens[0, :, 0])[0].tolist(), shown.tokens[shown.tokens > 0].tolist(), strict=True)) == {
         13: 2,
         18: 1,
     }
-    np.testing.assert_array_equal(shown.velocities.any(2), shown.tokens > 0)
+    np.testing.assert_array_equal(shown.velocities.any(2), shown.tokens[..., 0] > 0)
 
 
 def test_a_context_that_begins_within_a_note_begins_with_a_rest() -> None:
     music = tune(2)
-    held = replace(music, tokens=np.where(np.arange(32) == 0, 60, HOLD)[None])
-    assert in_context(held, 4.0, MELODY_FAMILY).tokens.tolist() == [[REST] * 32]
+    held = replace(music, tokens=np.where(np.arange(32) == 0, 60, HOLD)[None, :, None])
+    assert in_context(held, 4.0, MELODY_FAMILY).tokens[..., 0].tolist() == [[REST] * 32]
 
 
 def test_likelihood_is_shared_among_what_is_allowed() -> None:
@@ -315,10 +314,3 @@ def test_the_command_line_prints_these_figures_with_the_others(
     assert figures["exact_wrong"] == 0
     assert {"step_accuracy", "amount_mae", "reach", "step_cv", "count_spread"} <= set(figures)
     assert "count_spread" in capsys.readouterr().out
-
-
-def test_the_page_shows_the_figures_of_the_shipped_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    docs = Path(__file__).parents[1] / "docs"
-    monkeypatch.syspath_prepend(str(docs))
-    page = (docs / "variation.md").read_text(encoding="utf-8")
-    assert runpy.run_path(str(docs / "variation.py"))["with_table"](page) == page, "run `python docs/variation.py`"

@@ -1,4 +1,4 @@
-"""The server as programs meet it: real UDP on loopback, real peers, small models."""
+"""The server as programs meet it: real UDP, real peers, small models. All in one file, since a server is slow to start."""
 
 from __future__ import annotations
 
@@ -269,19 +269,20 @@ def test_the_doctor_finds_a_stranger_on_the_port() -> None:
     assert "is taken by a program that is no server of ours" in finding.text
 
 
-def test_the_shipped_config_says_what_holds_without_it() -> None:
+def test_the_shipped_config_holds_the_defaults() -> None:
     assert read_config(ROOT / "configs" / "server.yaml") == ServerConfig()
 
 
-def test_a_config_that_says_something_else_is_refused(tmp_path: Path) -> None:
+def test_a_config_with_an_unknown_setting_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("prot: 1")
-    with pytest.raises(ValueError, match="it may say: host, port, device, log_level, report"):
+    with pytest.raises(ValueError, match="the settings are: host, port, device, log_level, report"):
         read_config(tmp_path / "a.yaml")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C as a signal")
 @pytest.mark.usefixtures("own_models")
-def test_it_prints_where_it_listens_warns_where_others_can_ask_and_ends_with_ctrl_c() -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=["sigint", "sigterm"])
+def test_it_prints_where_it_listens_warns_where_others_can_ask_and_says_goodbye(how: signal.Signals) -> None:
     options = ["serve", "--host", "0.0.0.0", "--port", "0", "--device", "cpu", "--log-level", "debug"]
     with started([*INTERRUPTIBLE, *options], stderr=subprocess.PIPE) as process:
         assert process.stdout
@@ -293,7 +294,7 @@ def test_it_prints_where_it_listens_warns_where_others_can_ask_and_ends_with_ctr
             client.wait_until_ready()
             slow = client.begin("sample", "count", 64, "bars", 64).id
             client.until("progress", number=slow)
-            process.send_signal(signal.SIGINT)
+            process.send_signal(how)
             assert client.until("error").values[:2] == (slow, "cancelled")
             assert client.until("bye").values == (session,)
         out, err = process.communicate(timeout=30)

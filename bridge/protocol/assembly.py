@@ -24,7 +24,7 @@ from bridge.protocol.messages import (
 from bridge.protocol.osc import Value, encode
 from bridge.requests import Blend, Request
 from bridge.validation import CLIPS
-from models.clip import Clip, Note
+from models.music.clip import Clip, Note
 
 _ROW = struct.Struct(f"{NOTE_FIELDS}d")
 

@@ -15,7 +15,7 @@ from bridge.protocol.limits import INT32, NOTE_FIELDS, REPLY_WIDTH, Limits
 from bridge.protocol.osc import Value, encode
 from bridge.requests import VERBS, ClipsRequest, Request
 from bridge.validation import CLIPS, STAND_IN, clip_counts, sentence
-from models.clip import Clip, Note
+from models.music.clip import Clip, Note
 
 Code = Literal[
     "bad_request",

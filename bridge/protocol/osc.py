@@ -1,4 +1,4 @@
-"""OSC messages <-> bytes: what we send as python-osc would write it, only faster. No addresses of ours, no sockets."""
+"""OSC 1.0 messages <-> bytes, written as python-osc writes them, only faster. No addresses of ours, no sockets."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import NamedTuple
 
 Value = int | float | str | bytes | None
 
-LONGEST = 65_507  # bytes that fit in one UDP datagram
-DEEPEST = 8  # bundles within bundles: no peer nests them at all, and garbage must not exhaust the stack
-REMEMBERED_TAGS = 1024  # longer lists are compiled anew each time: a stranger's lists must not fill the memory
+LONGEST_DATAGRAM = 65_507  # bytes that fit in one UDP datagram
+DEEPEST_BUNDLE = 8  # bundles within bundles: no known program nests them, and garbage must not exhaust the stack
+CACHED_TAGS = 1024  # longer type tags are compiled anew each time: a stranger's messages must not fill the memory
 
 TAGS: dict[type, str] = {int: "i", float: "f", str: "s"}
-CONSTANTS: dict[str, Value] = {"T": True, "F": False, "N": None, "I": True}  # I, the bang, is a yes
+CONSTANTS: dict[str, Value] = {"T": True, "F": False, "N": None, "I": True}  # I is the bang of Max and Pd
 FIXED = {"h": ">q", "d": ">d", "t": ">Q", "i": ">i", "f": ">f", "r": ">I", "c": ">I", "m": ">I"}
 
 
 class OscError(ValueError):
-    """What is not OSC, in one sentence; nothing else is raised here, whatever the bytes."""
+    """Bytes that are not OSC, or values that OSC cannot hold; the only error that is raised here, whatever the bytes."""
 
 
 class Message(NamedTuple):
@@ -35,8 +35,8 @@ def encode(address: str, values: Sequence[int | float | str]) -> bytes:
         tags = "".join([TAGS[type(value)] for value in values])
         head = _string(address) + _string("," + tags)
         if "s" not in tags:
-            return head + _numbers(tags).pack(*values)
-        return head + b"".join([_string(v) if isinstance(v, str) else _numbers(TAGS[type(v)]).pack(v) for v in values])
+            return head + _struct_of(tags).pack(*values)
+        return head + b"".join([_string(v) if isinstance(v, str) else _struct_of(TAGS[type(v)]).pack(v) for v in values])
     except KeyError as error:
         raise OscError(f"{address} holds a {error.args[0].__name__}; only int, float and str are sent") from error
     except (struct.error, OverflowError) as error:
@@ -57,9 +57,9 @@ def _decode(datagram: bytes, found: list[Message], depth: int) -> None:
         found.append(_message(datagram))
         return
     if not datagram.startswith(b"#bundle\0"):
-        raise OscError("this is no OSC message: those begin with / or #bundle")
-    if depth == DEEPEST:
-        raise OscError(f"bundles lie more than {DEEPEST} deep")
+        raise OscError("this is not an OSC message: they begin with / or #bundle")
+    if depth == DEEPEST_BUNDLE:
+        raise OscError(f"bundles lie more than {DEEPEST_BUNDLE} deep")
     at = 16
     while at < len(datagram):
         size = int.from_bytes(datagram[at : at + 4], "big")
@@ -80,7 +80,7 @@ def _message(datagram: bytes) -> Message:
     tags = tags[1:]
     try:
         if not tags.strip("if"):
-            return Message(address, _numbers(tags).unpack_from(datagram, at))
+            return Message(address, _struct_of(tags).unpack_from(datagram, at))
         return Message(address, _mixed(datagram, at, tags))
     except struct.error as error:
         raise OscError(f"{address[:40]} is cut off") from error
@@ -126,10 +126,10 @@ def _read_string(datagram: bytes, at: int) -> tuple[str, int]:
         raise OscError("a string is not UTF-8") from error
 
 
-def _numbers(tags: str) -> struct.Struct:
-    return _remembered(tags) if len(tags) <= REMEMBERED_TAGS else struct.Struct(">" + tags)
+def _struct_of(tags: str) -> struct.Struct:
+    return _cached_struct(tags) if len(tags) <= CACHED_TAGS else struct.Struct(">" + tags)
 
 
 @lru_cache(maxsize=256)
-def _remembered(tags: str) -> struct.Struct:
+def _cached_struct(tags: str) -> struct.Struct:
     return struct.Struct(">" + tags)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean
 
-from models.clip import Clip
-from models.distance import VoiceOf, distances
 from models.evaluation.figures import Named, mean_or_none
 from models.evaluation.model_evaluation import TOGETHER
 from models.evaluation.product import VarySettings
 from models.evaluation.request_evaluation import BARS, RequestEvaluation
+from models.music.clip import Clip
+from models.music.distance import VoiceOf, distances
 
 
 @dataclass(frozen=True)

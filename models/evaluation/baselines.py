@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from models.baselines import STEP, _at, _check_share, _side_by_side, is_single_line, settle
-from models.clip import Clip, Note
-from models.distance import VoiceOf, distance
+from models.music.clip import Clip, Note
+from models.music.distance import VoiceOf, distance
+from models.music.morph import STEP, at_onset, check_share, is_single_line, settle, side_by_side
 
 
 def random_edits(
@@ -25,7 +25,7 @@ def random_edits(
 
     New pitches come from the vocabulary, by default the clip's own pitches.
     """
-    _check_share("amount", amount)
+    check_share("amount", amount)
     single = voice is None and is_single_line(clip)
     pitches = sorted(set(vocabulary) or {note.pitch for note in clip.notes})
     editor = _Editor(clip, pitches, voice is not None, rng)
@@ -51,10 +51,10 @@ def crossfade(a: Clip, b: Clip, at: float, *, rng: np.random.Generator, voice: V
 
     With the same generator state, notes only leave and only come as `at` grows.
     """
-    _check_share("at", at)
+    check_share("at", at)
     if at in (0, 1):
         return b if at else a
-    frame, from_a, from_b = _side_by_side(a, b)
+    frame, from_a, from_b = side_by_side(a, b)
     leaving, coming = rng.permutation(len(from_a)), rng.permutation(len(from_b))
     stay = [from_a[i] for i in leaving[round(at * len(from_a)) :]]
     come = [from_b[i] for i in coming[: round(at * len(from_b))]]
@@ -139,7 +139,7 @@ class _Editor:
         """Put a note up to three sixteenths away, or on another pad, or on another pitch within a fourth, if there is one."""
         if self.rng.random() < 0.5:
             start = note.start + STEP * float(self.rng.choice([-3, -2, -1, 1, 2, 3]))
-            return _at(note, start) if self.source.start <= start < self.source.end else note
+            return at_onset(note, start) if self.source.start <= start < self.source.end else note
         others = [p for p in self.pitches if p != note.pitch and (self.is_drums or abs(p - note.pitch) <= 5)]
         pitch = others[int(self.rng.integers(len(others)))] if others else note.pitch
         return replace(note, pitch=pitch, from_clip=-1, from_note=-1)

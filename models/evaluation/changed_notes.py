@@ -8,18 +8,17 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calibrate import on_grid
-from models.distance import distance
 from models.evaluation.data import ClipSet
-from models.evaluation.family_statistics import FamilyStatistics, statistics_of
 from models.evaluation.figures import Named
 from models.evaluation.interpolations import FLAM, clashes
 from models.evaluation.judge import LabelledWindows
 from models.evaluation.model_evaluation import ModelEvaluation
 from models.evaluation.request_evaluation import BARS, LONG, RequestEvaluation
 from models.evaluation.variations import AMOUNTS, EDITS, JUDGED, changed_onsets, edit
-from models.family import Family
-from models.grid import BAR_STEPS, STEPS_PER_BEAT, Grid
+from models.families.family import Family
+from models.families.grid import Grid
+from models.music.distance import distance
+from models.training.calibration import on_grid
 
 CLOSE = 0.15  # how far from an amount two windows of a piece may differ to be compared with variations at that amount
 KIN = 12  # windows of a piece to look for such a one among
@@ -67,7 +66,8 @@ def seams(r: RequestEvaluation) -> Named:
         borders, others = r.around_bar_lines(clips, 2), r.around_bar_lines(clips, 1)
         yield from e.auc(f"{prefix}seam_auc", borders, others)
         for key, shown in (("seam_held", borders), ("seam_held_elsewhere", others)):
-            held = e.statistics.held(shown.grid.tokens[:, BAR_STEPS]) if len(shown) else None
+            line, holds = shown.grid.tokens[:, e.family.spec.half_steps], e.family.vocabulary.holds
+            held = line == np.array([hold for _, hold in holds]) if holds and len(shown) else None
             yield f"{prefix}{key}", float(held.mean()) if held is not None else None
     more = sum(clashes(b, e.voice_of) - clashes(a, e.voice_of) for a, b in zip(sources.clips, varied.clips, strict=True))
     notes = sum(len(c.notes) for c in varied.clips)
@@ -97,19 +97,19 @@ def _contexts(
     """Show one changed note of each window in its context, where there is one."""
     index = [i for i, found in enumerate(onsets) if found]
     parts = [in_context(grid[i : i + 1], float(rng.choice(onsets[i])), e.family) for i in index]
-    return LabelledWindows(Grid.stack([Grid.empty(0, e.family.kind), *parts]), piece[np.array(index, np.int64)])
+    return LabelledWindows(Grid.stack([e.no_windows, *parts]), piece[np.array(index, np.int64)])
 
 
 def in_context(window: Grid, onset: float, family: Family) -> Grid:
     """Turn a window [1, T], a loop, until the beat with an onset is in its middle, and silence what is half a bar from it."""
-    statistics: FamilyStatistics = statistics_of(family)
-    length = window.tokens.shape[1]
-    beat = min(max(math.floor(onset + FLAM), 0), length // STEPS_PER_BEAT - 1)
-    turned = window.map(lambda values: np.roll(values, BAR_STEPS - beat * STEPS_PER_BEAT, axis=1))
-    steps = np.arange(length)
-    near = (steps >= BAR_STEPS // 2) & (steps < BAR_STEPS // 2 + BAR_STEPS + STEPS_PER_BEAT)
+    spec, vocabulary = family.spec, family.vocabulary
+    half, width = spec.half_steps, spec.steps_per_beat
+    beat = min(max(math.floor(onset + FLAM), 0), spec.window_beats - 1)
+    turned = window.map(lambda values: np.roll(values, half - beat * width, axis=1))
+    steps = np.arange(spec.steps)
+    near = (steps >= half // 2) & (steps < half // 2 + half + width)
     return Grid(
-        statistics.playable(np.where(near, turned.tokens, family.kind.silence)),
+        vocabulary.without_orphan_holds(np.where(near[:, None], turned.tokens, np.array(vocabulary.silence))),
         np.where(near[:, None], turned.velocities, 0),
         np.where(near[:, None], turned.offsets, 0),
     )

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.clip import Clip
-from models.data import DEFAULT, KNOWN, Source, Windows, find_sources, pack
-from models.evaluation.family_statistics import FamilyStatistics, statistics_of
-from models.family import LatentModel
-from models.grid import BAR_STEPS, Grid
-from models.midi import MidiError, from_bytes
+from models.families.family import Family, PartFacts
+from models.families.grid import Grid
+from models.music.clip import Clip
+from models.music.midi import MidiError, Part, from_bytes
+from models.network.decoding import LatentModel
 from models.store import find_model, load_hashes
+from models.training.dataset import DEFAULT, KNOWN, Source, Windows, find_sources, pack
 
 PER_PIECE = 8  # windows of a piece in a class: more say little new, and a piece with many would speak for all
 
@@ -75,30 +75,34 @@ def read_evaluation_data(model: LatentModel, name: str, folder: Path, split: str
 
     Raises ValueError where nothing in the split fits the model's windows.
     """
-    kind = model.family.kind
+    family = model.family
     for sets in (listed(model, "sets"), ()):
         sources = list(find_sources(folder, split, sets))
-        test = pack(iter(sources), kind)
+        test = pack(iter(sources), family)
         if len(test):
             break
     else:
-        raise ValueError(f"{folder} has no {kind.name} to measure on in split {split!r}: nothing fits two bars of 4/4")
+        raise ValueError(f"{folder} has no {family.name} to measure on in split {split!r}: nothing fits two bars of 4/4")
     has_splits = any((place / "splits.csv").exists() for place in (folder, folder.parent))
     is_train = has_splits and split != "train"
-    train = pack(find_sources(folder, "train", listed(model, "sets")), kind) if is_train else None
-    found = list(_parts(sources, statistics_of(model.family)))
+    train = pack(find_sources(folder, "train", listed(model, "sets")), family) if is_train else None
+    found = list(_parts(sources, family))
     codec = listed(model, "codec_sets")
     songs = (clip for source, clip in found if source.set not in codec and _is_chosen(source, clip))
     return EvaluationData(test, train, load_hashes(find_model(name)), split, tuple(clip for _, clip in found), tuple(songs))
 
 
-def _parts(sources: Iterable[Source], statistics: FamilyStatistics) -> Iterator[tuple[Source, Clip]]:
+def _parts(sources: Iterable[Source], family: Family) -> Iterator[tuple[Source, Clip]]:
     for source in sources:
         try:
             song = from_bytes(source.content, name=source.name)
         except MidiError:
             continue  # as in packing
-        yield from ((source, part.clip) for part in song.parts if statistics.covers(part))
+        yield from ((source, part.clip) for part in song.parts if _is_of(part, family))
+
+
+def _is_of(part: Part, family: Family) -> bool:
+    return family.learns_from(part.clip, PartFacts(part.channel, part.program, part.name, is_chosen=True))
 
 
 def _is_chosen(source: Source, clip: Clip) -> bool:
@@ -143,11 +147,12 @@ def _ranked(
     return sizes, by_piece, np.arange(len(piece)) - np.repeat(first, sizes)
 
 
-def join_windows(windows: Windows, bars: int, statistics: FamilyStatistics) -> tuple[Grid, NDArray[np.int64]]:
-    """Join windows of a piece that go on from one another into longer music: ([N, bars * BAR_STEPS], the piece of each [N])."""
-    first, second = (windows.grid.map(lambda v, a=a: v[:, a : a + BAR_STEPS]) for a in (0, BAR_STEPS))  # type: ignore[misc]
-    ahead = statistics.begin_anew(second.tokens[:-1])
-    goes_on = (windows.piece[1:] == windows.piece[:-1]) & (ahead == first.tokens[1:]).all(1)
+def join_windows(windows: Windows, bars: int, family: Family) -> tuple[Grid, NDArray[np.int64]]:
+    """Join windows of a piece that go on from one another into longer music: ([N, T], the piece of each [N])."""
+    half = family.spec.half_steps
+    first, second = (windows.grid.map(lambda v, a=a: v[:, a : a + half]) for a in (0, half))  # type: ignore[misc]
+    ahead = family.vocabulary.without_leading_holds(second.tokens[:-1])
+    goes_on = (windows.piece[1:] == windows.piece[:-1]) & (ahead == first.tokens[1:]).all((1, 2))
     starts: list[int] = []
     run = 0
     for index, joins in enumerate([False, *goes_on.tolist()]):

@@ -20,7 +20,7 @@ from models.evaluation.reconstruction import reconstruction, whole_files
 from models.evaluation.request_evaluation import RequestEvaluation
 from models.evaluation.samples import judge_controls, plain_vae, samples, training_music, why_void
 from models.evaluation.variations import variations, varied_files
-from models.family import LatentModel
+from models.network.decoding import LatentModel
 
 # Keys of the design that nothing makes yet.
 TO_COME = ("pair_auc", "outside_scale_01", "outside_scale_03", "outside_scale_06", "routing_accuracy")

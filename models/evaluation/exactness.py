@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from models.clip import Clip, same_notes
 from models.evaluation.figures import Named
 from models.evaluation.product import VarySettings
 from models.evaluation.request_evaluation import RequestEvaluation
+from models.music.clip import Clip, same_notes
 
 TOGETHER = 64  # whole parts in one request
 

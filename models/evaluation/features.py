@@ -7,12 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.evaluation.family_statistics import FamilyStatistics, statistics_of
-from models.evaluation.statistics import Floats, feel_features
-from models.family import Family
-from models.grid import Grid
-
-LAGS = (1, 4, 8, 16)  # steps: how far back the net compares
+from models.families.family import Family
+from models.families.grid import Grid
+from models.families.statistics import Floats, feel_features
 
 
 @dataclass(frozen=True)
@@ -23,21 +20,16 @@ class FeatureView:
     velocity: bool
     timing: bool
 
-    @property
-    def statistics(self) -> FamilyStatistics:
-        """What the family is judged by."""
-        return statistics_of(self.family)
-
 
 def features(grid: Grid, view: FeatureView) -> dict[str, Floats]:
     """Describe each window by named numbers, [B] each; NaN where a number makes no sense (no snare has no loudness)."""
-    named = view.statistics.named_features(grid)
-    struck = view.family.kind.onsets[grid.tokens]
-    lanes = view.statistics.lanes
+    named = view.family.named_features(grid)
+    struck = view.family.vocabulary.struck(grid.tokens)
+    lanes, spec = view.family.lane_names, view.family.spec
     if view.velocity:
-        named |= feel_features("velocity", np.round(grid.velocities * 127), struck, lanes)
+        named |= feel_features("velocity", np.round(grid.velocities * 127), struck, lanes, spec)
     if view.timing:
-        named |= feel_features("offset", grid.offsets, struck, lanes)
+        named |= feel_features("offset", grid.offsets, struck, lanes, spec)
     return named
 
 
@@ -46,14 +38,16 @@ def picture(grid: Grid, view: FeatureView) -> NDArray[np.float32]:
 
     The differences matter: from a few hundred windows a net does not find out by itself that music repeats.
     """
-    struck = view.family.kind.onsets[grid.tokens]
-    parts = view.statistics.judge_view(grid)
+    struck = view.family.vocabulary.struck(grid.tokens)
+    parts = view.family.judge_view(grid)
     if view.velocity:
         loud = np.round(grid.velocities * 127) * struck
         parts += [loud / 127, loud.max(2, keepdims=True) >= 127]
     if view.timing:
         parts.append(grid.offsets * struck)
     now = np.concatenate(parts, -1).astype(np.float32)
-    shown = np.concatenate([now, *(np.abs(now - np.roll(now, lag, axis=1)) for lag in LAGS)], -1)
+    beat, half = view.family.spec.steps_per_beat, view.family.spec.half_steps
+    lags = dict.fromkeys((1, beat, 2 * beat, half))
+    shown = np.concatenate([now, *(np.abs(now - np.roll(now, lag, axis=1)) for lag in lags)], -1)
     shown = (shown - shown.mean((0, 1))) / (shown.std((0, 1)) + 0.05)
     return np.ascontiguousarray(shown.transpose(0, 2, 1))

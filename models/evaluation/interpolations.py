@@ -7,19 +7,18 @@ from itertools import pairwise
 
 import numpy as np
 
-from models.clip import Clip
-from models.distance import VoiceOf, compare, distance, lane_of
+from models.editing.evenness import FULL_STEP, best_split, unevenness
 from models.evaluation.baselines import crossfade
 from models.evaluation.features import features
 from models.evaluation.figures import Named, mean_or_none
 from models.evaluation.model_evaluation import ModelEvaluation
 from models.evaluation.product import Path
 from models.evaluation.request_evaluation import LONG, RequestEvaluation
-from models.grid import STEPS_PER_BEAT
-from models.walk import MANY, best_split, unevenness
+from models.music.clip import Clip
+from models.music.distance import VoiceOf, compare, distance, lane_of
 
 STEPS = 7  # of an interpolation, both ends included, as the program's default
-FLAM = 0.5 / STEPS_PER_BEAT  # beats: notes of one voice that are closer clash
+FLAM = 1 / 8  # beats, half a sixteenth: notes of one voice that are closer clash
 # What is in front of the figures of each way from clip to clip. The product's own slerp runs through its own model;
 # `baseline.slerp.middle_auc` is the textbook VAE's, see `samples.plain_vae`.
 WAYS = {"even": "", "slerp": "baseline.slerp.", "morph": "baseline.morph.", "crossfade": "baseline.crossfade."}
@@ -45,7 +44,7 @@ def middles(e: ModelEvaluation) -> Named:
 
 
 def step_evenness(r: RequestEvaluation) -> Named:
-    """Measure how even the steps between clips of different pieces are: where a step has MANY changes, and where fewer.
+    """Measure how even the steps between clips of different pieces are: where a step has FULL_STEP changes, and where fewer.
 
     The floor is the most even split of the changes between the ends into steps of whole notes.
     """
@@ -56,7 +55,7 @@ def step_evenness(r: RequestEvaluation) -> Named:
         for pair in r.pairs(clips, "walks", e.sizes.pairs):
             far = compare(*pair, voice=e.voice_of)
             changes = len(far.moved) + len(far.added) + len(far.dropped)
-            has_many = changes >= MANY * (STEPS - 1)
+            has_many = changes >= FULL_STEP * (STEPS - 1)
             floor[has_many].append(best_split(changes, STEPS - 1))
             for way, uneven in found.items():
                 steps = interpolate(e, pair, way, STEPS)

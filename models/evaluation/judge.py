@@ -19,8 +19,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from models.evaluation.features import FeatureView, features, picture
-from models.evaluation.statistics import Floats
-from models.grid import Grid
+from models.families.grid import Grid
+from models.families.statistics import Floats
 
 FOLDS = 5
 EPOCHS, BATCH, RATE = 14, 32, 4e-3  # of the net

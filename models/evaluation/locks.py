@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from models.clip import Clip
 from models.evaluation.amounts import AmountResult
-from models.evaluation.family_statistics import FamilyStatistics
 from models.evaluation.figures import Named, mean_or_none
 from models.evaluation.product import VarySettings
 from models.evaluation.request_evaluation import BARS, ENOUGH, RequestEvaluation
-from models.grid import STEPS_PER_BEAT
-from models.key import parse_key
+from models.families.family import Family
+from models.music.clip import Clip
+from models.music.key import parse_key
 
 LOCKS = ("voices", "beats", "notes", "rhythm", "pitch", "velocity", "key")
 
@@ -30,13 +29,13 @@ def locks(r: RequestEvaluation) -> Named:
     errors: list[float] = []
     clips = [clip for bars in (2, BARS) for clip in r.full_enough(r.cuts[bars], f"locks {bars}", e.sizes.locks // 2).clips]
     for clip in clips:
-        settings = random_locks(clip, e.statistics, rng)
+        settings = random_locks(clip, e.family, rng)
         for made in e.product.vary([clip], settings, seed=e.seed).of[0]:
-            found += touched(clip, settings, made, e.statistics)
-        half = replace(VarySettings(0.5, count=4), **_fields(e.statistics.half_locked(clip)))
-        free = free_part(clip, half, e.statistics)
+            found += touched(clip, settings, made, e.family)
+        half = replace(VarySettings(0.5, count=4), **_fields(e.family.half_locked(clip)))
+        free = free_part(clip, half, e.family)
         if len(free.notes) >= ENOUGH:
-            others = [free_part(c, half, e.statistics) for c in e.product.vary([clip], half, seed=e.seed).of[0]]
+            others = [free_part(c, half, e.family) for c in e.product.vary([clip], half, seed=e.seed).of[0]]
             errors += AmountResult(free, half.amount, tuple(others), e.distances(free, others)).errors
     yield "locks_asked", len(clips)
     yield "locks_touched", found.total()
@@ -54,21 +53,21 @@ def targets(r: RequestEvaluation) -> Named:
     for key, more in (("density_2", 2), ("density_minus_2", -2)):
         made = e.vary_each(clips, replace(asked, density=more))
         yield key, mean_or_none(_notes_a_bar(a) - _notes_a_bar(b) for a, b in zip(made, plain, strict=True))
-    if not e.statistics.is_pitched:
+    if not e.family.is_pitched:
         yield "octave_1", None
         return
     higher = e.vary_each(clips, replace(asked, octave=1.0))
     yield "octave_1", mean_or_none(_height(a) - _height(b) for a, b in zip(higher, plain, strict=True))
 
 
-def random_locks(clip: Clip, statistics: FamilyStatistics, rng: np.random.Generator) -> VarySettings:
+def random_locks(clip: Clip, family: Family, rng: np.random.Generator) -> VarySettings:
     """Ask for variations with one to three locks, drawn by chance, at any amount."""
     beat = float(rng.integers(int(clip.beats)))
     choices: dict[str, dict[str, object]] = {
         "beats": {"lock_beats": ((beat, beat + float(rng.integers(1, 5))),)},
         "notes": {"lock_notes": tuple(int(i) for i in rng.permutation(len(clip.notes))[:4])},
         "lock": {"lock": tuple(str(k) for k in rng.permutation(["rhythm", "velocity"])[: 1 + int(rng.integers(2))])},
-        **statistics.random_locks(clip, rng),
+        **family.random_locks(clip, rng),
     }
     drawn = [choices[str(k)] for k in rng.permutation(list(choices))[: 1 + int(rng.integers(3))]]
     settings = VarySettings(float(rng.uniform(0.1, 0.9)), count=2)
@@ -77,7 +76,7 @@ def random_locks(clip: Clip, statistics: FamilyStatistics, rng: np.random.Genera
     return settings
 
 
-def touched(source: Clip, settings: VarySettings, clip: Clip, statistics: FamilyStatistics) -> Counter[str]:
+def touched(source: Clip, settings: VarySettings, clip: Clip, family: Family) -> Counter[str]:
     """Count, by the lock, what of the things that a request locks on its clip is not there or not alone.
 
     Rhythm: onsets and lengths; of drums the sixteenths with a stroke. Pitch: the row of pitches. Velocity: each is one that
@@ -85,9 +84,9 @@ def touched(source: Clip, settings: VarySettings, clip: Clip, statistics: Family
     pitch; a locked row of pitches is in whatever key it is.
     """
     found: Counter[str] = Counter()
-    both, voice_of = (source, clip), statistics.voice_of
+    both, voice_of = (source, clip), family.lane_of
     if settings.lock_voices and voice_of:
-        voices = _locked_voices(settings, statistics)
+        voices = _locked_voices(settings, family)
         found["voices"] = _unlike(*([n for n in c.notes if voice_of(n.pitch) in voices] for c in both))
     for low, high in settings.lock_beats:
         found["beats"] += _unlike(*([n for n in c.notes if low <= n.start - c.start < high] for c in both))
@@ -95,7 +94,9 @@ def touched(source: Clip, settings: VarySettings, clip: Clip, statistics: Family
         found["notes"] = (Counter(source.notes[i] for i in set(settings.lock_notes)) - Counter(clip.notes)).total()
     if "rhythm" in settings.lock:
         found["rhythm"] = (
-            _off_beat(source, clip) if voice_of else _unlike(*([(n.start, n.duration) for n in c.notes] for c in both))
+            _off_beat(source, clip, family.spec.steps_per_beat)
+            if voice_of
+            else _unlike(*([(n.start, n.duration) for n in c.notes] for c in both))
         )
     if "pitch" in settings.lock:
         found["pitch"] = _unlike(*(list(enumerate(n.pitch for n in c.in_order().notes)) for c in both))
@@ -109,9 +110,9 @@ def touched(source: Clip, settings: VarySettings, clip: Clip, statistics: Family
     return +found
 
 
-def free_part(clip: Clip, settings: VarySettings, statistics: FamilyStatistics) -> Clip:
+def free_part(clip: Clip, settings: VarySettings, family: Family) -> Clip:
     """Leave out the notes of locked voices and stretches."""
-    voices, voice_of = _locked_voices(settings, statistics), statistics.voice_of
+    voices, voice_of = _locked_voices(settings, family), family.lane_of
     return clip.with_notes(
         n
         for n in clip.notes
@@ -120,8 +121,8 @@ def free_part(clip: Clip, settings: VarySettings, statistics: FamilyStatistics) 
     )
 
 
-def _locked_voices(settings: VarySettings, statistics: FamilyStatistics) -> set[int]:
-    return {k for k, lane in enumerate(statistics.lanes) if lane in settings.lock_voices}
+def _locked_voices(settings: VarySettings, family: Family) -> set[int]:
+    return {k for k, lane in enumerate(family.lane_names) if lane in settings.lock_voices}
 
 
 def _fields(fields: dict[str, object]) -> dict[str, Any]:
@@ -134,9 +135,9 @@ def _unlike(a: Iterable[object], b: Iterable[object]) -> int:
     return max((had - has).total(), (has - had).total())
 
 
-def _off_beat(a: Clip, b: Clip) -> int:
+def _off_beat(a: Clip, b: Clip, steps_per_beat: int) -> int:
     """Count the sixteenths that have strokes in one clip only; a stroke midway between two is on either."""
-    struck = [{_sixteenths((n.start - c.start) * STEPS_PER_BEAT) for n in c.notes} for c in (a, b)]
+    struck = [{_sixteenths((n.start - c.start) * steps_per_beat) for n in c.notes} for c in (a, b)]
     places = [set().union(*strokes) for strokes in struck]
     return sum(not stroke & places[1 - side] for side in (0, 1) for stroke in struck[side])
 

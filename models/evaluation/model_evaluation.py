@@ -10,18 +10,18 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calibrate import as_clip, on_grid
-from models.clip import Clip
-from models.data import Windows
-from models.distance import VoiceOf, distances
 from models.evaluation.data import STANDARD, ClipSet, EvaluationData, Sizes, composed, draw_few, draw_two_lots
-from models.evaluation.family_statistics import FamilyStatistics, statistics_of
 from models.evaluation.features import FeatureView
 from models.evaluation.figures import Named, unjudged
 from models.evaluation.judge import FOLDS, LabelledWindows, judge
 from models.evaluation.product import Product, VarySettings
-from models.family import Family, LatentModel
-from models.grid import Grid
+from models.families.family import Family
+from models.families.grid import Grid
+from models.music.clip import Clip
+from models.music.distance import VoiceOf, distances
+from models.network.decoding import LatentModel
+from models.training.calibration import as_clip, on_grid
+from models.training.dataset import Windows
 
 TOGETHER = 32  # clips in one request: enough for full batches, few enough for the memory of a laptop
 
@@ -47,14 +47,9 @@ class ModelEvaluation:
         return self.model.family
 
     @property
-    def statistics(self) -> FamilyStatistics:
-        """What music of the family is judged by."""
-        return statistics_of(self.family)
-
-    @property
     def voice_of(self) -> VoiceOf | None:
         """The drum voice of each pitch, None for notes: what distances need."""
-        return self.statistics.voice_of
+        return self.family.lane_of
 
     # --- the music ------------------------------------------------------------------------------------------------------
 
@@ -108,7 +103,12 @@ class ModelEvaluation:
 
     def lay_out(self, clips: Sequence[Clip]) -> Grid:
         """Lay clips on the grid, all their windows behind one another."""
-        return Grid.stack([Grid.empty(0, self.family.kind), *(self.family.hear(clip).grid for clip in clips)])
+        return Grid.stack([self.no_windows, *(self.family.clip_to_grid(clip).grid for clip in clips)])
+
+    @property
+    def no_windows(self) -> Grid:
+        """A grid of no windows, to be stacked on."""
+        return Grid.silent(0, self.family.spec, self.family.vocabulary)
 
     def distances(self, clip: Clip, others: Sequence[Clip]) -> list[float]:
         """Measure the distances of clips from one."""

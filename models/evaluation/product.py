@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from models.clip import Clip
+from models.music.clip import Clip
 
 Path = Literal["even", "slerp", "morph"]  # of an interpolation, as requests name them
 

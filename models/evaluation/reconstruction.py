@@ -10,13 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models.clip import Clip
-from models.distance import VoiceOf
 from models.evaluation.figures import Named, mean_or_none
 from models.evaluation.model_evaluation import ModelEvaluation
-from models.family import Family, LatentModel
-from models.grid import Grid
-from models.latent import Latents
+from models.families.family import Family
+from models.families.grid import Grid
+from models.music.clip import Clip
+from models.music.distance import VoiceOf
+from models.network.decoding import LatentModel
+from models.network.latent import Latents
 
 TOGETHER = 128  # windows in one request
 FILES_TOGETHER = 8
@@ -26,7 +27,7 @@ STEP_MS = 125.0  # a sixteenth at 120 beats per minute
 
 def reconstruction(e: ModelEvaluation) -> Named:
     """Measure what comes back of held-out windows, and what trivial answers would be worth."""
-    truth, kind = e.test_grid, e.family.kind
+    truth, vocabulary = e.test_grid, e.family.vocabulary
     yield "model", e.model.card.name
     yield "data", ", ".join(s for i, s in enumerate(e.test.sets) if (e.test.set_of == i).any())
     yield "split", e.data.split
@@ -35,33 +36,33 @@ def reconstruction(e: ModelEvaluation) -> Named:
     for first in range(0, len(e.test_clips), TOGETHER):
         made += e.product.reconstruct(e.test_clips[first : first + TOGETHER], seed=e.seed)
     found = e.lay_out(made)
-    yield from agreement(truth, found, e.family, e.statistics.is_pitched, "")
+    yield from agreement(truth, found, e.family, "")
     yield "step_accuracy_tf", _teacher_forced(e.model, truth)
-    both = kind.onsets[truth.tokens] & kind.onsets[found.tokens]
+    both = vocabulary.struck(truth.tokens) & vocabulary.struck(found.tokens)
     velocity, timing = (both & e.test.feel[:, k, None, None] for k in (0, 1))
     yield "velocity_mae", _mean_error(truth.velocities * 127, found.velocities * 127, velocity)
     late = _mean_error(truth.offsets * STEP_MS, found.offsets * STEP_MS, timing)
     yield "timing_mae_ms", late if e.model.card.timing else None
     yield "rate_nats", -e.model.card.latent * math.log(e.model.least_noise)
     before = np.roll(truth.tokens, 1, axis=1)
-    before[:, 0] = kind.silence
+    before[:, 0] = vocabulary.silence
     other = e.elsewhere(e.test.piece, "copy")
-    floors = {"copy": truth.tokens[other], "rest": np.full_like(before, kind.silence), "repeat": before}
+    floors = {"copy": truth.tokens[other], "rest": np.zeros_like(before) + np.array(vocabulary.silence), "repeat": before}
     for name, tokens in floors.items():
         # Only tokens are compared.
-        yield from agreement(
-            truth, Grid(tokens, truth.velocities, truth.offsets), e.family, e.statistics.is_pitched, f"floor.{name}."
-        )
+        yield from agreement(truth, Grid(tokens, truth.velocities, truth.offsets), e.family, f"floor.{name}.")
 
 
 def whole_files(e: ModelEvaluation) -> Named:
-    """Measure how many notes of whole held-out files come back: the mean of the files' note F1."""
+    """Measure how many notes of whole held-out files come back: the mean of the files' note F1, and that of other files."""
     songs = [e.data.songs[i] for i in e.rng("files").permutation(len(e.data.songs))[: e.sizes.files]]
     made: list[Clip] = []
     for first in range(0, len(songs), FILES_TOGETHER):
         made += e.product.reconstruct(songs[first : first + FILES_TOGETHER], seed=e.seed)
     scores = [note_f1(a, b, e.voice_of) for a, b in zip(songs, made, strict=True)]
     yield "file_onset_f1", mean_or_none(score for score in scores if score is not None)
+    others = [note_f1(a, b, e.voice_of) for a, b in zip(songs, (*songs[1:], *songs[:1]), strict=True)] if len(songs) > 1 else []
+    yield "floor.copy.file_onset_f1", mean_or_none(score for score in others if score is not None)
 
 
 def note_f1(truth: Clip, found: Clip, voice_of: VoiceOf | None) -> float | None:
@@ -95,18 +96,17 @@ def _matched(a: Sequence[float], b: Sequence[float]) -> int:
     return hits
 
 
-def agreement(truth: Grid, found: Grid, family: Family, is_pitched: bool, prefix: str) -> Named:
+def agreement(truth: Grid, found: Grid, family: Family, prefix: str) -> Named:
     """Compare step by step: tokens that are just right, onsets of each lane, and the pitch of matched onsets."""
-    onsets = family.kind.onsets
-    a, b = onsets[truth.tokens], onsets[found.tokens]
+    a, b = (family.vocabulary.struck(grid.tokens) for grid in (truth, found))
     hit, said, there = (a & b).sum(), b.sum(), a.sum()
     yield f"{prefix}step_accuracy", float((truth.tokens == found.tokens).mean())
     yield f"{prefix}onset_precision", float(hit / said) if said else None
     yield f"{prefix}onset_recall", float(hit / there) if there else None
     yield f"{prefix}onset_f1", float(2 * hit / (said + there)) if said + there else None
     both = (a & b).any(2)
-    same = (truth.tokens == found.tokens) & both
-    yield f"{prefix}pitch_accuracy", float(same.sum() / both.sum()) if is_pitched and both.any() else None
+    same = (truth.tokens == found.tokens).all(-1) & both
+    yield f"{prefix}pitch_accuracy", float(same.sum() / both.sum()) if family.is_pitched and both.any() else None
 
 
 def encode(model: LatentModel, grid: Grid) -> Latents:
@@ -116,7 +116,7 @@ def encode(model: LatentModel, grid: Grid) -> Latents:
 
 def _teacher_forced(model: LatentModel, truth: Grid) -> float | None:
     """Measure the share of steps whose likeliest token, given the true ones before it, is right; only torch can tell."""
-    from models.torch_model import TorchModel
+    from models.network.torch_runtime import TorchModel
 
     if not isinstance(model, TorchModel):
         return None

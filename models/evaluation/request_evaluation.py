@@ -9,12 +9,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calibrate import as_clip, on_grid
-from models.clip import Clip
 from models.evaluation.data import ClipSet, join_windows
 from models.evaluation.judge import LabelledWindows
 from models.evaluation.model_evaluation import ModelEvaluation
-from models.grid import BAR_STEPS, WINDOW_STEPS, Grid
+from models.families.grid import Grid
+from models.music.clip import Clip
+from models.training.calibration import as_clip, on_grid
 
 ENOUGH = 12  # free notes: with fewer, a whole note is too coarse a step to speak of an amount
 BARS, LONG = 4, 8  # of whole clips: those that are varied and judged, and those looked at for steps and seams
@@ -34,7 +34,7 @@ class RequestEvaluation:
 
     def _whole(self, bars: int) -> ClipSet:
         e = self.evaluation
-        grid, piece = join_windows(e.test, bars, e.statistics)
+        grid, piece = join_windows(e.test, bars, e.family)
         grid = grid if e.view.timing else on_grid(grid)
         taken: Counter[int] = Counter()
         index: list[int] = []
@@ -42,7 +42,7 @@ class RequestEvaluation:
             taken[int(piece[i])] += 1
             if taken[int(piece[i])] <= PER_PIECE:
                 index.append(i)
-        windows = grid.map(lambda v: v.reshape(len(v), bars // 2, WINDOW_STEPS, *v.shape[2:]))
+        windows = grid.map(lambda v: v.reshape(len(v), bars // 2, e.family.spec.steps, *v.shape[2:]))
         clips = [as_clip(e.family, windows.map(lambda v, i=i: v[i])) for i in index]  # type: ignore[misc]
         return ClipSet(clips, piece[np.array(index, np.int64)])
 
@@ -68,9 +68,10 @@ class RequestEvaluation:
         """Show the two bars around the bar line after `first` bars, and around every second one from there."""
         e = self.evaluation
         if not clips.clips:
-            return LabelledWindows(Grid.empty(0, e.family.kind), np.zeros(0, np.int64))
+            return LabelledWindows(e.no_windows, np.zeros(0, np.int64))
         grid = e.lay_out(clips.clips).map(lambda v: v.reshape(len(clips.clips), -1, *v.shape[2:]))
-        lines = range(first, grid.tokens.shape[1] // BAR_STEPS, 2)
-        parts: list[Grid] = [grid.map(lambda v, k=k: v[:, (k - 1) * BAR_STEPS : (k + 1) * BAR_STEPS]) for k in lines]  # type: ignore[misc]
+        half = e.family.spec.half_steps
+        lines = range(first, grid.tokens.shape[1] // half, 2)
+        parts: list[Grid] = [grid.map(lambda v, k=k: v[:, (k - 1) * half : (k + 1) * half]) for k in lines]  # type: ignore[misc]
         pieces: NDArray[np.int64] = np.tile(clips.piece, len(parts))
         return LabelledWindows(Grid.stack(parts), pieces)

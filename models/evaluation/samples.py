@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.clip import Clip
 from models.evaluation.baselines import Markov
 from models.evaluation.figures import Figures, Named, unjudged
 from models.evaluation.judge import FOLDS, LabelledWindows, judge_halves
 from models.evaluation.memorization import count_copies
 from models.evaluation.model_evaluation import ModelEvaluation
 from models.evaluation.reconstruction import encode
-from models.family import LatentModel, temperature
-from models.grid import BAR_STEPS, Grid
-from models.latent import Dice, Latents, noise, slerp
+from models.families.grid import Grid
+from models.music.clip import Clip
+from models.network.decoding import DecodeBatch, LatentModel, temperature_for
+from models.network.latent import Latents, Randomness, noise, slerp
 
 AT_ONCE = 64  # samples in one request
 FITTED = 4096  # training windows that a Gaussian is fitted to
@@ -28,14 +28,14 @@ def samples(e: ModelEvaluation) -> Named:
     """Measure samples: whether they are told from real music, how many are copies, how they are spread."""
     clips: list[Clip] = []
     for k in range(-(-e.sizes.windows // AT_ONCE)):
-        clips += e.product.sample(min(AT_ONCE, e.sizes.windows), bars=2, seed=e.seed + k)
+        clips += e.product.sample(min(AT_ONCE, e.sizes.windows), bars=max(1, e.family.spec.window_beats // 4), seed=e.seed + k)
     clips = clips[: e.sizes.windows]
-    made, held_out, onsets = e.lay_out(clips), e.test_grid, e.family.kind.onsets
+    made, held_out, struck = e.lay_out(clips), e.test_grid, e.family.vocabulary.struck
     yield from e.auc_of_clips("sample_auc", clips)
     some = e.rng("copies").permutation(len(e.test))[: e.sizes.windows]
     for prefix, tokens in (("", made.tokens), ("floor.test.", held_out.tokens[some])):
         yield f"{prefix}sample_copies", count_copies(tokens, e.data.hashes, e.family) / len(tokens)
-    there, said = onsets[held_out.tokens], onsets[made.tokens]
+    there, said = struck(held_out.tokens), struck(made.tokens)
     loud, late = (there & e.test.feel[:, k, None, None] for k in (0, 1))
     yield "velocity_kl", divergence(held_out.velocities[loud] * 127, made.velocities[said] * 127, VELOCITY_BINS)
     timing = divergence(held_out.offsets[late], made.offsets[said], OFFSET_BINS)
@@ -58,7 +58,11 @@ def training_music(e: ModelEvaluation) -> Named:
     yield from ((key.replace("sample", "middle"), value) for key, value in floor.items())
     yield from _overlaps(e, "floor.train.", e.lay_out(clips))
     rng = e.rng("markov")
-    tokens = e.statistics.playable(Markov.fit(e.train.grid.tokens, bar=BAR_STEPS).sample(e.sizes.windows, rng))
+    learned = e.train.grid.tokens
+    slots = learned.shape[2]  # the slots of a step one after the other
+    chain = Markov.fit(learned.reshape(len(learned), -1), bar=e.family.spec.half_steps * slots)
+    drawn = chain.sample(e.sizes.windows, rng).reshape(-1, *learned.shape[1:])
+    tokens = e.family.vocabulary.without_orphan_holds(drawn)
     yield from e.auc_of_clips("baseline.markov.sample_auc", e.clips(_with_feel(tokens, e.train.grid, e, rng)))
 
 
@@ -119,8 +123,8 @@ def divergence(real: NDArray[np.float32], made: NDArray[np.float32], edges: NDAr
 
 def _overlaps(e: ModelEvaluation, prefix: str, grid: Grid | None) -> Named:
     """Measure how far histograms of held-out windows and of others overlap, 0 to 1 (the area of Yang and Lerch 2020)."""
-    real = e.statistics.histograms(e.test_grid)
-    made = e.statistics.histograms(grid) if grid is not None else {}
+    real = e.family.histograms(e.test_grid)
+    made = e.family.histograms(grid) if grid is not None else {}
     for name in ("density", "pitch_class", "interval", "duration"):
         shared: float | None = None
         if name in real and name in made:
@@ -131,21 +135,21 @@ def _overlaps(e: ModelEvaluation, prefix: str, grid: Grid | None) -> Named:
 
 def _draw(model: LatentModel, z: Latents, rng: np.random.Generator) -> Grid:
     """Decode latents [B, Z] of a plain VAE by chance, at the temperature that requests have by default."""
-    kind = model.family.kind
-    dice = Dice.roll(rng, len(z), steps=BAR_STEPS * model.card.bars, voices=kind.voices, together=model.card.together)
-    levels = np.full(len(z), model.least_noise, np.float32)
-    parts = [slice(i, i + 256) for i in range(0, len(z), 256)]
-    return Grid.stack([model.decode(z[p], levels[p], dice=dice[p], temperature=temperature(0.5)) for p in parts])
+    family = model.family
+    drawn = Randomness.draw(rng, len(z), family.spec, family.vocabulary, correlation=model.card.feel_correlation)
+    levels, temperature = (np.full(len(z), value, np.float32) for value in (model.least_noise, temperature_for(0.5)))
+    batch = DecodeBatch(z, levels, drawn, temperature)
+    return Grid.stack([model.decode(batch[i : i + 256]) for i in range(0, len(z), 256)])
 
 
 def _with_feel(tokens: NDArray[np.int64], train: Grid, e: ModelEvaluation, rng: np.random.Generator) -> Grid:
     """Give each onset the velocity and offset of some training onset of its lane at its place in the bar."""
-    kind = e.family.kind
-    grid = Grid(tokens, *(np.zeros((*tokens.shape, kind.voices), np.float32) for _ in range(2)))
-    struck, known = kind.onsets[tokens], kind.onsets[train.tokens]
-    place = np.arange(tokens.shape[1]) % BAR_STEPS
-    for v in range(kind.voices):
-        for k in range(BAR_STEPS):
+    lanes, half = e.family.vocabulary.lanes, e.family.spec.half_steps
+    grid = Grid(tokens, *(np.zeros((*tokens.shape[:2], lanes), np.float32) for _ in range(2)))
+    struck, known = e.family.vocabulary.struck(tokens), e.family.vocabulary.struck(train.tokens)
+    place = np.arange(tokens.shape[1]) % half
+    for v in range(lanes):
+        for k in range(half):
             at = np.flatnonzero(place == k)
             wanted = struck[:, at, v]
             pool = np.nonzero(known[:, at, v])

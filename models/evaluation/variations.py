@@ -9,13 +9,14 @@ from statistics import median
 
 import numpy as np
 
-from models.clip import Clip, Note
-from models.distance import VoiceOf, compare, distance
 from models.evaluation.baselines import random_edits
 from models.evaluation.figures import Named, unjudged
 from models.evaluation.model_evaluation import ModelEvaluation
 from models.evaluation.product import VarySettings
-from models.grid import STEPS_PER_BEAT, segments
+from models.families.family import Family
+from models.families.layout import segments
+from models.music.clip import Clip, Note
+from models.music.distance import VoiceOf, compare, distance
 
 AMOUNTS = {"01": 0.1, "03": 0.3, "06": 0.6}
 JUDGED = ("03", "06")  # amounts at which variations are judged
@@ -53,7 +54,7 @@ def varied_files(e: ModelEvaluation) -> Named:
             made += [answer[0] if answer else song for song, answer in zip(some, answers, strict=True)]
         yield f"notes_ratio_{name}", notes_ratio(songs, made)
         if name == "03":
-            yield "rest_notes", rest_notes(songs, made, e.voice_of)
+            yield "rest_notes", rest_notes(songs, made, e.family)
 
 
 def notes_ratio(sources: Sequence[Clip], made: Sequence[Clip]) -> float | None:
@@ -62,37 +63,40 @@ def notes_ratio(sources: Sequence[Clip], made: Sequence[Clip]) -> float | None:
     return float(median(found)) if found else None
 
 
-def rest_notes(sources: Sequence[Clip], made: Sequence[Clip], voice_of: VoiceOf | None) -> float | None:
+def rest_notes(sources: Sequence[Clip], made: Sequence[Clip], family: Family) -> float | None:
     """Find the share of new notes that lie in silent bars of the source; None where nothing is new."""
     new = resting = 0
     for source, clip in zip(sources, made, strict=True):
         had = {(n.pitch, n.start) for n in source.notes}
         onsets = [n.start for n in clip.notes if (n.pitch, n.start) not in had]
-        silent = silent_stretches(source, voice_of)
+        silent, early = silent_stretches(source, family), 0.5 * family.spec.step_beats
         new += len(onsets)
-        resting += sum(any(a - 0.5 / STEPS_PER_BEAT <= at < b - 0.5 / STEPS_PER_BEAT for a, b in silent) for at in onsets)
+        resting += sum(any(a - early <= at < b - early for a, b in silent) for at in onsets)
     return resting / new if new else None
 
 
-def silent_stretches(clip: Clip, voice_of: VoiceOf | None) -> list[tuple[float, float]]:
+def silent_stretches(clip: Clip, family: Family) -> list[tuple[float, float]]:
     """List the bars, as the grid lays them out, in whose steps no note sounds; a drum stroke sounds for one step. In beats."""
-    pieces = segments(clip)
+    pieces, steps_per_beat = segments(clip, family.spec), family.spec.steps_per_beat
     firsts = [first for first, _ in pieces]
     sounds = [False] * len(pieces)
     for note in clip.notes:
-        first, last = _steps(note, clip, is_struck=voice_of is not None)
+        first, last = _steps(note, clip, family)
         if note.start < clip.end and last >= 0:
-            a, b = (bisect_right(firsts, clip.start + k / STEPS_PER_BEAT + 1e-6) - 1 for k in (first, last))
+            a, b = (bisect_right(firsts, clip.start + k / steps_per_beat + 1e-6) - 1 for k in (first, last))
             sounds[max(a, 0) : b + 1] = [True] * (b + 1 - max(a, 0))
     ends = [*firsts[1:], clip.end]
     return [(first, end) for (first, _), end, is_loud in zip(pieces, ends, sounds, strict=True) if not is_loud]
 
 
-def _steps(note: Note, clip: Clip, *, is_struck: bool) -> tuple[int, int]:
+def _steps(note: Note, clip: Clip, family: Family) -> tuple[int, int]:
     """Find the first and the last grid step in which a note sounds; in the last half step of a clip it is on its last step."""
-    most = math.ceil(clip.beats * STEPS_PER_BEAT - 1e-6) - 1
-    first = min(math.floor((note.start - clip.start) * STEPS_PER_BEAT + 0.5), most)
-    last = first if is_struck else math.ceil((note.end - clip.start) * STEPS_PER_BEAT - 0.5) - 1
+    per_beat = family.spec.steps_per_beat
+    most = math.ceil(clip.beats * per_beat - 1e-6) - 1
+    first = min(math.floor((note.start - clip.start) * per_beat + 0.5), most)
+    last = first
+    if family.vocabulary.holds:
+        last = math.ceil((note.end - clip.start) * per_beat - 0.5) - 1
     return first, max(first, last)
 
 

@@ -1,5 +1,7 @@
 """Write the MIDI files of this folder. Everything is typed in by hand: no clip of anyone else, no chance.
 
+The file is long because it is the clips, written as text.
+
 python tests/clips/make.py [FOLDER]
 """
 
@@ -14,8 +16,8 @@ from typing import NamedTuple
 
 import mido
 
-from models import midi
-from models.clip import Clip, Note
+from models.music import midi
+from models.music.clip import Clip, Note
 
 TICKS = 480
 

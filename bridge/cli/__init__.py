@@ -1,0 +1,58 @@
+"""The command line: what is typed becomes requests, and what comes of them is written and told. No music, no models here.
+
+`music` holds the verbs, `models` what makes and measures models, `system` the server, the device and the doctor. Nothing
+heavy is imported before a command runs, so that --help is there at once.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from bridge.cli import models, music, system
+from bridge.cli.common import PROGRAM, STOPPED, tell
+from bridge.validation import sentence
+
+app = typer.Typer(
+    name=PROGRAM,
+    help="Continuous, exact variation of MIDI clips.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # plain help: rich takes as long to import as half of all the rest
+    pretty_exceptions_enable=False,
+)
+music.add_to(app)
+models.add_to(app)
+system.add_to(app)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; whatever a user can cause ends in one sentence on stderr."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # what libraries warn of is for their developers
+    try:
+        app(arguments, prog_name=PROGRAM)
+    except KeyboardInterrupt:
+        sys.exit(STOPPED)
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors()[0]["loc"]))
+        tell(f"{where}: {sentence(error)}" if where else sentence(error))
+    except OSError as error:
+        tell(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except ValueError as error:
+        tell(str(error))
+    sys.exit(1)
+
+
+@app.callback(invoke_without_command=True)
+def _program(version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False) -> None:
+    if version:
+        from bridge.provenance import version as version_of
+
+        typer.echo(f"{PROGRAM} {version_of(PROGRAM)}")
+        raise typer.Exit

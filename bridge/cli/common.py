@@ -1,0 +1,106 @@
+"""What all commands share: options that recur, what a command reports, tables and progress bars."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+import typer
+
+PROGRAM = "latent-bridge"
+STOPPED = 130  # the exit code of what Ctrl-C ended, as shells have it
+
+OUT = typer.Option("--out", metavar="DIR", help="the folder to write to; made where it is missing")
+TRACK = typer.Option(metavar="N", help="number or name of the part to work on, in files that have several")
+FORCE = typer.Option("--force", help="write over files that exist")
+JSON = typer.Option("--json", help="print one JSON object instead of the paths of the clips")
+DEVICE = typer.Option("--device", metavar="auto|cpu|cuda|mps", help="where to compute; auto takes a GPU where there is one")
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
+def tell(text: str) -> None:
+    """Say something on stderr."""
+    typer.echo(f"{PROGRAM}: {text}", err=True)
+
+
+@dataclass
+class Report:
+    """What a command has to tell: on stderr as it happens, and in the end the clips, or all of it as JSON, on stdout."""
+
+    clips: list[str] = field(default_factory=list)
+    records: list[str] = field(default_factory=list)
+    models: list[str] = field(default_factory=list)
+    info: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def say(self, line: str) -> None:
+        """Tell what was done to make things fit, once."""
+        if line not in self.info:
+            self.info.append(line)
+            tell(line)
+
+    def fail(self, reason: str) -> None:
+        """Tell what went wrong."""
+        self.errors.append(reason)
+        tell(reason)
+
+    def close(self, *, as_json: bool, **more: object) -> None:
+        """Print what was made, and leave with 1 where anything failed."""
+        if as_json:
+            typer.echo(json.dumps({**more, **vars(self)}, indent=2, ensure_ascii=False))
+        elif self.clips:
+            typer.echo("\n".join(self.clips))
+        raise typer.Exit(1 if self.errors else 0)
+
+
+@contextmanager
+def show_progress(what: str, steps: int = 100) -> Iterator[Callable[[float], None]]:
+    """Show a bar on a terminal, and nothing in a pipe; give what to tell how far things are, 0 to 1."""
+    if not sys.stderr.isatty():
+        yield lambda fraction: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=steps)
+
+        def show(fraction: float) -> None:
+            # A request that must try again begins anew; a bar that runs back would only worry.
+            bar.update(task, completed=max(bar.tasks[0].completed, fraction * steps))
+
+        yield show
+
+
+@contextmanager
+def tell_when_stopped(report: Report) -> Iterator[None]:
+    """Say on Ctrl-C what is already there."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        tell(f"stopped; {len(report.clips)} clips were written" if report.clips else "stopped; nothing was written")
+        raise typer.Exit(STOPPED) from None
+
+
+def print_table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print rows below titles on stdout, as wide as the terminal."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*titles, box=box.SIMPLE, show_header=any(titles))
+    for row in rows:
+        table.add_row(*map(str, row))
+    # A pipe has no width to keep to.
+    Console(width=None if sys.stdout.isatty() else 200, markup=False, highlight=False).print(table)
+
+
+def as_text(value: object) -> str:
+    """Show a value in a cell of a table: four digits of a number, a dash for none."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "–" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,129 @@
+"""The commands about models: list and show them, train and measure them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bridge.cli.common import DEVICE, JSON, STOPPED, Device, as_text, print_table, show_progress, tell
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    group = typer.Typer(help="List the models, or show one.", no_args_is_help=True, rich_markup_mode=None)
+    group.command("list")(list_models)
+    group.command("show")(show_model)
+    app.add_typer(group, name="models")
+    app.command()(train)
+    app.command()(evaluate)
+
+
+def list_models(as_json: Annotated[bool, JSON] = False) -> None:
+    """List the models that a name finds."""
+    from models.store import list_models, shipped
+
+    found = list(list_models())
+    if as_json:
+        rows = [{"name": folder.name, "folder": str(folder), **card.model_dump(mode="json")} for card, folder in found]
+        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    print_table(
+        ("name", "family", "bars", "about", "from"),
+        [
+            (folder.name, card.family, card.bars, card.about, "shipped" if folder.parent == shipped() else folder)
+            for card, folder in found
+        ],
+    )
+
+
+def show_model(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="a name, or the path of a model folder")],
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Show what a model is, what it learned from and how well it does."""
+    from models.store import find_model, read_card
+
+    folder = find_model(name)
+    card = {"folder": str(folder), **read_card(folder).model_dump(mode="json")}
+    if as_json:
+        typer.echo(json.dumps(card, indent=2, ensure_ascii=False))
+        return
+    print_table(("", ""), [(key, as_text(value)) for key, value in card.items()])
+
+
+def train(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="what to train, such as configs/train/drums.yaml")],
+    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="a folder of MIDI files, or of .tar.xz sets of them")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="the model folder; --model DIR then uses it")],
+    resume: Annotated[bool, typer.Option("--resume", help="go on with the run that DIR holds")] = False,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**31 - 1, help="instead of the config's")] = None,
+    device: Annotated[Device, DEVICE] = "auto",
+) -> None:
+    """Train a model on MIDI files."""
+    from bridge import devices
+    from models.extras import need
+
+    need("train", "train")
+    from models.training.config import TrainConfig
+    from models.training.trainer import train_model
+
+    chosen = TrainConfig.read(config)
+    if seed is not None:
+        chosen = chosen.model_copy(update={"seed": seed})
+    if not data.exists():
+        raise ValueError(f"{data} does not exist; --data is a folder of MIDI files, or of .tar.xz sets of them")
+    step = 0
+    with show_progress("train", chosen.steps) as progress:
+
+        def report(now: int, figures: dict[str, float]) -> None:
+            nonlocal step
+            step = now
+            progress(now / chosen.steps)
+            if figures:
+                tell(f"step {now} of {chosen.steps}: " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
+
+        try:
+            folder = train_model(chosen, data, out, resume=resume, device=devices.find_device(device), report=report)
+        except KeyboardInterrupt:
+            tell(f"stopped at step {step} of {chosen.steps}; the same command with --resume goes on from where it last saved")
+            raise typer.Exit(STOPPED) from None
+    typer.echo(folder)
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="a name, or the path of a model folder")],
+    data: Annotated[Path, typer.Argument(metavar="DATA_DIR", help="a folder of MIDI files, or of .tar.xz sets of them")],
+    split: Annotated[str, typer.Option(help="the split to measure on; without a splits.csv, all is taken")] = "test",
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="also write the figures there")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="fixes which windows are drawn, and what is sampled")] = 0,
+    control: Annotated[
+        bool, typer.Option("--control", help="also measure what requests promise: amounts, locks, steps, seams")
+    ] = False,
+) -> None:
+    """Measure a model on held-out music, with floors and baselines beside."""
+    from models.extras import need
+
+    need("train", "evaluate")
+    from bridge.evaluation import evaluate_model
+
+    with show_progress("evaluate") as progress:
+        figures = evaluate_model(
+            model, data, split=split, control=control, seed=seed, progress=lambda fraction, part: progress(fraction)
+        )
+    if json_file:
+        json_file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    beside: dict[str, dict[str, list[str]]] = {"floor": {}, "baseline": {}}
+    for key, value in figures.items():
+        kind, _, rest = key.partition(".")
+        if kind in beside:
+            name, _, figure = rest.partition(".")
+            beside[kind].setdefault(figure, []).append(f"{name} {as_text(value)}")
+    own = {key: as_text(value) for key, value in figures.items() if key.partition(".")[0] not in beside}
+    keys = dict.fromkeys([*own, *beside["floor"], *beside["baseline"]])
+    print_table(
+        ("", "model", "floors", "baselines"),
+        [(key, own.get(key, ""), *(", ".join(by.get(key, [])) for by in beside.values())) for key in keys],
+    )

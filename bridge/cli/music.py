@@ -1,0 +1,112 @@
+"""The commands that make music: one for each verb of `bridge.requests.VERBS`, its fields as options, and `recall`."""
+
+from __future__ import annotations
+
+import inspect
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bridge.cli.common import DEVICE, FORCE, JSON, OUT, TRACK, Device, Report, show_progress, tell, tell_when_stopped
+from bridge.cli.options import draft, parameters
+from bridge.requests import VERBS, ClipsRequest, Request
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands; a verb that joins the table is here at once."""
+    for verb, kind in VERBS.items():
+        app.command(verb)(_music_command(verb, kind))
+    app.command()(recall)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Making:
+    """How a music verb works, beside what it is asked."""
+
+    out: Annotated[Path, OUT]
+    track: Annotated[str | None, TRACK] = None
+    force: Annotated[bool, FORCE] = False
+    json: Annotated[bool, JSON] = False
+    device: Annotated[Device, DEVICE] = "auto"
+
+
+def _music_command(verb: str, kind: type[Request]) -> Callable[..., None]:
+    """Make the command of a verb: the fields of its request and those of `Making` are its options."""
+    making = dict(inspect.signature(Making, eval_str=True).parameters)
+    if not issubclass(kind, ClipsRequest):
+        del making["track"]
+
+    def command(**values: Any) -> None:  # noqa: ANN401 - typer has made them what `Making` says
+        how = Making(**{name: values[name] for name in making})
+        _make(verb, *draft(kind, values), how)
+
+    command.__doc__ = kind.__doc__
+    command.__signature__ = inspect.Signature([*parameters(kind), *making.values()])  # type: ignore[attr-defined]
+    return command
+
+
+def _make(verb: str, request: Request, paths: Sequence[Path], how: Making) -> None:
+    from bridge import files
+
+    labels = request.labels
+    if not labels:
+        raise typer.BadParameter("0 clips a side are none to write: 2 to 16", param_hint="'--grid'")
+    jobs = files.plan(verb, request, paths, how.out)
+    places = {job: [files.clip_path(how.out, job, verb, label) for label in labels] for job in jobs}
+    if not how.force:
+        files.refuse_existing([path for job in jobs for path in (*places[job], files.record_path(how.out, job, verb))])
+    is_drawn = request.seed is None
+    if is_drawn:
+        request = request.model_copy(update={"seed": secrets.randbelow(2**31)})
+    report = Report()
+    engine, device = files.start_engine(how.device)
+    settings = files.settings(verb, request, track=how.track, device=device)
+    with tell_when_stopped(report), show_progress(verb) as progress:
+        for job, made in files.run(engine, request, jobs, track=how.track, progress=progress):
+            if isinstance(made, files.Failed):
+                report.fail(made.reason)
+                continue
+            record = files.record_path(how.out, job, verb)
+            report.clips += map(str, files.save(made, places[job], record, engine=engine, settings=settings))
+            report.records.append(str(record))
+            if is_drawn and len(report.records) == 1:
+                tell(f"no seed was given; --seed {request.seed} makes the same again")
+            report.models = list(dict.fromkeys([*report.models, *made.models]))
+            for line in made.info:
+                report.say(line)
+    report.close(as_json=how.json, verb=verb, seed=request.seed, device=device)
+
+
+def recall(
+    record: Annotated[Path, typer.Argument(metavar="FILE.json", help="the record that lies beside the clips")],
+    out: Annotated[Path, OUT],
+    force: Annotated[bool, FORCE] = False,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Make the clips of a record again, byte for byte: on the CPU, with the same weights and version of numpy."""
+    from bridge import devices, files, provenance
+
+    told = provenance.read_record(record)
+    paths = [out / output.name for output in told.outputs]
+    if not force:
+        files.refuse_existing(paths)
+    report = Report()
+    engine, device = files.start_engine(told.device if told.device in devices.devices() else "cpu")
+    for line in provenance.differences(told, device):
+        report.say(line)
+    with tell_when_stopped(report), show_progress("recall") as progress:
+        contents = files.make_again(engine, told, progress)
+    out.mkdir(parents=True, exist_ok=True)
+    for path, content in zip(paths, contents, strict=False):
+        path.write_bytes(content)
+        report.clips.append(str(path))
+    different = provenance.compare(told, contents)
+    if different:
+        report.fail(f"{len(different)} of {len(paths)} clips are not what {record} tells: {', '.join(different)}")
+    else:
+        report.say(f"{len(paths)} of {len(paths)} clips are the same, byte for byte")
+    report.close(as_json=as_json, verb="recall", of=told.verb, same=not different, device=device)

@@ -1,0 +1,280 @@
+"""A clip as a model sees it: its layout, what must be kept of it, where it lies in latent space. No requests, no sockets."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.editing.batching import Computation, Encode
+from models.families.constraints import Constraints, GridConstraints
+from models.families.family import Family, Kit
+from models.families.grid import Grid, shift_back, shift_by_half
+from models.families.layout import GridLayout
+from models.music.clip import Clip, Note, note_order
+from models.music.distance import Reference
+from models.network.decoding import LatentModel
+from models.network.latent import Latents, Randomness
+
+VOICES = 8  # of a polyphonic clip at the most; the notes beyond are kept as they are
+FEW = 3  # onsets of a lower voice in a window; with fewer, out of the model's range, the window is left as it is
+REMEMBERED = 256  # clips whose place in latent space is kept, so that what is varied again is not encoded again
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something that was done to make things fit, in one sentence; `clip` is the index of the clip it is about, if one."""
+
+    text: str
+    clip: int | None = None
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a verb made of one clip, or of several together.
+
+    `decoded` is how many new notes of variations a decode struck, and how many are new in all.
+    """
+
+    clips: tuple[Clip, ...]
+    remarks: tuple[Remark, ...] = ()
+    decoded: tuple[int, int] = (0, 0)
+
+
+@dataclass
+class Encoding:
+    """Where windows lie in latent space, and the likeliest music there. Filled in as it is computed."""
+
+    grid: Grid
+    mu: Latents = field(default_factory=lambda: np.zeros((0, 0), np.float32))  # [B, Z]
+    reconstruction: Grid | None = None
+
+
+class EncodingCache:
+    """The encodings of clips that were asked about lately. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._found: OrderedDict[tuple[int, bytes], Encoding] = OrderedDict()
+
+    def find(self, model: LatentModel, grid: Grid) -> Encoding:
+        """Find the encoding of windows by a model; a new one, still empty, where there is none."""
+        digest = hashlib.blake2b(digest_size=16)
+        for values in (grid.tokens, grid.velocities, grid.offsets):
+            digest.update(np.ascontiguousarray(values).tobytes())
+        key = id(model), digest.digest()  # models of one name may differ; an engine keeps all that it loads
+        found = self._found.setdefault(key, Encoding(grid))
+        self._found.move_to_end(key)
+        while len(self._found) > REMEMBERED:
+            self._found.popitem(last=False)
+        return found
+
+
+@dataclass(frozen=True)
+class EditContext:
+    """What all verbs need beside clips."""
+
+    model: LatentModel
+    constraints: Constraints
+    kit: Kit | None
+    temperature: float
+    seed: int
+    encodings: EncodingCache
+
+    @property
+    def family(self) -> Family:
+        """The family of the model."""
+        return self.model.family
+
+    def generator(self, *clips: Clip) -> np.random.Generator:
+        """Seed a generator by the request's seed and by clips, so that what comes of them depends on no clip beside them."""
+        return np.random.default_rng((self.seed, *(_content_key(clip) for clip in clips)))
+
+    def draw(self, rng: np.random.Generator, rows: int) -> Randomness:
+        """Draw the random numbers of some rows, with the feel of strokes as alike as a player's."""
+        family = self.family
+        return Randomness.draw(rng, rows, family.spec, family.vocabulary, correlation=self.model.card.feel_correlation)
+
+    def lay_out(self, clip: Clip) -> GridLayout:
+        """Lay a clip out on the model's grid."""
+        return self.family.clip_to_grid(clip, self.kit, voices=VOICES)
+
+
+@dataclass(frozen=True)
+class ClipState:
+    """A clip of a request as its model sees it, with what must be kept of it; `seam` is encoded from its second half on."""
+
+    family: Family
+    layout: GridLayout
+    constraints: Constraints
+    compiled: GridConstraints
+    own: Encoding
+    seam: Encoding | None
+    unchanging: NDArray[np.bool_]  # [B]: windows that hold too little for the model, and stay as they are
+
+    @cached_property
+    def clip(self) -> Clip:
+        """The clip."""
+        return self.layout.clip
+
+    @cached_property
+    def free(self) -> Clip:
+        """The clip without the notes that are locked."""
+        return self._free(self.clip)
+
+    @cached_property
+    def rounding(self) -> float:
+        """How near whole notes can come to an amount."""
+        return 0.5 / max(1, len(self.free.notes))
+
+    def change(self, decoded: Grid, *, at_seam: bool = False) -> Grid:
+        """Apply what a decode changes to the clip; where it says what it says of the clip itself, the clip stands."""
+        encoding = self.seam if at_seam and self.seam else self.own
+        if encoding.reconstruction is None:
+            raise RuntimeError("the clip has not been reconstructed")
+        changed = self.family.apply_residual(encoding.grid, encoding.reconstruction, decoded)
+        if at_seam or not self.unchanging.any():
+            return changed
+        changed.tokens[self.unchanging] = encoding.grid.tokens[self.unchanging]
+        return changed
+
+    def enforce_locks(self, grid: Grid) -> Grid:
+        """Undo in a grid what locks forbid and logits could not."""
+        return self.family.enforce_locks(self.layout, grid, self.compiled, self.constraints)
+
+    def distance_to(self, clip: Clip) -> float:
+        """Measure the distance of a clip from this one, over the notes that are free."""
+        return self._reference.distance(self._free(clip))
+
+    def distance_bound(self, grid: Grid) -> float:
+        """Bound the distance of what a grid is written as from above: much faster than to write and measure it."""
+        vocabulary = self.layout.vocabulary
+        own, made = self.layout.onsets, vocabulary.struck(grid.tokens)
+        differs = made != own
+        if vocabulary.holds:  # a note that lasts otherwise is written anew
+            differs = (grid.tokens != self.layout.grid.tokens).any(-1, keepdims=True)
+        edits = (self.layout.note_count * differs).sum() + (made & differs).sum()
+        return float(edits) / max(1, len(self.free.notes))
+
+    def write(self, grid: Grid) -> Clip:
+        """Write a changed grid as a clip that keeps what must be kept."""
+        made = self.family.grid_to_clip(self.layout, self.enforce_locks(grid))
+        return self.family.restore_locked(self.layout, made, self.compiled, self.constraints)
+
+    def over_seams(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Shift windows [B, T, …] of each voice by half a window, round its end: rows that lie over the seams."""
+        return shift_by_half(values, voices=self.layout.voices)
+
+    def merge_seams(self, changed: Grid, over: Grid) -> Grid:
+        """Put what was made over the seams into the windows they lie between."""
+        layout = self.layout
+        is_new = np.zeros(layout.open_steps.shape, bool)
+        is_new[:, self.family.seam()] = True
+        is_new[self.unchanging | np.roll(self.unchanging, -1)] = False
+        if not layout.open_steps[-1].all():  # there is no loop to close within the window
+            is_new[len(is_new) // layout.voices - 1 :: len(is_new) // layout.voices] = False
+        is_new = shift_back(is_new, voices=layout.voices)
+        return Grid.where(is_new, over.map(lambda v: shift_back(v, voices=layout.voices)), changed)
+
+    @cached_property
+    def _reference(self) -> Reference:
+        return Reference(self.free, voice=self.layout.lane_of)
+
+    def _free(self, clip: Clip) -> Clip:
+        locked = self.compiled.locked
+        if not locked:
+            return clip
+        index = self.clip.notes[0].from_clip
+        return clip.with_notes(n for n in clip.notes if n.from_clip != index or n.from_note not in locked)
+
+
+def read_clips(
+    context: EditContext, clips: Sequence[Clip], *, together: bool = False
+) -> Computation[tuple[list[ClipState], list[Remark]]]:
+    """Lay clips out and encode them, all windows in one batch; the remarks name each clip by its place here.
+
+    `together`, all are laid out in as many voices as the one with most, and locks hold for the first alone.
+    """
+    model, constraints = context.model, context.constraints
+    _check_locked_notes(constraints, clips[:1] if together else clips)
+    layouts = [context.lay_out(clip) for clip in clips]
+    if together:
+        voices = max((layout.voices for layout in layouts), default=1)
+        layouts = [layout.with_voices(voices) for layout in layouts]
+    states: list[ClipState] = []
+    remarks: list[Remark] = []
+    for k, layout in enumerate(layouts):
+        remarks += [Remark(text, k) for text in describe_layout(layout)]
+        others = [other.grid for other in layouts if other is not layout] if together else []
+        its = constraints if k == 0 or not together else constraints.unlocked()
+        compiled = context.family.compile(layout, its, also=others)
+        own = context.encodings.find(model, layout.grid)
+        over = None
+        if len(layout.grid) > layout.voices:
+            shifted = layout.grid.map(lambda v, n=layout.voices: shift_by_half(v, voices=n))  # type: ignore[misc]
+            over = context.encodings.find(model, shifted)
+        still = np.zeros(len(layout.grid), bool) if together else _too_sparse(layout)
+        states.append(ClipState(context.family, layout, its, compiled, own, over, still))
+    new = [encoding for s in states for encoding in (s.own, s.seam) if encoding is not None and not len(encoding.mu)]
+    new = list({id(encoding): encoding for encoding in new}.values())
+    if new:
+        mu = yield Encode(model, Grid.stack(encoding.grid for encoding in new))
+        for encoding in new:
+            encoding.mu, mu = mu[: len(encoding.grid)], mu[len(encoding.grid) :]
+    return states, remarks
+
+
+def describe_layout(layout: GridLayout) -> list[str]:
+    """Say how a clip was laid out for a model, and which notes it has no place for."""
+    name, why = called(layout.clip), layout.why_unmapped()
+    said: list[str] = []
+    if layout.voices > 1:
+        said.append(f"{name} is polyphonic: the model reads it as {layout.voices} voices, one by one")
+    if outside := len(why.get("outside", ())):
+        said.append(f"{outside} notes outside {name}'s length are kept as they are")
+    if pads := why.get("pad"):
+        pitches = ", ".join(map(str, sorted({layout.clip.notes[i].pitch for i in pads})))
+        said.append(f"{len(pads)} notes of {name} are on pads the model does not know ({pitches}): kept")
+    if room := len(why.get("room", ())):
+        said.append(f"{room} notes of {name} fit in no voice: they are kept as they are")
+    return said
+
+
+def mark_notes(clip: Clip, index: int) -> Clip:
+    """Note in every note of a source which it is."""
+    return clip.with_notes(replace(n, from_clip=index, from_note=i) for i, n in enumerate(clip.notes))
+
+
+def sorted_notes(clip: Clip) -> tuple[Note, ...]:
+    """List the notes of a clip in order: what makes two results the same."""
+    return tuple(sorted(clip.notes, key=note_order))
+
+
+def called(clip: Clip) -> str:
+    """Name a clip in a sentence."""
+    return f"“{clip.name}”" if clip.name else "the clip"
+
+
+def _too_sparse(layout: GridLayout) -> NDArray[np.bool_]:
+    """Find the windows of lower voices that hold too little for a model to have learned their like, [B]."""
+    onsets = layout.onsets.any(-1).sum(1)
+    return np.asarray((onsets < FEW) & (np.arange(len(layout.grid)) >= layout.windows))
+
+
+def _check_locked_notes(constraints: Constraints, clips: Sequence[Clip]) -> None:
+    """Refuse to lock notes that none of the clips has."""
+    most = max((len(clip.notes) for clip in clips), default=0)
+    beyond = [i for i in sorted(constraints.notes) if i >= most]
+    if clips and beyond:
+        raise ValueError(f"lock_notes {beyond[0]} is no note of {called(clips[0])}: it has {most}, the first is 0")
+
+
+def _content_key(clip: Clip) -> int:
+    """Number a clip by its content."""
+    return zlib.crc32(repr((clip.beats, clip.start, clip.meter, [note_order(n) for n in clip.notes])).encode())

@@ -1,0 +1,136 @@
+"""Between clips: puck positions on a palette of two to four, and points on the way from one to another. No requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.editing.batching import Computation
+from models.editing.candidates import Candidate, decode_candidates, rows_around
+from models.editing.clip_state import ClipState, EditContext, Remark, read_clips
+from models.editing.fitting import fit_clip
+from models.families.constraints import Known, told
+from models.families.grid import Grid
+from models.music.clip import Clip
+from models.network.decoding import DecodeBatch
+from models.network.latent import (
+    Latents,
+    Randomness,
+    add_midpoint_noise,
+    corner_weights,
+    noise,
+    noise_between,
+    slerp,
+    weighted_mean,
+)
+
+BRIDGES = (2 / 3, 1 / 3)  # shares of a clip that are told to make what lies between it and the next
+
+
+@dataclass(frozen=True)
+class Waypoint:
+    """A clip on the way from A to B: where it should lie, 0..1, and its grid."""
+
+    place: float
+    grid: Grid
+    clip: Clip
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Two to four corners laid out alike, and the random numbers that all positions between them share."""
+
+    context: EditContext
+    originals: tuple[Clip, ...]
+    corners: tuple[ClipState, ...]
+    randomness: tuple[Randomness, Randomness]  # of windows, and of those over seams
+    noise: Latents  # [B, Z], the same at all positions, so that the music follows the puck
+    remarks: tuple[Remark, ...]
+
+    def blend(self, positions: Sequence[tuple[float, float]]) -> Computation[list[Clip]]:
+        """Blend at puck positions (x, y), 0..1; a corner is the clip that was given, not a reconstruction."""
+        even = self.context.model.card.even_position
+        weights = [corner_weights(len(self.corners), even(x), even(y)) for x, y in positions]
+        made = yield from self._between([w for w in weights if max(w) < 1], lambda mus, w: weighted_mean(mus, w))
+        inner = iter(clip for _, clip in made)
+        return [next(inner) if max(w) < 1 else self.originals[int(np.argmax(w))] for w in weights]
+
+    def points_between(self, places: Sequence[float], *, even: bool) -> Computation[list[Waypoint]]:
+        """Decode points of the great circle from A to B; even: where the music lies in these places, not the latents."""
+        at = [self.context.model.card.even_position(t) if even else t for t in places]
+        made = yield from self._between([[1 - t, t] for t in at], lambda mus, w: slerp(mus[0], mus[1], w[1]))
+        return [Waypoint(place, grid, clip) for place, (grid, clip) in zip(places, made, strict=True)]
+
+    def bridge(self, gaps: Sequence[tuple[Waypoint, Waypoint]], rng: np.random.Generator) -> Computation[list[Waypoint]]:
+        """Compose what lies between two points: as at the second, given a stretch of the first, a long one and a short one."""
+        layout = self.corners[0].layout
+        size, beat = layout.windows * layout.spec.steps, layout.spec.steps_per_beat
+        places: list[float] = []
+        at: list[float] = []
+        given: list[Known] = []
+        for x, y in gaps:
+            turn = int(rng.integers(size // beat)) * beat
+            for k, share in enumerate(BRIDGES):
+                steps = np.roll(np.arange(size) < share * size, turn)
+                mask = np.tile(steps, layout.voices).reshape(layout.open_steps.shape)
+                given.append(Known(x.grid, np.repeat(mask[..., None], layout.vocabulary.facet_count, -1)))
+                places.append(x.place + (y.place - x.place) * (k + 1) / (len(BRIDGES) + 1))
+                at.append(self.context.model.card.even_position(y.place))
+        weights = [[1 - t, t] for t in at]
+        made = yield from self._between(weights, lambda mus, w: slerp(mus[0], mus[1], w[1]), given=given)
+        return [Waypoint(place, grid, clip) for place, (grid, clip) in zip(places, made, strict=True)]
+
+    def _between(
+        self,
+        weights: Sequence[Sequence[float]],
+        between: Callable[[Sequence[Latents], Sequence[float]], Latents],
+        *,
+        given: Sequence[Known] = (),
+    ) -> Computation[list[tuple[Grid, Clip]]]:
+        """Decode points between the corners, each written onto the corner that weighs most; onto A where locks hold it.
+
+        `given`, one for each point, is music that the point must have.
+        """
+        if not weights:
+            return []
+        candidates: list[Candidate] = []
+        for i, w in enumerate(weights):
+            base = self.corners[0] if self.corners[0].constraints.locks else self.corners[int(np.argmax(w))]
+            mus = [corner.own.mu for corner in self.corners]
+            rows = self._rows(base, between(mus, w), mus)
+            if given:
+                mask = given[i].mask | rows.known.mask if rows.known else given[i].mask
+                rows = replace(rows, known=Known(told(given[i].grid, base.layout), mask))
+            seam = None
+            if base.seam:
+                mus = [corner.seam.mu for corner in self.corners if corner.seam]
+                seam = self._rows(base, between(mus, w), mus, at_seam=True)
+            candidates.append(Candidate(base, rows, seam))
+        grids = yield from decode_candidates(self.context.model, candidates)
+        return [(grid, candidate.source.write(grid)) for candidate, grid in zip(candidates, grids, strict=True)]
+
+    def _rows(self, base: ClipState, z: Latents, mus: Sequence[Latents], *, at_seam: bool = False) -> DecodeBatch:
+        model = self.context.model
+        levels: NDArray[np.float32] = noise_between(z, mus, least=model.least_noise)
+        z, levels = add_midpoint_noise(z, levels, self.noise, most=model.card.midpoint_noise)
+        return rows_around(self.context, base, (z, levels), self.randomness[at_seam], at_seam=at_seam)
+
+
+def prepare_palette(context: EditContext, clips: Sequence[Clip]) -> Computation[Palette]:
+    """Lay corners out alike, all as long as the longest and in A's meter, and place them in the latent space."""
+    remarks = [Remark(text) for text in context.family.ignored(context.constraints)]
+    beats = max(clip.beats for clip in clips)
+    if any(clip.beats != beats for clip in clips):
+        remarks.append(Remark(f"the shorter clip is repeated to {beats:g} beats between the ends"))
+    if any(clip.meter != clips[0].meter for clip in clips):
+        remarks.append(Remark(f"between the ends the meter is {clips[0].meter[0]}/{clips[0].meter[1]}"))
+    corners, said = yield from read_clips(context, [fit_clip(clip, clips[0], beats) for clip in clips], together=True)
+    rng = context.generator(*clips)
+    voices, windows = corners[0].layout.voices, corners[0].layout.windows
+    drawn = context.draw(rng, voices)
+    e = np.repeat(noise(rng, voices, corners[0].own.mu.shape[1]), windows, 0)
+    randomness = drawn.for_windows(windows), drawn.shifted_by_half().for_windows(windows)
+    return Palette(context, tuple(clips), tuple(corners), randomness, e, (*remarks, *said))

@@ -1,0 +1,68 @@
+"""Clips from nothing: two halves of a window from the prior, then half by half, each given the one before. No requests."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.editing.batching import Computation, Decode
+from models.editing.clip_state import EditContext, Made, Remark, sorted_notes
+from models.families.constraints import Known
+from models.families.grid import Grid
+from models.music.clip import Clip, Note
+from models.network.decoding import DecodeBatch
+from models.network.latent import noise
+
+ROUNDS = 4  # how often to decode more where too few different clips came out
+
+
+def sample(context: EditContext, *, beats: float, count: int) -> Computation[Made]:
+    """Make clips of a length from nothing."""
+    clip = context.family.empty_clip(beats, context.model.card.name)
+    clips = yield from compose(context, clip, count, np.random.default_rng((context.seed, 0)))
+    return Made(clips, tuple(Remark(text) for text in context.family.ignored(context.constraints)))
+
+
+def compose(context: EditContext, clip: Clip, count: int, rng: np.random.Generator) -> Computation[tuple[Clip, ...]]:
+    """Sample different clips, laid out as `clip` is, which holds no notes."""
+    layout = context.lay_out(clip)
+    bias = context.family.compile(layout, context.constraints.unlocked()).logit_bias
+    windows = len(layout.grid)
+    found: dict[tuple[Note, ...], Clip] = {}
+    for _ in range(ROUNDS):
+        rows = count - len(found)
+        grids = yield from _compose_halves(context, rows, 2 * windows, rng, bias)
+        for k in range(rows):
+            made = context.family.grid_to_clip(layout, grids[k * windows : (k + 1) * windows])
+            found.setdefault(sorted_notes(made), made)
+        if len(found) == count:
+            break
+    return tuple(found.values())
+
+
+def _compose_halves(
+    context: EditContext, rows: int, halves: int, rng: np.random.Generator, bias: NDArray[np.float32] | None
+) -> Computation[Grid]:
+    model, spec, vocabulary = context.model, context.family.spec, context.family.vocabulary
+    parts: list[Grid] = []
+    known: Known | None = None
+    for first in range(halves - 1):
+        batch = DecodeBatch(
+            noise(rng, rows, model.card.latent),
+            np.ones(rows, np.float32),
+            context.draw(rng, rows),
+            np.full(rows, context.temperature, np.float32),
+            known,
+            None if bias is None else np.repeat(bias[:1], rows, 0),  # an empty clip asks for the same everywhere
+        )
+        grid = yield Decode(model, batch, (first / (halves - 1), (first + 1) / (halves - 1)))
+        if first % 2 == 0:
+            parts.append(grid)
+        # The half just written is the first of the next window.
+        turned = grid.map(lambda v: np.roll(v, -spec.half_steps, axis=1))
+        mask = np.zeros((rows, spec.steps, vocabulary.facet_count), bool)
+        mask[:, : spec.half_steps] = True
+        known = Known(Grid(vocabulary.without_leading_holds(turned.tokens), turned.velocities, turned.offsets), mask)
+    # Rows come window by window; a clip's windows belong behind one another.
+    order = np.arange(len(parts) * rows).reshape(len(parts), rows).T.reshape(-1)
+    return Grid.stack(parts)[order]

@@ -1,0 +1,224 @@
+"""Variations at an amount: decodes around a clip, of which those near it are kept and others brought to it. No requests."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.editing.batching import Computation
+from models.editing.candidates import Candidate, decode_candidates, rows_around
+from models.editing.clip_state import ClipState, EditContext, Made, Remark, called, read_clips
+from models.editing.edits import merge_edits, spread_evenly
+from models.editing.sample import compose
+from models.families.family import NoteEdit
+from models.families.grid import Grid
+from models.music.clip import Clip
+from models.music.distance import lane_of
+from models.network.decoding import DecodeBatch
+from models.network.latent import Latents, add_noise, noise
+
+SPARE = 0.375  # candidates decoded for each variation asked for, beyond the one; those nearest to the amount are kept
+NARROW = (0.95, 1.15)  # noise levels to decode at, to the one that the model's table gives for an amount
+WIDE = (1.3, 1.4, 1.5, 1.6)  # and a few for clips that the model is surer of than of most: a second round costs as much again
+NOISIER = 0.1  # added to the noise levels for each round
+NEAR = 0.04  # how far off an amount a variation may be, beyond what whole notes allow: what is taken back leaves a trace
+OTHERS = 6  # changes to try for the last one that an amount has room for
+ROUNDS = 4  # how often to decode more where too few different clips came out
+
+Found = tuple[float, Clip, tuple[int, int]]  # how far off the amount, a variation, and its notes as Made counts them
+
+
+def vary(context: EditContext, clips: Sequence[Clip], *, amount: float, count: int) -> Computation[list[Made]]:
+    """Make up to `count` variations of each clip, at an amount 0..1; notes that did not change say where they come from."""
+    reach = context.model.card.reach
+    said = [Remark(text) for text in context.family.ignored(context.constraints)] if amount else []
+    if amount > reach:
+        said.append(Remark(f"amount {amount:g} is more than unrelated clips differ: {reach:.2f} is used"))
+    if amount == 0:
+        return [Made((clip,), (Remark("one clip, untouched, since amount is 0"),)) for clip in clips]
+    made: dict[int, Made] = {}
+    for i, clip in enumerate(clips):
+        if not clip.notes:
+            samples = yield from compose(context, clip, count, context.generator(clip))
+            made[i] = Made(samples, (*said, Remark(f"{called(clip)} is empty, so these are samples", i)))
+    filled = [i for i in range(len(clips)) if i not in made]
+    sources, remarks = yield from read_clips(context, [clips[i] for i in filled])
+    about: dict[int, list[Remark]] = {i: list(said) for i in filled}
+    for remark in remarks:
+        about[filled[remark.clip or 0]].append(Remark(remark.text, filled[remark.clip or 0]))
+    free: list[tuple[int, ClipState]] = []
+    for i, source in zip(filled, sources, strict=True):
+        if context.family.is_fixed(source.layout, source.compiled, source.constraints):
+            about[i].append(Remark(f"one clip, untouched, since the locks leave nothing of {called(clips[i])} free", i))
+            made[i] = Made((source.clip,), tuple(about[i]))
+        else:
+            free.append((i, source))
+    rngs = [context.generator(source.clip) for _, source in free]
+    varied = yield from vary_sources(context, [s for _, s in free], rngs, amount=min(amount, reach), count=count)
+    for (i, source), variations in zip(free, varied, strict=True):
+        struck, new = np.sum([[0, 0], *(counted for *_, counted in variations)], 0, dtype=int).tolist()
+        if not variations:
+            text = f"one clip, untouched, since nothing of {called(clips[i])} can change as it is locked"
+            about[i].append(Remark(text, i))
+        elif len(variations) < count:
+            about[i].append(Remark(f"{called(clips[i])} gave {len(variations)} different clips, not {count}", i))
+        results = tuple(clip for _, clip, _ in variations) or (source.clip,)
+        made[i] = Made(results, tuple(about[i]), (struck, new))
+    return [made[i] for i in range(len(clips))]
+
+
+def vary_sources(
+    context: EditContext,
+    sources: Sequence[ClipState],
+    rngs: Sequence[np.random.Generator],
+    *,
+    amount: float,
+    count: int,
+) -> Computation[list[list[Found]]]:
+    """Decode around each source, about as far as the amount, and bring what comes out to it: up to `count` clips of each."""
+    model = context.model
+    found: list[dict[object, Found]] = [{_onsets_key(s.clip): (math.inf, s.clip, (0, 0))} for s in sources]
+    level = model.card.noise_level_for(amount)
+    for turn in range(ROUNDS):
+        good = [sum(off <= s.rounding + NEAR + 1e-9 for off, *_ in f.values()) for s, f in zip(sources, found, strict=True)]
+        lacking = [k for k, n in enumerate(good) if n < count]
+        if not lacking:
+            break
+        candidates: list[Candidate] = []
+        for k in lacking:
+            number = math.ceil((count - good[k]) * (1 + SPARE))
+            wide = WIDE if number > 2 * len(WIDE) else ()
+            scales = np.array([*np.linspace(*NARROW, number - len(wide)), *wide])
+            levels = np.clip(level * scales + NOISIER * turn, model.least_noise, 1).astype(np.float32)
+            candidates += _noisy_candidates(context, sources[k], levels, rngs[k])
+        grids = yield from decode_candidates(model, candidates, span=(1 - 0.4**turn, 1 - 0.4 ** (turn + 1)))
+        for k in lacking:
+            mine = [i for i, candidate in enumerate(candidates) if candidate.source is sources[k]]
+            _choose(sources[k], [grids[i] for i in mine], amount, count, rngs[k], found[k], is_last=turn > 0)
+    nearest = [sorted((entry for entry in f.values() if entry[0] < math.inf), key=lambda entry: entry[0]) for f in found]
+    return [entries[:count] for entries in nearest]
+
+
+def _noisy_candidates(
+    context: EditContext, source: ClipState, levels: NDArray[np.float32], rng: np.random.Generator
+) -> list[Candidate]:
+    """Add noise to a source, the same to all windows of a voice: so what the clip repeats, its variation repeats."""
+    voices, size = source.layout.voices, len(source.own.mu)
+    e = noise(rng, len(levels) * voices, source.own.mu.shape[1])
+    randomness = context.draw(rng, len(levels) * voices)
+
+    def rows(k: int, mu: Latents, *, at_seam: bool) -> DecodeBatch:
+        mine = slice(k * voices, (k + 1) * voices)
+        level = np.full(size, levels[k], np.float32)
+        z = add_noise(mu, level, np.repeat(e[mine], size // voices, 0))
+        drawn = randomness[mine].shifted_by_half() if at_seam else randomness[mine]
+        return rows_around(context, source, (z, level), drawn.for_windows(size // voices), at_seam=at_seam)
+
+    return [
+        Candidate(
+            source,
+            rows(k, source.own.mu, at_seam=False),
+            rows(k, source.seam.mu, at_seam=True) if source.seam else None,
+        )
+        for k in range(len(levels))
+    ]
+
+
+def _choose(
+    source: ClipState,
+    grids: Sequence[Grid],
+    amount: float,
+    count: int,
+    rng: np.random.Generator,
+    found: dict[object, Found],
+    *,
+    is_last: bool,
+) -> None:
+    """Take the decodes that went nearly as far as the amount, the nearest first, and bring others to it."""
+    near = source.rounding + NEAR
+    # What cannot have gone far enough need not be written, unless nothing better may come.
+    made = {i: source.write(grid) for i, grid in enumerate(grids) if is_last or source.distance_bound(grid) >= amount - near}
+    far = [source.distance_to(made[i]) if i in made else 0.0 for i in range(len(grids))]
+    # Of those that are not near, the ones that went too far come first: taking back is better than adding. From what went far
+    # enough, three clips can be made, with what is taken back in different places; that is better than decoding again.
+    order = sorted(range(len(grids)), key=lambda i: abs(far[i] - amount) + 9 * (far[i] < amount - near))
+    beyond = [i for i in order if far[i] > amount + near]
+    too_little = [i for i in order if far[i] < amount - near]
+    for i in [*(i for i in order if i not in too_little), *beyond, *beyond, *(too_little if is_last else ())]:
+        if sum(off <= near + 1e-9 for off, *_ in found.values()) == count:
+            break
+        grid, off, clip = grids[i], abs(far[i] - amount), made[i]
+        if off > near:
+            others = [grids[j] for j in (*range(i + 1, len(grids)), *range(i))] if is_last else []
+            goal = amount + NEAR if far[i] > amount else amount
+            grid, clip = _fit_amount(source, [grid, *others], goal, far[i], rng)
+            off = abs(source.distance_to(clip) - amount)
+        found.setdefault(_onsets_key(clip), (off, clip, _count_decoded(source, clip, grid)))
+
+
+def _fit_amount(
+    source: ClipState, grids: Sequence[Grid], amount: float, far: float, rng: np.random.Generator
+) -> tuple[Grid, Clip]:
+    """Bring a decode that went so far to an amount: merge others in where it changed too little, take back what is too much.
+
+    Returns what was decoded, and the clip.
+    """
+    own, family, voices = source.layout.grid, source.family, source.layout.voices
+    size = max(1, len(source.free.notes))
+    grid = grids[0]
+    edits = family.note_edits(own, grid, voices=voices)
+    for other in grids[1:]:
+        if len(edits) >= amount * size:
+            break
+        grid = merge_edits(family, own, grid, other, voices=voices)
+        edits = family.note_edits(own, grid, voices=voices)
+    edits = spread_evenly(edits, rng)
+    best: tuple[float, Clip] = (math.inf, source.clip)
+
+    def keep(some: Sequence[NoteEdit]) -> float:
+        nonlocal best
+        clip = source.write(grid if len(some) == len(edits) else family.apply_edits(own, grid, some))
+        came = source.distance_to(clip)
+        best = min(best, (abs(came - amount), clip), key=lambda pair: pair[0])
+        return came
+
+    # Most edits are one note's change. Distance grows about evenly with them: a secant finds their number in a few tries.
+    low, high, far_low, far_high = 0, len(edits) + 1, 0.0, max(amount * 1.01, len(edits) / size)
+    if far > amount:  # then the first grid alone is taken, and all of it is known to be too much
+        high, far_high = len(edits), far
+    while best[0] > source.rounding and high - low > 1:
+        guess = low + (high - low) * (amount - far_low) / (far_high - far_low)
+        k = min(max(round(guess), low + 1), high - 1)
+        came = keep(edits[:k])
+        if came <= amount:
+            low, far_low, far_high = k, came, max(far_high, came + (high - k) / size / 2)
+        else:
+            high, far_high = k, came
+    for smaller in edits[high : high + OTHERS]:
+        if best[0] <= source.rounding:
+            break
+        keep([*edits[:low], smaller])  # where the next change is too much, one further on may do
+    return grid, best[1]
+
+
+def _count_decoded(source: ClipState, clip: Clip, grid: Grid) -> tuple[int, int]:
+    """Count the new notes of a clip that a grid strikes, and all that are new."""
+    there = {(n.pitch, n.start) for n in source.clip.notes}
+    new = [n for n in clip.notes if n.from_note < 0 and (n.pitch, n.start) not in there]
+    layout = source.layout
+    b, t, lanes = source.family.onset_lanes(grid)
+    is_open = layout.open_steps[b, t]
+    struck: dict[int, list[float]] = {}
+    for lane, beat in zip(lanes[is_open].tolist(), layout.beats[b, t][is_open].tolist(), strict=True):
+        struck.setdefault(lane, []).append(beat)
+    close = 0.5 / layout.spec.steps_per_beat + 0.001  # half a step either way, and the rounding to ticks
+    lane_of_pad = layout.lane_of
+    return sum(any(abs(n.start - at) <= close for at in struck.get(lane_of(n.pitch, lane_of_pad), ())) for n in new), len(new)
+
+
+def _onsets_key(clip: Clip) -> object:
+    """What makes clips different to a listener: which notes begin when."""
+    return frozenset((n.pitch, round(n.start * 32)) for n in clip.notes)

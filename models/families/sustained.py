@@ -1,0 +1,397 @@
+"""What families of sustained notes share: a step begins a pitch, holds it or rests. Melodies are one (`melody`).
+
+Tokens 0 to 127 begin that pitch, 128 holds, 129 rests. Each voice of a clip has windows of its own; the facets that can be
+known of a step are its rhythm and its pitch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.families.constraints import (
+    NEVER,
+    PITCH,
+    RHYTHM,
+    VELOCITY,
+    Constraints,
+    GridConstraints,
+    find_locked_notes,
+    in_order,
+    keep_off_locked_beats,
+    restore_locked_notes,
+    restore_velocities,
+    split_untouched,
+    steps_inside,
+)
+from models.families.family import Family, Kit, NoteEdit
+from models.families.grid import Grid, Vocabulary
+from models.families.layout import Cell, GridLayout, find_spans, find_step, lay_out, segments, without_overlaps
+from models.music.clip import Clip, Note, note_order
+from models.music.morph import is_single_line
+from models.music.voices import separate_voices, top_voice
+
+HOLD, REST = 128, 129  # tokens; 0..127 begin that pitch
+RHYTHM_FACET, PITCH_FACET = 0, 1
+# Nats a semitone for each octave that is asked for, around a clip and from nothing: new notes lie about so much higher.
+NATS_PER_SEMITONE = 0.27, 0.15
+FARTHEST = 18  # semitones from the middle beyond which an octave leans no harder
+LEGATO = 1 / 16  # beats: the least that a note lasts that is struck where one was before
+
+
+def _features() -> NDArray[np.bool_]:
+    """Describe tokens by what they are, their pitch class and their octave: [130, 3 + 12 + 11]."""
+    features = np.zeros((130, 3 + 12 + 11), bool)
+    features[HOLD, 1] = features[REST, 2] = True
+    for pitch in range(HOLD):
+        features[pitch, [0, 3 + pitch % 12, 15 + pitch // 12]] = True
+    return features
+
+
+LINE = Vocabulary(
+    slots=(130,),
+    onsets=(np.arange(130) < HOLD)[:, None],
+    features=_features(),
+    facets=np.array([RHYTHM_FACET] * 3 + [PITCH_FACET] * 23),
+    silence=(REST,),
+    holds=((REST, HOLD),),
+)
+
+
+class SustainedFamily(Family):
+    """A family whose notes last: one token a step for each voice."""
+
+    vocabulary = LINE
+    is_pitched = True
+    transpose = 6
+    seam_beats = 2.0
+    nats_per_note = (0.7, 0.25)
+
+    # --- clips and grids ---------------------------------------------------------------------------------------------
+
+    def clip_to_grid(self, clip: Clip, kit: Kit | None = None, *, voices: int = 1) -> GridLayout:
+        """Lay out up to `voices` voices of a clip, its top voice where one is asked for or all there is; the rest is apart."""
+        pieces = segments(clip, self.spec)
+        inside = [i for i, n in enumerate(clip.notes) if find_step(n.start, clip, pieces, self.spec)]
+        found = [top_voice(clip, step=self.spec.step_beats)]
+        if voices > 1 and len(found[0]) < len(clip.notes):
+            parts = separate_voices([clip.notes[i] for i in inside], most=voices)
+            found = [top_voice(clip, [inside[k] for k in part], step=self.spec.step_beats) for part in parts] or found
+
+        def write_tokens(
+            part: Grid, placed: Mapping[Cell, list[int]], beats: NDArray[np.float64], open_steps: NDArray[np.bool_]
+        ) -> None:
+            notes = {cell: clip.notes[indices[0]] for cell, indices in placed.items()}
+            _write_line(part, notes, beats, open_steps, self.spec.steps_per_beat)
+
+        lanes = [dict.fromkeys(voice, 0) for voice in found]
+        return lay_out(clip, self.spec, self.vocabulary, lanes, write_tokens, notes_a_cell=1)
+
+    def grid_to_clip(self, layout: GridLayout, grid: Grid) -> Clip:
+        """Write a grid as the clip it was laid out from: an untouched note stays the note it was."""
+        kept: list[Note] = [layout.clip.notes[i] for i in layout.unmapped]
+        new: list[Note] = []
+        behind, before, windows = layout.notes_at, layout.spans, layout.windows
+        after = find_spans(grid, layout)
+        stays = {(*at, 0) for at, span in after.items() if span == before.get(at) and (*at, 0) in behind}
+        taken = {(cell[0] % windows, cell[1], after[cell[:2]][0]) for cell in stays}
+        for cell in stays:
+            kept += behind[cell]
+        for (b, t), (pitch, steps) in after.items():
+            cell = (b, t, 0)
+            place = (b % windows, t, pitch)
+            if cell in stays or place in taken:  # two voices may come to one note: it is written once
+                continue
+            taken.add(place)
+            sources = behind.get(cell)
+            old = before.get((b, t))
+            if sources and old and old[1] == steps:
+                new.append(sources[0].changed(pitch=pitch))
+                continue
+            note = layout.new_note(grid, cell, pitch, steps / self.spec.steps_per_beat)
+            if sources:  # a note that is struck where one was before keeps its time and its force
+                note = sources[0].changed(pitch=pitch, duration=max(note.end - sources[0].start, LEGATO))
+            new.append(note)
+        return layout.clip.with_notes(sorted(without_overlaps(kept, new), key=note_order))
+
+    def covers(self, clip: Clip) -> bool:
+        """Tell whether nine in ten notes of a part are on its top voice."""
+        return len(top_voice(clip, step=self.spec.step_beats)) >= 0.9 * len(clip.notes)
+
+    # --- editing -----------------------------------------------------------------------------------------------------
+
+    def note_edits(self, own: Grid, changed: Grid, *, voices: int = 1) -> list[NoteEdit]:
+        """List runs of steps of a voice that differ, over the ends of windows too, cut where notes begin in both."""
+        edits: list[NoteEdit] = []
+        last, steps, windows = -1, self.spec.steps, len(own) // voices
+        mine, theirs = own.tokens[..., 0], changed.tokens[..., 0]
+        for at in np.nonzero((mine != theirs).reshape(-1))[0].tolist():
+            b, t = divmod(at, steps)
+            begins = mine[b, t] != HOLD and theirs[b, t] != HOLD
+            if not edits or begins or at != last + 1 or at % (windows * steps) == 0:
+                edits.append([])
+            edits[-1].append((b, t, 0))
+            last = at
+        return edits
+
+    def apply_edits(self, own: Grid, changed: Grid, edits: Iterable[NoteEdit]) -> Grid:
+        """Change `own` only where these edits say."""
+        cells = [cell for edit in edits for cell in edit]
+        if not cells:
+            return own
+        b, t, _ = (np.array(axis) for axis in zip(*cells, strict=True))
+        chosen = np.zeros(own.tokens.shape[:2], bool)
+        chosen[b, t] = True
+        mixed = Grid.where(chosen, changed, own)
+        return replace(mixed, tokens=self.vocabulary.without_orphan_holds(mixed.tokens))
+
+    def onset_lanes(self, grid: Grid) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """List the notes of a grid by their pitch."""
+        tokens = grid.tokens[..., 0]
+        b, t = np.nonzero(tokens < HOLD)
+        return b, t, tokens[b, t]
+
+    # --- constraints -------------------------------------------------------------------------------------------------
+
+    def compile(self, layout: GridLayout, constraints: Constraints, *, also: Sequence[Grid] = ()) -> GridConstraints:
+        """Put constraints in the terms of a clip; a key allows the pitches that it, or a grid in `also`, has at a step."""
+        locked = find_locked_notes(layout, constraints, frozenset())
+        known = self._known(layout, constraints, locked)
+        bias = self._logit_bias(layout, constraints, also)
+        if known is not None:
+            bias = self._keep_free_of_onsets(layout, constraints, bias)
+        return GridConstraints(known if known is not None and known.any() else None, bias, locked)
+
+    def _known(self, layout: GridLayout, constraints: Constraints, locked: frozenset[int]) -> NDArray[np.bool_] | None:
+        if not constraints.locks:
+            return None
+        known = np.zeros((*layout.open_steps.shape, self.vocabulary.facet_count), bool)
+        for (b, t, _), notes in layout.cells.items():
+            if locked.intersection(notes):
+                for step in _sounding_steps(layout, b, t):
+                    known[step] = True
+        inside = steps_inside(layout, constraints)
+        known |= (inside & (layout.grid.tokens[..., 0] == REST))[..., None]
+        if RHYTHM in constraints.lock:
+            known[..., RHYTHM_FACET] = True
+        return known & layout.open_steps[..., None]
+
+    def _logit_bias(
+        self, layout: GridLayout, constraints: Constraints, also: Sequence[Grid] = ()
+    ) -> NDArray[np.float32] | None:
+        if not (constraints.density or constraints.octave or constraints.key or PITCH in constraints.lock):
+            return None
+        tokens, clip = layout.grid.tokens[..., 0], layout.clip
+        bias = np.zeros((*tokens.shape, self.vocabulary.tokens), np.float32)
+        is_empty = not clip.notes
+        bias += self.nats_per_note[is_empty] * constraints.density * self.vocabulary.onsets.sum(1)
+        pitches = np.arange(HOLD)
+        if constraints.octave:
+            middle = 64 if is_empty else np.median([n.pitch for n in clip.notes])
+            bias[..., :HOLD] += (
+                constraints.octave * NATS_PER_SEMITONE[is_empty] * np.clip(pitches - middle, -FARTHEST, FARTHEST)
+            )
+        if PITCH in constraints.lock:
+            for b, row in enumerate(tokens):
+                for step, allowed in enumerate(_pitches_near(row, self.spec.steps_per_beat)):
+                    bias[b, step, [p for p in pitches if p not in allowed]] = NEVER
+        if constraints.key:
+            outside = np.array([not constraints.key.has(int(p)) for p in pitches])
+            barred = np.broadcast_to(outside, (*tokens.shape, HOLD)).copy()
+            for grid in (layout.grid, *also):
+                at = np.nonzero(grid.tokens[..., 0] < HOLD)
+                barred[(*at, grid.tokens[..., 0][at])] = False
+            bias[..., :HOLD][barred] = NEVER
+        return bias
+
+    def _keep_free_of_onsets(
+        self, layout: GridLayout, constraints: Constraints, bias: NDArray[np.float32] | None
+    ) -> NDArray[np.float32] | None:
+        """Let no note begin where, in a locked stretch, one rings that began before: that it rings on is not what is locked."""
+        rings = steps_inside(layout, constraints) & (layout.grid.tokens[..., 0] == HOLD)
+        if not rings.any():
+            return bias
+        bias = np.zeros((*rings.shape, self.vocabulary.tokens), np.float32) if bias is None else bias
+        bias[rings, :HOLD] = NEVER
+        return bias
+
+    def enforce_locks(self, layout: GridLayout, changed: Grid, compiled: GridConstraints, constraints: Constraints) -> Grid:
+        """Undo changes of a locked row of pitches, and let no new note begin in a locked stretch."""
+        if PITCH in constraints.lock:
+            changed = self._keep_pitches(layout, changed, compiled)
+        return keep_off_locked_beats(layout, changed, constraints)
+
+    def _keep_pitches(self, layout: GridLayout, changed: Grid, compiled: GridConstraints) -> Grid:
+        """Give each voice its own pitches in their own order, in the rhythm that was decoded, with as many notes as it has.
+
+        A locked note is where it was, so the notes on either side of it are as many as before.
+        """
+        flat = layout.voices, -1
+        is_known = np.asarray(np.zeros(layout.open_steps.shape, bool) if compiled.known is None else compiled.known.all(-1))
+        before, steps = layout.grid.tokens.reshape(flat), layout.open_steps.reshape(flat)
+        after, back = changed.tokens.reshape(flat).copy(), np.zeros(steps.shape, bool)
+        for voice, known in enumerate(is_known.reshape(flat)):
+            starts = np.nonzero((before[voice] < HOLD) & known)[0].tolist()
+            for low, high in pairwise([0, *starts, before.shape[1]]):
+                part = voice, slice(low, high)
+                _keep_pitches_of(before[part], after[part], steps[part], back[part])
+        whole = Grid.where(back.reshape(layout.open_steps.shape), layout.grid, changed)
+        return replace(whole, tokens=self.vocabulary.without_orphan_holds(after.reshape(changed.tokens.shape)))
+
+    def restore_locked(self, layout: GridLayout, made: Clip, compiled: GridConstraints, constraints: Constraints) -> Clip:
+        """Put locked notes back whole; with rhythm locked, give changed notes their old times, with velocity, the clip's."""
+        if not constraints.locks:
+            return made
+        clip = layout.clip
+        own, new = restore_locked_notes(clip, made, compiled.locked)
+        if RHYTHM in constraints.lock:
+            own, new = _keep_rhythm(clip, own, new)
+        if VELOCITY in constraints.lock:
+            new = restore_velocities(layout, new)
+        notes = in_order([*own, *new])
+        # A note that the grid has no place for stays where it is, and others of a voice may have gone past it.
+        is_line = layout.voices == 1 or is_single_line(clip)
+        is_broken = (
+            is_line and PITCH in constraints.lock and [n.pitch for n in notes] != [n.pitch for n in clip.in_order().notes]
+        )
+        return clip.in_order() if is_broken else made.with_notes(notes)
+
+    def is_fixed(self, layout: GridLayout, compiled: GridConstraints, constraints: Constraints) -> bool:
+        """Tell whether locks leave nothing free: rhythm and pitches together do not."""
+        return {RHYTHM, PITCH} <= constraints.lock or super().is_fixed(layout, compiled, constraints)
+
+    def rhythm_constraints(self, layout: GridLayout, notes: Clip, constraints: Constraints) -> GridConstraints:
+        """Ask for the rhythm of a clip with the pitches of another; all are allowed where that has none."""
+        shape = layout.open_steps.shape
+        bias = self._logit_bias(layout, replace(constraints, key=None, lock=frozenset({RHYTHM})))
+        bias = np.zeros((*shape, self.vocabulary.tokens), np.float32) if bias is None else bias
+        bias[..., np.setdiff1d(np.arange(HOLD), pitches_of(notes, constraints))] = NEVER
+        known = np.zeros((*shape, self.vocabulary.facet_count), bool)
+        known[..., RHYTHM_FACET] = layout.open_steps
+        return GridConstraints(known, bias)
+
+    def write_cross(
+        self, layout: GridLayout, grid: Grid, compiled: GridConstraints, notes: Clip, constraints: Constraints
+    ) -> Clip:
+        """Give each note of the layout's clip the pitch that was decoded where it lies; all else of it stays."""
+        return with_pitches(layout, grid, pitches_of(notes, constraints))
+
+    # --- learning ----------------------------------------------------------------------------------------------------
+
+    def is_worth_learning(self, window: Grid, unmapped: int) -> bool:
+        """Take windows with four notes of two pitches, and few notes beside the voice."""
+        struck = window.tokens[window.tokens < HOLD]
+        return bool(len(struck) >= 4 and len(set(struck.tolist())) >= 2 and unmapped <= len(struck) * 0.1)
+
+    def hidden_parts(self, facets: NDArray[np.bool_], rng: np.random.Generator) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+        """Know the rhythm and not the pitches."""
+        yield "pitch", facets & (np.arange(facets.shape[2]) != PITCH_FACET)
+
+    def transposed(self, tokens: NDArray[np.int64], semitones: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Transpose windows [B, T, S], each by its semitones [B] as far as its pitches allow."""
+        pitched = tokens < HOLD
+        low = np.where(pitched, tokens, 127).min((1, 2))
+        high = np.where(pitched, tokens, 0).max((1, 2))
+        shift = np.clip(semitones, -low, 127 - high)
+        return np.where(pitched, tokens + shift[:, None, None], tokens)
+
+
+def pitches_of(clip: Clip, constraints: Constraints) -> list[int]:
+    """List the pitches that a clip lends to another's rhythm: its own, of them those in the key; any where there are none."""
+    own = sorted({n.pitch for n in clip.notes}) or list(range(HOLD))
+    return [p for p in own if constraints.key is None or constraints.key.has(p)] or own
+
+
+def with_pitches(layout: GridLayout, grid: Grid, pitches: Collection[int]) -> Clip:
+    """Give each note of a clip the pitch that a grid has where it lies; all else of it stays.
+
+    A note the grid has no place for takes the nearest of `pitches`. Where that pitch still sounds, the next nearest is taken;
+    where all do, the note is left out.
+    """
+    at = {i: int(grid.tokens[b, t, 0]) for (b, t, _), notes in layout.cells.items() for i in notes}
+    sounding: dict[int, float] = {}  # pitch -> when it ends
+    led: list[Note] = []
+    for i, note in sorted(enumerate(layout.clip.notes), key=lambda entry: note_order(entry[1])):
+        wanted = at.get(i, note.pitch)
+        free = [p for p in pitches if sounding.get(p, -np.inf) <= note.start + 1e-6]
+        if free:
+            pitch = min(free, key=lambda p: (abs(p - wanted), p))
+            sounding[pitch] = note.end
+            led.append(note if pitch == note.pitch else note.changed(pitch=pitch))
+    return layout.clip.with_notes(led).in_order()
+
+
+def _write_line(
+    part: Grid, notes: Mapping[Cell, Note], beats: NDArray[np.float64], open_steps: NDArray[np.bool_], steps_per_beat: int
+) -> None:
+    """Write the onsets and holds of a voice, given its notes by cell."""
+    flat = part.tokens.reshape(-1)
+    is_open = open_steps.reshape(-1)
+    times = beats.reshape(-1)
+    onsets = sorted((b * open_steps.shape[1] + t, note) for (b, t, _), note in notes.items())
+    for k, (at, note) in enumerate(onsets):
+        until = len(flat) if k + 1 == len(onsets) else onsets[k + 1][0]
+        flat[at] = note.pitch
+        for t in range(at + 1, until):
+            if is_open[t]:
+                if times[t] + 0.5 / steps_per_beat > note.end:
+                    break
+                flat[at + 1 : t + 1] = HOLD  # steps that a short bar lacks are held through, not an end and no beginning
+
+
+def _keep_pitches_of(
+    before: NDArray[np.int64], after: NDArray[np.int64], steps: NDArray[np.bool_], back: NDArray[np.bool_]
+) -> None:
+    """Give a stretch of a voice `after` as many onsets as it had before and their pitches; `back` says which came back."""
+    had = np.nonzero((before < HOLD) & steps)[0]
+    has = np.nonzero((after < HOLD) & steps)[0]
+    # Too many: those that are least like an onset of the clip's own go; too few: its own come back.
+    for extra in sorted(has.tolist(), key=lambda t: t in had)[: max(0, len(has) - len(had))]:
+        after[extra] = HOLD if extra and after[extra - 1] != REST else REST
+    for missing in [t for t in had if t not in has][: max(0, len(had) - len(has))]:
+        after[missing], back[missing] = before[missing], True
+    after[np.nonzero((after < HOLD) & steps)[0]] = before[had]
+
+
+def _sounding_steps(layout: GridLayout, b: int, t: int) -> Iterator[tuple[int, int]]:
+    """List the steps (window, step) in which a note of a voice sounds, over the ends of windows and over short bars too."""
+    tokens, is_open, steps = layout.grid.tokens.reshape(-1), layout.open_steps.reshape(-1), layout.spec.steps
+    yield b, t
+    for at in range(b * steps + t + 1, (b // layout.windows + 1) * layout.windows * steps):
+        if is_open[at]:
+            if tokens[at] != HOLD:
+                return
+            yield divmod(at, steps)
+
+
+def _pitches_near(row: NDArray[np.int64], steps_per_beat: int) -> list[set[int]]:
+    """List, for each step, the pitches that a voice has there: that of the note before, and of the one within a beat after."""
+    onsets = np.nonzero(row < HOLD)[0]
+    found: list[set[int]] = []
+    for t in range(len(row)):
+        before = onsets[onsets <= t][-1:]
+        after = onsets[onsets > t][:1]
+        near = [*before, *(k for k in after if k - t <= steps_per_beat or len(before) == 0)]
+        found.append({int(row[k]) for k in near})
+    return found
+
+
+def _keep_rhythm(clip: Clip, own: list[Note], new: list[Note]) -> tuple[list[Note], list[Note]]:
+    """Give notes that changed in pitch the time of those they were; one that would then cut another of its pitch goes back."""
+    were = in_order(split_untouched(own, clip.notes)[1])
+    new = in_order(new)
+    if [n.start for n in were] != [n.start for n in new]:
+        return list(clip.notes), []
+    stay, led = list(own), list[Note]()
+    for old, n in zip(were, new, strict=True):
+        now = replace(old, pitch=n.pitch, velocity=n.velocity, from_clip=-1, from_note=-1)
+        cuts = any(o.pitch == n.pitch and o.start < now.end and now.start < o.end for o in (*stay, *led))
+        if cuts or n.pitch == old.pitch:
+            stay.append(old)
+        else:
+            led.append(now)
+    return stay, led

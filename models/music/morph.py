@@ -1,0 +1,149 @@
+"""Leading one clip to another note by note, without a model. Clips in, clips out.
+
+Where a function takes `voice` (as `distance` does), a clip with one is drums; without one it is notes, and where the clips
+given are single lines, so is what comes back.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right, insort
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+
+from models.music.assignment import assign
+from models.music.clip import Clip, Note, note_order
+from models.music.distance import NEAR_ONSET, SAME_ONSET, VoiceOf, lane_of
+
+STEP = 1 / 4  # beats: notes are led in sixteenths
+
+
+def morph(a: Clip, b: Clip, at: float, *, voice: VoiceOf | None = None) -> Clip:
+    """Lead each note of a to the note of b assigned to it; the others go and come one by one. 0 and 1 are the clips given.
+
+    Time moves in sixteenths with the feel gliding between, pitch along the pitch classes of both clips, pads not at all.
+    Every pair has its own moment to step, so that clips change note by note and not all at once.
+    """
+    check_share("at", at)
+    if at in (0, 1):
+        return b if at else a
+    frame, from_a, from_b = side_by_side(a, b)
+    pairs = _assign(from_a, from_b, voice)
+    scale = {note.pitch % 12 for note in from_a + from_b}
+    melodic = [p for p in range(128) if p % 12 in scale]
+    led = []
+    for (i, j), moment in zip(pairs, _moments(len(pairs)), strict=True):
+        x, y = from_a[i], from_b[j]
+        led.append(_between(x, y, at, moment, melodic if voice is None else [x.pitch, y.pitch]))
+    paired_a, paired_b = {i for i, _ in pairs}, {j for _, j in pairs}
+    alone = [(note, False) for i, note in enumerate(from_a) if i not in paired_a]
+    alone += [(note, True) for j, note in enumerate(from_b) if j not in paired_b]
+    alone.sort(key=lambda entry: note_order(entry[0]))
+    there = [n for (n, comes), moment in zip(alone, _moments(len(alone)), strict=True) if comes == (at > moment)]
+    single = voice is None and is_single_line(a) and is_single_line(b)
+    return frame.with_notes(settle(settle([], led, single), there, single)).in_order()
+
+
+def is_single_line(clip: Clip) -> bool:
+    """Whether no note sounds while another does."""
+    notes = sorted(clip.notes, key=lambda n: n.start)
+    return all(note.end <= later.start + 1e-6 for note, later in pairwise(notes))
+
+
+def settle(notes: Sequence[Note], new: Sequence[Note], single: bool) -> list[Note]:
+    """Let new notes in where no other is struck within half a step, and end each note where a new one of its lane begins.
+
+    A lane is a pitch, or the whole clip where it is a single line. New notes of one pitch may stand close, as flams do.
+    """
+    old: dict[int, list[float]] = defaultdict(list)
+    fresh: dict[int, list[float]] = defaultdict(list)
+    for note in notes:
+        insort(old[0 if single else note.pitch], note.start)
+    welcome = []
+    for note in new:
+        lane = 0 if single else note.pitch
+        if _is_free(old[lane], note.start, STEP / 2) and _is_free(fresh[lane], note.start, STEP / 2 if single else SAME_ONSET):
+            insort(fresh[lane], note.start)
+            welcome.append(_cut(note, old[lane]))
+    return [_cut(note, fresh[0 if single else note.pitch]) for note in (*notes, *welcome)]
+
+
+def side_by_side(a: Clip, b: Clip) -> tuple[Clip, list[Note], list[Note]]:
+    """The frame of what lies between two clips, the longer with a's meter and place, and the notes of both in it."""
+    frame = a if a.beats >= b.beats else replace(a, beats=b.beats, loop=None, markers=None)
+    return frame, sorted(_repeated(a, frame), key=note_order), sorted(_repeated(b, frame), key=note_order)
+
+
+def _repeated(clip: Clip, frame: Clip) -> list[Note]:
+    """The notes of a clip at the place of the frame, from the beginning again until the frame is full."""
+    notes = []
+    for k in range(math.ceil(frame.beats / clip.beats - 1e-9)):
+        shift = frame.start - clip.start + k * clip.beats
+        for n in clip.notes:
+            if k == 0 or n.start + shift < frame.end:
+                notes.append(at_onset(n, n.start + shift))
+    return notes
+
+
+def at_onset(note: Note, start: float) -> Note:
+    """The note at another onset; the very note where it is its own."""
+    return note if start == note.start else replace(note, start=start, from_clip=-1, from_note=-1)
+
+
+def _is_free(starts: Sequence[float], onset: float, apart: float) -> bool:
+    return bisect_right(starts, onset - apart) == bisect_left(starts, onset + apart)
+
+
+def _cut(note: Note, starts: Sequence[float]) -> Note:
+    after = bisect_right(starts, note.start)
+    if after == len(starts) or note.end <= starts[after] + 1e-6:
+        return note
+    return replace(note, duration=starts[after] - note.start, from_clip=-1, from_note=-1)
+
+
+def _assign(from_a: Sequence[Note], from_b: Sequence[Note], voice: VoiceOf | None) -> list[tuple[int, int]]:
+    """Pair notes by the shortest way in all; none goes as far as a beat or an octave, nor to another drum voice."""
+    start_a, start_b = (np.array([n.start for n in notes], dtype=np.float64) for notes in (from_a, from_b))
+    cost = np.abs(start_a[:, None] - start_b)
+    if voice is None:
+        pitch_a, pitch_b = (np.array([n.pitch for n in notes], dtype=np.float64) for notes in (from_a, from_b))
+        cost += np.abs(pitch_a[:, None] - pitch_b) / 12
+    else:
+        lane_a, lane_b = (np.array([lane_of(n.pitch, voice) for n in notes]) for notes in (from_a, from_b))
+        cost[lane_a[:, None] != lane_b] = NEAR_ONSET
+    # Whoever is too far is as good as alone, however far.
+    return [(i, j) for i, j in assign(np.minimum(cost, NEAR_ONSET)) if cost[i, j] < NEAR_ONSET]
+
+
+def _moments(count: int) -> list[float]:
+    """Moments between 0 and 1, equally far apart; those of neighbours are far from each other (the golden ratio)."""
+    ranks = np.argsort(np.argsort(np.arange(count) * (math.sqrt(5) - 1) / 2 % 1))
+    return [float(m) for m in (ranks + 0.5) / max(count, 1)]
+
+
+def _between(x: Note, y: Note, at: float, moment: float, pitches: Sequence[int]) -> Note:
+    """The note on the way from x to y: whole sixteenths and pitches, in steps that come later for a smaller moment."""
+    way = y.start - x.start
+    steps = round(way / STEP)
+    pitch = x.pitch + math.floor((y.pitch - x.pitch) * at + moment)
+    near = x if at <= 1 - moment else y
+    note = replace(
+        near,
+        pitch=min(pitches, key=lambda p: abs(p - pitch)),
+        start=x.start + STEP * math.floor(steps * at + moment) + at * (way - STEP * steps),
+        duration=x.duration + at * (y.duration - x.duration),
+        velocity=x.velocity + at * (y.velocity - x.velocity),
+        from_clip=-1,
+        from_note=-1,
+    )
+    return near if note == near else note
+
+
+def check_share(name: str, share: float) -> None:
+    """Refuse what is no share."""
+    if not 0 <= share <= 1:
+        raise ValueError(f"{name} {share} is not in 0..1")

@@ -1,0 +1,1 @@
+"""MIDI files -> a model folder. No command line."""

@@ -1,0 +1,65 @@
+"""What makes a model: the settings of a training, as `configs/train/<name>.yaml` holds them. No tensors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field
+
+from models.families.registry import find_family
+
+
+def _a_family(name: str) -> str:
+    return find_family(name).name
+
+
+class TrainConfig(BaseModel):
+    """What makes a model; `configs/train/<name>.yaml` is one of these, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    family: Annotated[str, AfterValidator(_a_family)] = Field(description="what the music is")
+    about: str = Field(default="", description="one line for `models list` and for the device")
+    licence: str = Field(default="Apache-2.0", description="licence of the weights; follows from the data")
+    sets: tuple[str, ...] = Field(default=(), description="sets of the data folder to learn from; empty takes all")
+    codec_sets: tuple[str, ...] = Field(default=(), description="sets to reconstruct only: never seen above `codec_noise`")
+    codec_noise: float = Field(default=0.5, gt=0, le=1, description="the most noise on latents of codec_sets")
+    network: dict[str, bool | float | int] = Field(
+        default={}, description="sizes that differ from models.network.config.NetworkConfig"
+    )
+    seed: int = Field(default=1, ge=0, description="fixes the initial weights, the batches and the noise")
+    steps: int = Field(gt=0, description="optimizer steps")
+    batch: int = Field(default=128, gt=0, description="windows a step")
+    learning_rate: float = Field(default=1e-3, gt=0, description="at its height, after the warm-up; falls as a cosine")
+    warmup: int = Field(default=500, ge=0, description="steps over which the learning rate rises")
+    weight_decay: float = Field(default=0.02, ge=0)
+    feel_weight: float = Field(default=0.5, ge=0, description="weight of velocity and timing beside the tokens")
+    sample_share: float = Field(default=0.2, ge=0, le=1, description="share of windows seen with no latent at all (noise 1)")
+    exact_share: float = Field(default=0.15, ge=0, le=1, description="share of windows seen with the least noise")
+    known_share: float = Field(default=0.3, ge=0, le=1, description="share of windows of which the decoder is told a part")
+    splice_share: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of windows with little noise (up to codec_noise) in which some lanes are another window's: "
+        "to read any beat, not only those of the data",
+    )
+    forget: float = Field(default=0.5, ge=0, le=1, description="most of its own past that the head is denied, at noise 0")
+    kl_weight: float = Field(default=0.2, ge=0, description="weight of the KL divergence of a plain VAE")
+    free_nats: float = Field(default=33.3, ge=0, description="KL that a plain VAE has for free (48 bits, as in GrooVAE)")
+    midpoint_noise: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        validation_alias=AliasChoices("midpoint_noise", "loose"),  # its name in configs of version 0.1
+        description="noise added midway between clips: more natural, less like either; for the card",
+    )
+    average: float = Field(default=0.9995, ge=0, lt=1, description="decay of the average of the weights that ships")
+    report_every: int = Field(default=500, gt=0, description="steps between validations")
+
+    @staticmethod
+    def read(path: Path) -> TrainConfig:
+        """Read a config file."""
+        return TrainConfig.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
