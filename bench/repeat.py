@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PARALLEL = ("-n", "4", "--dist", "loadfile")  # as the Makefile has it
-PARTS = (
+PARTS: tuple[tuple[str, tuple[str, ...], dict[str, str]], ...] = (
     ("core", ("-m", "pytest", "-q", *PARALLEL), {"PYTHONPATH": str(ROOT / "tests" / "core_only")}),
     ("full", ("-m", "pytest", "-q", *PARALLEL, "-m", "full"), {}),
 )
