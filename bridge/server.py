@@ -9,26 +9,27 @@ import errno
 import logging
 import math
 import secrets
-import select
+import selectors
 import signal
 import socket
 import sys
 import threading
 import time
-from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
-from logging.handlers import RotatingFileHandler
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import FrameType
+from typing import Any
 
 from bridge.config import ServerConfig
+from bridge.inbox import Inbox
+from bridge.outgoing import PAUSE_S, Outgoing
 from bridge.protocol import osc
 from bridge.protocol.clients import Peer
-from bridge.protocol.effects import Drop, Effect, Report, Send, Start, Stop
+from bridge.protocol.effects import Drop, Effect, Report, Send, Silence, Start, Stop
 from bridge.protocol.session import Sessions
 from bridge.provenance import version
+from bridge.report import ReportFile
 from bridge.worker import Event, Worker
 
 log = logging.getLogger("bridge")
@@ -36,13 +37,10 @@ log_in = logging.getLogger("bridge.in")
 log_out = logging.getLogger("bridge.out")
 
 RECEIVED_AT_ONCE = 64  # datagrams, before what the worker has done is looked at again
-BURST = 32  # datagrams of a long answer sent at once: more overrun the buffer that a client's system gives it
-PAUSE_S = 0.002  # between bursts
-LONG_ANSWERS = 100_000  # datagrams on their way; what is more is left for the clients to ask again for
+READING_S = 0.005  # of dealing with messages, before the same
 LONGEST_WAIT_S = 0.5  # so that Ctrl-C works on Windows too, where it does not wake what waits on a socket
 SOCKET_BUFFER = 4 * 2**20  # bytes asked of the system; it may give less
-REPORT_BYTES = 2**20  # of the report file; then it begins anew, and one older is kept
-LAST_BURSTS_S = 1.0  # for long answers that are on their way when the server stops
+LAST_BURSTS_S = 0.5  # for what is on its way when the server stops
 SWITCH_S = 0.0005  # Python's own 5 ms are what each datagram would wait for a busy worker
 SHOWN = 200  # characters of a message in the log
 
@@ -64,14 +62,17 @@ class Server:
         self.sessions = Sessions(
             lambda: secrets.randbelow(2**31),
             session=secrets.randbelow(2**31),
+            port=self.port,
             version=version("latent-bridge"),
             device=config.device,
         )
         self._worker = Worker(config.device, self._tell)
-        self._long: OrderedDict[tuple[Peer, bytes], deque[bytes]] = OrderedDict()  # answers on their way
-        self._next_burst = 0.0
-        self._report = config.report
-        self._reports: logging.Logger | None = None
+        self._inbox = Inbox()
+        self._outgoing = Outgoing()
+        self._report = ReportFile(config.report)
+        self._selector = selectors.DefaultSelector()  # select itself knows no more than 1,024 open files
+        self._selector.register(self._socket, selectors.EVENT_READ)
+        self._selector.register(self._woken, selectors.EVENT_READ)
         self._is_stopped = False
 
     def run(self) -> None:
@@ -86,11 +87,11 @@ class Server:
             self._say_goodbye()
             sys.setswitchinterval(before)
             self._worker.close()
+            self._selector.close()
             self._socket.close()
             self._wake.close()
             self._woken.close()
-            for handler in self._reports.handlers if self._reports else ():
-                handler.close()
+            self._report.close()
 
     def stop(self) -> None:
         """End `run`; may be called from another thread."""
@@ -99,21 +100,20 @@ class Server:
 
     def _run_once(self) -> None:
         """Wait for a datagram, the worker or the next deadline, and deal with all that is there."""
-        now = time.monotonic()
-        until = min(self.sessions.due, self._next_burst if self._long else math.inf)
-        readable, _, _ = select.select([self._socket, self._woken], [], [], min(max(0.0, until - now), LONGEST_WAIT_S))
+        until = -math.inf if len(self._inbox) else min(self.sessions.due, self._outgoing.due)
+        wait = min(max(0.0, until - time.monotonic()), LONGEST_WAIT_S)
+        readable = [key.fileobj for key, _ in self._selector.select(wait)]
         if self._woken in readable:
             self._woken.recv(4096)
         self._do_all(self._take_events())
         if self._socket in readable:
-            for datagram, peer in self._receive():
-                self._do_all(self._read(datagram, peer))
+            self._receive()
+        self._read_some()
         now = time.monotonic()
         self._do_all(self.sessions.tick(now))
-        if self._long and now >= self._next_burst:
-            self._send_burst(now)
+        self._send_burst(now)
 
-    def _receive(self) -> Iterator[tuple[bytes, Peer]]:
+    def _receive(self) -> None:
         for _ in range(RECEIVED_AT_ONCE):
             try:
                 datagram, address = self._socket.recvfrom(65536)
@@ -122,24 +122,28 @@ class Server:
             except OSError as error:  # Windows says here that an earlier answer found no one
                 log.debug("nothing received: %s", error)
                 continue
-            yield datagram, address[:2]
+            self._inbox.put(address[:2], datagram)
 
-    def _read(self, datagram: bytes, peer: Peer) -> list[Effect]:
-        now = time.monotonic()
+    def _read_some(self) -> None:
+        """Deal with messages, one of each client in turn, but not so long that others wait."""
+        until = time.monotonic() + READING_S
+        while len(self._inbox) and (now := time.monotonic()) < until:
+            peer, message = self._inbox.take()
+            if isinstance(message, osc.OscError):
+                log_in.debug("%s:%s %s", *peer, message)
+                self._do_all(self.sessions.receive_garbage(peer, str(message), now))
+            elif message is not None:
+                self._read(peer, message, now)
+
+    def _read(self, peer: Peer, message: osc.Message, now: float) -> None:
+        if log_in.isEnabledFor(logging.DEBUG):
+            log_in.debug("%s:%s %s", *peer, _shown(message))
         try:
-            messages = osc.decode(datagram)
-        except osc.OscError as error:
-            log_in.debug("%s:%s %d bytes: %s", *peer, len(datagram), error)
-            return self.sessions.receive_garbage(peer, str(error), now)
-        effects: list[Effect] = []
-        for message in messages:
-            if log_in.isEnabledFor(logging.DEBUG):
-                log_in.debug("%s:%s %s", *peer, _shown(message))
-            try:
-                effects += self.sessions.receive(peer, message, now)
-            except Exception:  # a bug of ours: this message is lost, the server is not
-                log.exception("this message could not be dealt with: %s", _shown(message))
-        return effects
+            effects = self.sessions.receive(peer, message, now)
+        except Exception:  # a bug of ours: this message is lost, the server is not
+            log.exception("this message could not be dealt with: %s", _shown(message))
+        else:
+            self._do_all(effects)
 
     def _take_events(self) -> list[Effect]:
         effects: list[Effect] = []
@@ -148,40 +152,31 @@ class Server:
                 event = self._events.get_nowait()
             except Empty:
                 return effects
-            effects += event(self.sessions, time.monotonic())
+            try:
+                effects += event(self.sessions, time.monotonic())
+            except Exception:  # a bug of ours: this answer is lost, the server is not
+                log.exception("what the worker has done could not be dealt with")
 
     def _do_all(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
             match effect:
                 case Send(to, datagrams):
-                    self._answer(to, datagrams)
+                    for datagram in self._outgoing.put(to, datagrams, time.monotonic()):
+                        self._send(datagram, to)
+                case Silence(to):
+                    self._outgoing.drop(to)
                 case Start(peer, job):
                     self._worker.put(peer, job)
                 case Stop(ticket):
                     self._worker.stop(ticket)
                 case Drop(palette):
                     self._worker.drop_palette(palette)
-                case Report(line):
-                    self._write_report(line)
-
-    def _answer(self, to: Peer, datagrams: Sequence[bytes]) -> None:
-        if len(datagrams) <= BURST:
-            for datagram in datagrams:
-                self._send(datagram, to)
-        elif (to, datagrams[-1]) not in self._long and sum(map(len, self._long.values())) < LONG_ANSWERS:
-            self._long[to, datagrams[-1]] = deque(datagrams)
+                case Report(ticket, line):
+                    self._do_all(self.sessions.reported(ticket, self._report.write(line), time.monotonic()))
 
     def _send_burst(self, now: float) -> None:
-        """Send some of each long answer, so that none waits for another."""
-        self._next_burst = now + PAUSE_S
-        share = max(1, BURST // len(self._long))
-        for key in list(self._long)[:BURST]:
-            left = self._long[key]
-            for _ in range(min(share, len(left))):
-                self._send(left.popleft(), key[0])
-            self._long.move_to_end(key)
-            if not left:
-                del self._long[key]
+        for datagram, to in self._outgoing.take(now):
+            self._send(datagram, to)
 
     def _say_goodbye(self) -> None:
         """End what is open, tell all who said hello, and send what is still on its way."""
@@ -189,7 +184,7 @@ class Server:
         now = time.monotonic()
         self._do_all(self.sessions.close(now))
         end = now + LAST_BURSTS_S
-        while self._long and now < end:
+        while self._outgoing.due < end and now < end:
             self._send_burst(now)
             time.sleep(PAUSE_S)
             now = time.monotonic()
@@ -215,11 +210,6 @@ class Server:
         except OSError as error:
             log.debug("the server is gone: %s", error)
 
-    def _write_report(self, line: str) -> None:
-        if self._reports is None:
-            self._reports = _open_report(self._report)
-        self._reports.info(" ".join(line.split()))
-
 
 def serve(config: ServerConfig, say: Callable[[str], None]) -> None:
     """Serve until Ctrl-C or SIGTERM, which is how services are stopped; `say` tells a person where."""
@@ -232,14 +222,14 @@ def serve(config: ServerConfig, say: Callable[[str], None]) -> None:
     def stop(number: int, frame: FrameType | None) -> None:
         server.stop()
 
-    before = signal.signal(signal.SIGTERM, stop) if threading.current_thread() is threading.main_thread() else None
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         server.run()
-    except KeyboardInterrupt:
-        log.debug("Ctrl-C")
     finally:
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     say("stopped")
 
 
@@ -263,18 +253,6 @@ def _listen(host: str, port: int) -> socket.socket:
     found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER)
     found.setblocking(False)
     return found
-
-
-def _open_report(path: str) -> logging.Logger:
-    from platformdirs import user_log_path
-
-    file = Path(path) if path else user_log_path("latent-bridge", appauthor=False) / "report.txt"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    handler = RotatingFileHandler(file, maxBytes=REPORT_BYTES, backupCount=1, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    reports = logging.Logger("bridge.report", logging.INFO)
-    reports.addHandler(handler)
-    return reports
 
 
 def _shown(message: osc.Message) -> str:

@@ -1,30 +1,35 @@
-"""The worker: a queue of jobs, and the one thread that owns the models and computes them. No sockets."""
+"""The worker: jobs of many clients, and the one thread that owns the models and computes them, in fair turns. No sockets."""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from bridge.fair_shares import FairShares
 from bridge.protocol.assembly import Job
 from bridge.protocol.clients import Peer
 from bridge.protocol.effects import Effect
-from bridge.protocol.messages import Code, Outcome, ProtocolError
+from bridge.protocol.messages import Code, Outcome, ProtocolError, Reply
 from bridge.protocol.session import ModelLine, Sessions
 from bridge.requests import Vary
 from models.music.clip import Clip, Note
+from models.pause import pausing
 
 if TYPE_CHECKING:
-    from bridge.engine import Answer, Engine
-    from models.editing.batching import Batcher, Computation
+    from bridge.engine import Engine
+    from models.editing.batching import Batcher, Computation, Task
     from models.network.decoding import LatentModel
 
 log = logging.getLogger("bridge")
 
-CLIENTS_AT_ONCE = 8  # clients whose jobs are computed in the same batcher; others wait for one of these to end
-LAST_WAIT_S = 2.0  # for a decode that runs when the server ends
+ACTIVE_BYTES = 512 * 2**20  # of memory that jobs may take that have begun; a further one waits, unless it is small
+SMALL_BYTES = 16 * 2**20
+LIGHT_S = 0.02  # a job of so little work is not cut into slices
+LAST_WAIT_S = 1.0  # for what runs when the server ends
 
 Event = Callable[[Sessions, float], list[Effect]]  # what the worker has to tell the protocol, which is also told the time
 
@@ -34,7 +39,7 @@ class Stopped(Exception):
 
 
 class Worker(threading.Thread):
-    """Computes jobs, one of each client at a time and those together in shared batches, on models that no one else touches."""
+    """Computes jobs, one of each client at a time: whose turn it is follows from how long each has been computed for."""
 
     def __init__(self, device: str, tell: Callable[[Event], None]) -> None:
         """`tell` is called on this thread with what is to be done on the main one."""
@@ -46,6 +51,9 @@ class Worker(threading.Thread):
         self._unwanted: set[int] = set()  # tickets of active jobs that no one wants any more
         self._dropped: set[int] = set()  # palettes to be forgotten
         self._is_stopped = False
+        self._shares: FairShares[Peer] = FairShares()  # this and what follows belong to the worker's thread alone
+        self._tasks: dict[Peer, Task] = {}
+        self._current = 0  # the ticket of the job whose turn it is
 
     def put(self, peer: Peer, job: Job) -> None:
         """Queue a job."""
@@ -54,10 +62,11 @@ class Worker(threading.Thread):
             self._changed.notify()
 
     def stop(self, ticket: int) -> None:
-        """Let a job end after the batch that is being computed, or never begin."""
+        """Let a job end at its next pause, or never begin."""
         with self._changed:
             if any(job.ticket == ticket for job in self._active.values()):
                 self._unwanted.add(ticket)
+                return
             for peer, queue in self._queues.items():
                 job = next((job for job in queue if job.ticket == ticket), None)
                 if job is not None:
@@ -70,6 +79,7 @@ class Worker(threading.Thread):
         """Forget a palette, after the blend that makes it."""
         with self._changed:
             self._dropped.add(palette)
+            self._changed.notify()
 
     def close(self) -> None:
         """End the thread, and wait for it a little."""
@@ -89,28 +99,49 @@ class Worker(threading.Thread):
         self._tell(lambda sessions, now: sessions.models_ready(device, models))
         log.info("ready on %s: %s", device, ", ".join(model.name for model in models) or "there are no models")
         batcher = engine.batcher()
-        while not self._is_stopped:
-            for palette in self._take_dropped():
-                engine.drop_palette(palette)
-            for peer, job in self._take(is_idle=not len(batcher)):
-                self._begin(engine, batcher, peer, job)
-            batcher.run_batch()
+        with pausing(self._pause):
+            while not self._is_stopped:
+                for palette in self._take_dropped():
+                    engine.drop_palette(palette)
+                self._end_unwanted(batcher)
+                peer, job = self._next()
+                if peer is None:
+                    continue
+                if job is not None:
+                    self._begin(engine, batcher, peer, job)
+                self._give_turn(batcher, peer)
 
-    def _take(self, *, is_idle: bool) -> list[tuple[Peer, Job]]:
-        """Take the next job of each client that has none at work; where nothing is at work, wait for one."""
+    def _next(self) -> tuple[Peer | None, Job | None]:
+        """Choose whose turn it is, and take the job that begins with it, if one does; wait where there is nothing to do."""
         with self._changed:
-            while is_idle and not self._queues and not self._is_stopped:
+            while not self._queues and not self._active and not self._is_stopped and not self._dropped:
                 self._changed.wait()
-            taken: list[tuple[Peer, Job]] = []
-            for peer in [peer for peer in self._queues if peer not in self._active]:
-                if len(self._active) == CLIENTS_AT_ONCE:
-                    break
-                queue = self._queues.pop(peer)
-                self._active[peer] = queue.popleft()
-                if queue:
-                    self._queues[peer] = queue  # behind the other clients
-                taken.append((peer, self._active[peer]))
-            return taken
+            taken = sum(job.work.bytes for job in self._active.values())
+            peers = list(self._active)
+            for peer, queue in self._queues.items():
+                size = queue[0].work.bytes
+                if peer not in self._active and (size <= SMALL_BYTES or not taken or taken + size <= ACTIVE_BYTES):
+                    peers.append(peer)
+            if not peers or self._is_stopped:
+                return None, None
+            chosen = self._shares.next(peers)
+            if chosen in self._active:
+                return chosen, None
+            queue = self._queues[chosen]
+            job = self._active[chosen] = queue.popleft()
+            if not queue:
+                del self._queues[chosen]
+            return chosen, job
+
+    def _give_turn(self, batcher: Batcher, peer: Peer) -> None:
+        """Let a client's job go on, and charge everyone whose rows were computed with it."""
+        self._current = self._active[peer].ticket
+        owners = {id(task): owner for owner, task in self._tasks.items()}
+        before = time.perf_counter()
+        shares = batcher.run_batch(self._tasks[peer])
+        elapsed = time.perf_counter() - before
+        for task, share in shares:
+            self._shares.charge(owners[id(task)], elapsed * share)
 
     def _take_dropped(self) -> set[int]:
         """Take the palettes that can be forgotten now: no blend that is active or queued is still to make them."""
@@ -121,31 +152,48 @@ class Worker(threading.Thread):
             self._dropped -= ready
             return ready
 
+    def _end_unwanted(self, batcher: Batcher) -> None:
+        with self._changed:
+            peers = [peer for peer, job in self._active.items() if job.ticket in self._unwanted]
+        for peer in peers:
+            batcher.end(self._tasks[peer], Stopped())
+
+    def _pause(self) -> None:
+        """End a job of little work that no one wants any more; one that is cut into slices ends between them."""
+        if self._is_stopped or self._current in self._unwanted:
+            raise Stopped
+
     def _leave(self, peer: Peer) -> None:
+        self._tasks.pop(peer, None)
         with self._changed:
             self._unwanted.discard(self._active.pop(peer).ticket)
 
     def _begin(self, engine: Engine, batcher: Batcher, peer: Peer, job: Job) -> None:
+        from bridge.slices import in_slices
+
         def report_progress(fraction: float) -> None:
-            if self._is_stopped or job.ticket in self._unwanted:
+            if self._is_stopped:
                 raise Stopped
             if fraction < 1:
                 self._tell(lambda sessions, now: sessions.progress(job.ticket, fraction, now))
 
-        def done(result: Answer | Exception) -> None:
+        def done(result: Reply | Exception) -> None:
             self._leave(peer)
             self._finish(job, result)
 
-        batcher.add(_compute(engine, job), report_progress, done)
+        computation = _compute(engine, job)
+        if job.work.seconds > LIGHT_S:
+            computation = in_slices(computation)
+        self._tasks[peer] = batcher.add(computation, report_progress, done)
 
-    def _finish(self, job: Job, result: Answer | Exception) -> None:
+    def _finish(self, job: Job, result: Reply | Exception) -> None:
         from bridge.engine import UnknownPalette
         from models.store import ModelError
 
         try:
             if isinstance(result, Exception):
                 raise result
-            reply = job.reply(Outcome(result.clips, result.seed, result.models, result.info))
+            reply = result
             self._tell(lambda sessions, now: sessions.finish(job.ticket, reply, now))
         except Stopped:
             log.debug("job %d was stopped", job.ticket)
@@ -169,16 +217,19 @@ class Worker(threading.Thread):
     def _fail_all(self, text: str) -> None:
         """Refuse whatever comes, until the server ends."""
         while not self._is_stopped:
-            for peer, job in self._take(is_idle=True):
+            peer, job = self._next()
+            if peer is not None and job is not None:
                 self._fail(job, "internal", text)
                 self._leave(peer)
 
 
-def _compute(engine: Engine, job: Job) -> Computation[Answer]:
-    """Begin a job; an error in it, or in its clips, is the job's own."""
+def _compute(engine: Engine, job: Job) -> Computation[Reply]:
+    """Compute a job and write its answer; an error in it, or in its clips, is the job's own."""
     if job.draft is None and job.palette is not None:
-        return (yield from engine.start_at(job.palette, *job.at))
-    return (yield from engine.start(job.request(), palette=job.palette))
+        answer = yield from engine.start_at(job.palette, *job.at)
+    else:
+        answer = yield from engine.start(job.request(), palette=job.palette)
+    return job.reply(Outcome(answer.clips, answer.seed, answer.models, answer.info))
 
 
 def _start_engine(device: str) -> tuple[Engine, str, tuple[ModelLine, ...]]:

@@ -208,7 +208,7 @@ def test_small_requests_are_done_before_a_huge_one_that_began_earlier(tiny_model
     batcher.run_batch()
     for k in range(3):
         batcher.add(_jobs(model, [9, 9]), _quietly, note(f"small {k}"))
-    for _ in range(6):
+    for _ in range(20):  # five turns of each
         batcher.run_batch()
     assert sorted(ended) == ["small 0", "small 1", "small 2"]
     while len(batcher):
@@ -236,12 +236,25 @@ def test_each_request_gets_all_its_rows_and_is_done_once_however_many_there_are(
     assert all(its == sorted(its) and its[-1] == 1 for its in told.values())
 
 
-def test_what_needs_no_computing_is_done_at_once(tiny_models: Path, clips: Path) -> None:
+def test_what_needs_no_computing_is_done_in_one_turn(tiny_models: Path, clips: Path) -> None:
     engine = tiny_engine(tiny_models)
     clip, seen, batcher = read_clip(clips / "rock.mid"), Seen(), engine.batcher()
     _begin(engine, batcher, Vary(clips=(clip,), amount=0, seed=1), seen)
+    batcher.run_batch()
     assert len(batcher) == 0
     assert seen.answer.clips == (clip,)
+
+
+def test_whose_turn_it_is_has_a_whole_batch_and_others_fill_a_small_one(tiny_models: Path) -> None:
+    model = tiny_engine(tiny_models).model("drums")
+    batcher = Batcher()
+    large, small, other = (batcher.add(_jobs(model, [rows]), _quietly, lambda result: None) for rows in (40, 3, 9))
+    for task in (large, small, other):
+        assert batcher.run_batch(task) == [(task, 1.0)]  # to begin with, it says what it wants
+    assert batcher.run_batch(large) == [(large, 1.0)]
+    assert batcher.run_batch(small) == [(small, 3 / 8), (other, 5 / 8)]
+    assert batcher.run_batch(other) == [(other, 4 / 8), (large, 4 / 8)]
+    assert (large.rows, small.rows, other.rows) == (4, 0, 0)
 
 
 def test_progress_never_goes_back_where_one_request_needs_several_models(tiny_models: Path, clips: Path) -> None:

@@ -8,14 +8,17 @@ from __future__ import annotations
 import math
 import random
 import struct
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import repeat
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.protocol.assembly import Job
-from bridge.protocol.effects import Drop, Effect, Report, Send, Start, Stop
+from bridge.protocol.clients import CLIENT_BYTES
+from bridge.protocol.effects import Drop, Effect, Report, Send, Silence, Start, Stop
 from bridge.protocol.limits import DEFAULT, Limits
 from bridge.protocol.messages import Outcome, ProtocolError, keys, note_row
 from bridge.protocol.osc import Message, decode, encode
@@ -35,14 +38,17 @@ def f32(value: float) -> float:
 class Talk:
     """A server's sessions, the time, and all that they wanted to be done."""
 
-    def __init__(self, limits: Limits = DEFAULT) -> None:
-        self.sessions = Sessions(lambda: SEED, session=SESSION, version="1.2", device="cpu", limits=limits)
+    def __init__(self, limits: Limits = DEFAULT, *, port: int = 0, seeds: Iterator[int] | None = None) -> None:
+        draws = seeds or repeat(SEED)
+        self.sessions = Sessions(lambda: next(draws), session=SESSION, port=port, version="1.2", device="cpu", limits=limits)
         self.now = 100.0
         self.jobs: list[Job] = []
         self.stopped: list[int] = []
         self.dropped: list[int] = []
         self.lines: list[str] = []
+        self.report_error = ""
         self.ports: list[int] = []
+        self.silenced: set[tuple[str, int]] = set()
 
     def take(self, effects: list[Effect]) -> list[Message]:
         sent: list[Message] = []
@@ -59,8 +65,11 @@ class Talk:
                     self.stopped.append(ticket)
                 case Drop(palette):
                     self.dropped.append(palette)
-                case Report(line):
+                case Silence(to):
+                    self.silenced.add(to)
+                case Report(ticket, line):
                     self.lines.append(line)
+                    sent += self.take(self.sessions.reported(ticket, self.report_error, self.now))
         return sent
 
     def say(self, name: str, *values: int | float | str, peer: tuple[str, int] = A) -> list[Message]:
@@ -395,7 +404,7 @@ def test_what_comes_without_a_verb_is_thrown_away_after_a_minute(talk: Talk) -> 
     talk.clip(1, 0)
     assert talk.sessions.bytes_held > 0
     talk.wait(DEFAULT.kept_s + DEFAULT.sweep_s + 1)
-    assert talk.sessions.bytes_held == 0
+    assert talk.sessions.bytes_held == CLIENT_BYTES
 
 
 # Replies
@@ -498,7 +507,7 @@ def test_answers_are_kept_a_minute(talk: Talk) -> None:
     talk.wait(59)
     assert talk.say("vary", 1, "clips", 1) == answer
     talk.wait(60 + DEFAULT.sweep_s)
-    assert talk.sessions.bytes_held == 0
+    assert talk.sessions.bytes_held == CLIENT_BYTES
     talk.vary(1, "amount", 0.9)
     assert len(talk.jobs) == 2
 
@@ -571,10 +580,120 @@ def test_replies_go_to_the_verbs_port_else_the_hellos_else_the_senders(talk: Tal
 def test_echo_and_report(talk: Talk) -> None:
     assert talk.say("echo", 5, "x" * 3000) == [Message("/bridge/echo", (5, "x" * 3000))]
     assert talk.say("echo", 5) == [Message("/bridge/echo", (5, ""))]
+    assert talk.say("echo", 5) == []  # at once: so do two servers that echo each other
+    talk.now += DEFAULT.echo_s
+    assert talk.say("echo", 5) == [Message("/bridge/echo", (5, ""))]
+    talk.now += 1.01
+    assert sum(len(talk.say("echo", number, "x")) for number in range(100)) == DEFAULT.echoes_per_s
     assert talk.say("report", 6, "all well") == [Message("/bridge/done", (6, 0, 0, ""))]
     assert talk.say("report", 6, "all well") == [Message("/bridge/done", (6, 0, 0, ""))]
     assert talk.lines == ["all well"]
     assert error(talk.say("report", 7, "x" * 201)) == (7, "too_large")
+    talk.report_error = "the disk is full"
+    assert error(talk.say("report", 8, "all well")) == (8, "internal")
+
+
+def test_the_server_never_talks_to_itself_or_to_another_server() -> None:
+    talk = Talk(port=9120)
+    assert error(talk.say("sample", 1, "reply_port", 9120)) == (1, "out_of_range")
+    assert error(talk.say("hello", 9120, 1, 5, "x")) == (-1, "out_of_range")
+    assert talk.ports == [A[1]] * 2
+    assert talk.say("sample", 1, peer=(A[0], 9120)) == []
+    assert talk.take(talk.sessions.receive_garbage((A[0], 9120), "no OSC", talk.now)) == []
+    for name in ("welcome", "model", "progress", "info", "missing", "done", "error", "bye"):
+        assert talk.say(name, 1, 2, 3, peer=B) == []
+    assert (talk.jobs, len(talk.sessions._clients)) == ([], 1)
+
+
+def test_answers_follow_a_client_that_listens_elsewhere(talk: Talk) -> None:
+    talk.say("hello", 6000, 1, 5, "x")
+    job = talk.vary(1)
+    talk.say("hello", 6001, 1, 5, "x")
+    talk.finish(job)
+    talk.say("vary", 1, "clips", 1)
+    assert talk.ports == [6000, 6001, 6001, 6001]
+
+
+def test_the_next_owner_of_a_port_gets_nothing_of_the_one_before(talk: Talk) -> None:
+    talk.say("hello", 6000, 1, 5, "x")
+    talk.palette(3)
+    talk.finish(talk.vary(1))
+    job = talk.vary(2, "reply_port", 6002)
+    talk.say("hello", 6001, 1, 6, "y")
+    assert talk.silenced == {(A[0], 6000), (A[0], 6002)}
+    assert talk.finish(job) == []
+    assert error(talk.say("resend", 1, 0, 0, -1)) == (1, "bad_request")
+    assert error(talk.say("at", 9, 3, 0, 0)) == (9, "no_palette")
+
+
+def test_a_late_repeat_gets_the_same_seed_and_another_content_is_refused() -> None:
+    talk = Talk(Limits(answers=4), seeds=iter(range(100)))
+    first = talk.vary(0)
+    talk.finish(first)
+    for number in range(1, 10):
+        talk.finish(talk.vary(number))
+    assert error(talk.say("vary", 0, "clips", 1, "amount", 0.9)) == (0, "id_reused")
+    again = talk.vary(0)
+    assert again is not first
+    assert again.draft is not None
+    assert first.draft is not None
+    assert again.draft.seed == first.draft.seed
+    talk.finish(again)
+    talk.wait(DEFAULT.kept_s + DEFAULT.sweep_s + 1)
+    talk.wait(DEFAULT.sweep_s + 1)
+    assert talk.vary(0, "amount", 0.9).draft.seed == 10  # type: ignore[union-attr]
+
+
+def test_a_large_answer_is_repeated_only_so_often_then_its_end_is(talk: Talk) -> None:
+    job = talk.vary(1)
+    long = Clip(tuple(Note(36, 0.01 * k, 0.25, 100) for k in range(3000)), 40.0)
+    whole = talk.finish(job, Outcome([long], 1, ["drums"]))
+    repeats = [talk.say("vary", 1, "clips", 1) for _ in range(20)]
+    assert repeats[: DEFAULT.repeats] == [whole] * DEFAULT.repeats
+    assert repeats[DEFAULT.repeats :] == [whole[-1:]] * (20 - DEFAULT.repeats)
+    assert talk.say("resend", 1, 0, 0, -1) == whole[:-1]
+
+
+def test_work_that_waits_is_bounded_for_each_client() -> None:
+    talk = Talk(Limits(client_work_s=0.5))
+    accepted = 0
+    while talk.say("sample", accepted, "count", 16) == []:
+        accepted += 1
+    assert 0 < accepted < 64
+    assert talk.say("sample", 1, "count", 16, peer=B) == []
+    talk.finish(talk.jobs[0], Outcome([], 1, ["drums"]))
+    assert talk.say("sample", accepted, "count", 16) == []  # the same id, sent again later
+
+
+def test_a_client_with_few_requests_is_served_whoever_has_filled_the_queue() -> None:
+    talk = Talk(Limits(pending=8))
+    for port in range(4):
+        for number in range(4):
+            talk.say("sample", number, "count", 1, peer=("10.0.0.1", port + 1))
+    assert error(talk.say("sample", 9, "count", 1, peer=("10.0.0.1", 1))) == (9, "busy")
+    for number in range(DEFAULT.own_pending):
+        assert talk.say("sample", number, "count", 1) == []
+    assert error(talk.say("sample", 9, "count", 1)) == (9, "busy")
+
+
+def test_who_only_says_hello_takes_no_ones_place_that_works_here() -> None:
+    talk = Talk(Limits(clients=8))
+    talk.say("hello", 0, 1, 5, "x")
+    talk.palette(3)
+    for port in range(1000):
+        talk.say("hello", 0, 1, 5, "x", peer=("10.0.0.1", port + 1))
+        talk.take(talk.sessions.receive_garbage(("10.0.0.2", port + 1), "no OSC", talk.now))
+        talk.say("nonsense", 1, peer=("10.0.0.3", port + 1))
+    assert talk.say("at", 9, 3, 0, 0) == []
+    assert len(talk.sessions._clients) == 8
+
+
+def test_a_client_that_is_silent_for_an_hour_is_forgotten(talk: Talk) -> None:
+    talk.say("hello", 0, 1, 5, "x")
+    talk.palette(3)
+    talk.wait(DEFAULT.silent_s + 1)
+    assert len(talk.dropped) == 1
+    assert talk.sessions.bytes_held == 0
 
 
 # Cancel, streams, palettes
@@ -688,7 +807,7 @@ def test_notes_without_a_verb_never_block_a_client() -> None:
     talk = Talk(Limits(open=4))
     for number in range(1000):
         talk.clip(number, 0)
-    assert talk.sessions.bytes_held <= 4 * len(BEAT) * 65
+    assert talk.sessions.bytes_held <= CLIENT_BYTES + 4 * 5000
     assert talk.say("vary", 999, "clips", 1) == []
     assert [job.id for job in talk.jobs] == [999]
     talk.say("vary", 0, "clips", 1)  # the oldest was forgotten: its clip is asked for
@@ -706,13 +825,55 @@ def test_half_received_requests_do_not_pile_up() -> None:
 
 
 def test_memory_has_a_bound_and_who_holds_most_pays() -> None:
-    talk = Talk(Limits(held_bytes=20 * 2**20))
+    most = 4 * 2**20
+    talk = Talk(Limits(held_bytes=most))
     talk.vary(1)
     for peer in range(6000, 6008):
-        for number in range(8):
-            talk.say("clip", number, 0, 4.0, 4, 4, 30_000, peer=(A[0], peer))
-            assert talk.sessions.bytes_held <= 20 * 2**20
+        for number in range(64):
+            for first in range(0, 600, 32):  # a block each
+                talk.say("notes", number, 0, first, 4, 36, 0.0, 0.25, 100.0, peer=(A[0], peer))
+                assert talk.sessions.bytes_held <= most
     assert error(talk.say("vary", 1, "clips", 1, "amount", 0.9)) == (1, "id_reused")  # A's is remembered
+
+
+def test_what_waits_counts_too_and_is_told_when_it_has_to_go() -> None:
+    talk = Talk(Limits(held_bytes=2**20))
+    beat = tuple((36, 0.01 * k, 0.25, 100.0) for k in range(1024))
+    for number in range(13):
+        talk.vary(number, notes=beat)
+    other = ("10.0.0.1", 1)
+    for number in range(3):
+        said = talk.say("clip", number, 0, 40.0, 4, 4, len(beat), "long", peer=other)
+        for first in range(0, len(beat), 64):
+            rows = [value for note in beat[first : first + 64] for value in note]
+            said += talk.say("notes", number, 0, first, 4, *rows, peer=other)
+        assert talk.say("vary", number, "clips", 1, peer=other) == []
+        assert talk.sessions.bytes_held <= 2**20
+    assert talk.stopped == [talk.jobs[12].ticket]  # the newest of who holds most
+    assert error(said) == (12, "too_large")
+    assert talk.finish(talk.jobs[0])[-1].address == "/bridge/done"
+
+
+def test_promises_and_empty_messages_take_no_memory(talk: Talk) -> None:
+    for number in range(64):
+        for index in range(64):
+            assert talk.say("clip", number, index, 4096, 4, 4, 32768, "long") == []
+            assert talk.say("notes", number, index, 32767, 4) == []
+    assert talk.sessions.bytes_held < 64 * 64 * 1000 + 64 * 2000
+    assert talk.say("notes", 0, 0, 32767, 4, 36, 0.0, 0.25, 100.0) == []
+    assert talk.sessions.bytes_held < 64 * 64 * 1000 + 64 * 2000
+
+
+def test_a_clip_that_comes_in_single_notes_from_its_end_is_whole(talk: Talk) -> None:
+    beat = tuple((36 + k % 12, 0.25 * k, 0.25, 1.0 + k) for k in range(100))
+    assert talk.say("vary", 1, "clips", 1) == []
+    for k in reversed(range(100)):
+        assert talk.say("notes", 1, 0, k, 4, *beat[k]) == []
+        assert talk.say("notes", 1, 0, k, 4, *beat[k]) == []
+    assert talk.say("clip", 1, 0, 40.0, 4, 4, 100, "beat") == []
+    (job,) = talk.jobs
+    assert [(n.pitch, n.start, n.duration, n.velocity) for n in job.request().clips[0].notes] == list(beat)  # type: ignore[attr-defined]
+    assert error(talk.say("notes", 1, 0, 50, 4, *beat[51])) == (1, "id_reused")
 
 
 def test_clients_are_forgotten_only_when_there_are_too_many_and_first_those_who_never_said_hello() -> None:
@@ -738,7 +899,7 @@ def test_no_client_is_forgotten_while_it_waits_for_an_answer() -> None:
     assert error(talk.say("hello", 0, 1, 5, "x")) == (-1, "busy")
     assert talk.say("clip", 8, 0, 4.0, 4, 4, 0) == []  # the verb behind it is told
     assert error(talk.say("vary", 8, "clips", 1)) == (8, "busy")
-    assert talk.take(talk.sessions.receive_garbage(A, "no OSC", talk.now)) == []
+    assert error(talk.take(talk.sessions.receive_garbage(A, "no OSC", talk.now))) == (-1, "bad_request")
     assert (len(talk.jobs), talk.stopped) == (3, [])
     for job in talk.jobs[:]:
         assert talk.finish(job, Outcome([], 1, ["drums"]))[-1] == Message("/bridge/done", (1, 0, 1, "drums"))

@@ -147,7 +147,7 @@ def test_clips_that_no_model_covers_together_are_morphed(client: OscClient) -> N
 
 def test_a_report_goes_to_the_file_that_the_config_names(client: OscClient, server: Server) -> None:
     assert client.ask("report", "all is\nwell").end.address == "/bridge/done"
-    assert "all is well" in Path(server._report).read_text()
+    assert "all is well" in Path(server._report.path).read_text()
 
 
 # A bad network

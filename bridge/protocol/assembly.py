@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import struct
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bridge.protocol.limits import NOTE_FIELDS, Limits
@@ -22,15 +21,25 @@ from bridge.protocol.messages import (
     to_note,
 )
 from bridge.protocol.osc import Value, encode
-from bridge.requests import Blend, Request
+from bridge.protocol.work import A_POSITION, Work
+from bridge.requests import Request
 from bridge.validation import CLIPS
 from models.music.clip import Clip, Note
+from models.pause import pause
+
+BLOCK = 32  # notes for which there is room as soon as one of them has come: about a message of them
+BLOCK_BYTES = 2300  # of memory that a block takes
+BUFFER_BYTES = 700  # and a clip without a note
+ALL_OF_BLOCK = (1 << BLOCK) - 1
 
 _ROW = struct.Struct(f"{NOTE_FIELDS}d")
 
 
 class ClipBuffer:
-    """A clip as far as it has come: its header and notes may arrive in any order, twice, and in pieces."""
+    """A clip as far as it has come: its header and notes may arrive in any order, twice, and in pieces.
+
+    It grows by what has come, never by what a header or a number promises.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -38,18 +47,25 @@ class ClipBuffer:
         self.meter = (4, 4)
         self.count = -1  # notes, by the header; -1 before it has come
         self.name = ""
-        self._rows = array("d")  # NOTE_FIELDS numbers a note, as received
-        self._arrived = bytearray()  # 1 for each note that is there
+        self._blocks: dict[int, _Block] = {}  # by number, until all notes are there
+        self._rows = array("d")  # then NOTE_FIELDS numbers a note, as received
+        self._arrived = 0  # notes
+        self._end = 0  # behind the last note that came
 
     @property
     def size(self) -> int:
         """Bytes that are held."""
-        return len(self._arrived) * (8 * NOTE_FIELDS + 1)
+        return BUFFER_BYTES + len(self._blocks) * BLOCK_BYTES + len(self._rows) * 8
 
     @property
     def is_complete(self) -> bool:
         """Whether nothing is missing."""
-        return self.count == len(self._arrived) and 0 not in self._arrived
+        return self.count == self._arrived
+
+    @property
+    def starts(self) -> array[float]:
+        """When each note begins, in beats; of a clip that is complete."""
+        return self._rows[1::NOTE_FIELDS]
 
     def add_header(self, values: Sequence[Value]) -> bool:
         """Take the values of a /bridge/clip after its index; returns whether they are new."""
@@ -67,10 +83,10 @@ class ClipBuffer:
             if (self.beats, self.meter, self.count, self.name) != (beats, meter, count, name):
                 raise ProtocolError("id_reused", "another clip came under this id and index; a new request needs a new id")
             return False
-        if len(self._arrived) > count:
-            raise ProtocolError("out_of_range", f"{len(self._arrived)} notes came of a clip whose header says {count}")
+        if self._end > count:
+            raise ProtocolError("out_of_range", f"{self._end} notes came of a clip whose header says {count}")
         self.beats, self.meter, self.count, self.name = beats, meter, count, name
-        self._grow(count)
+        self._join_if_complete()
         return True
 
     def add_notes(self, values: Sequence[Value]) -> bool:
@@ -85,47 +101,87 @@ class ClipBuffer:
             raise ProtocolError("too_large", f"notes {first}..{end - 1} are beyond {self._limits.notes}, the most of a clip")
         if self.count >= 0 and end > self.count:
             raise ProtocolError("out_of_range", f"notes {first}..{end - 1} are beyond the {self.count} that its header says")
-        self._grow(end)
-        arrived = self._arrived[first:end]
-        for i in range(len(arrived)) if 1 in arrived else ():
-            if arrived[i] and not self.has_row(first + i, rows[i * NOTE_FIELDS : (i + 1) * NOTE_FIELDS].tobytes()):
-                raise ProtocolError("id_reused", f"another note {first + i} came under this id; a new request needs a new id")
-        self._rows[first * NOTE_FIELDS : end * NOTE_FIELDS] = rows
-        self._arrived[first:end] = b"\1" * (end - first)
-        return 0 in arrived
+        new: list[tuple[int, array[float]]] = []
+        for i in range(first, end):
+            row = rows[(i - first) * NOTE_FIELDS : (i - first + 1) * NOTE_FIELDS]
+            there = self._row(i)
+            if there is None:
+                new.append((i, row))
+            elif there.tobytes() != row.tobytes():
+                raise ProtocolError("id_reused", f"another note {i} came under this id; a new request needs a new id")
+        for i, row in new:
+            block = self._blocks.setdefault(i // BLOCK, _Block())
+            block.rows[i % BLOCK * NOTE_FIELDS : (i % BLOCK + 1) * NOTE_FIELDS] = row
+            block.arrived |= 1 << i % BLOCK
+        self._arrived += len(new)
+        self._end = max(self._end, end)
+        self._join_if_complete()
+        return bool(new)
 
     def has_row(self, index: int, row: bytes) -> bool:
         """Tell whether a note is just these bits, NOTE_FIELDS doubles."""
-        at = index * NOTE_FIELDS
-        return 0 <= index < len(self._arrived) and self._rows[at : at + NOTE_FIELDS].tobytes() == row
+        there = self._row(index)
+        return there is not None and there.tobytes() == row
 
     def gaps(self) -> Iterator[tuple[int, int]]:
         """List what is missing as first and count; count -1 stands for the header and all notes."""
         if self.count < 0:
             yield 0, -1
             return
-        at = self._arrived.find(0)
-        while at >= 0:
-            end = self._arrived.find(1, at)
-            end = len(self._arrived) if end < 0 else end
-            yield at, end - at
-            at = self._arrived.find(0, end)
+        if self.is_complete:
+            return
+        first = -1  # of the gap that is being looked at
+        for number in range(-(-self.count // BLOCK)):
+            arrived = self._blocks[number].arrived if number in self._blocks else 0
+            if (arrived == 0 and first >= 0) or (arrived == ALL_OF_BLOCK and first < 0):
+                continue
+            for i in range(number * BLOCK, min((number + 1) * BLOCK, self.count)):
+                is_there = arrived >> i % BLOCK & 1
+                if is_there and first >= 0:
+                    yield first, i - first
+                    first = -1
+                elif not is_there and first < 0:
+                    first = i
+        if first >= 0:
+            yield first, self.count - first
 
     def to_clip(self, index: int) -> Clip:
         """Make a clip of what has come; raises ProtocolError, which names it by `index`, where a note is none."""
         notes = []
         for i in range(self.count):
+            if i % BLOCK == 0:
+                pause()
             try:
                 notes.append(to_note(self._rows[i * NOTE_FIELDS : (i + 1) * NOTE_FIELDS], self._limits))
             except ValueError as error:
                 raise ProtocolError("out_of_range", f"clip {index}, note {i}: {error}") from error
         return Clip(tuple(notes), self.beats, meter=self.meter, name=self.name)
 
-    def _grow(self, notes: int) -> None:
-        more = notes - len(self._arrived)
-        if more > 0:
-            self._arrived.extend(bytes(more))
-            self._rows.frombytes(bytes(more * NOTE_FIELDS * 8))
+    def _row(self, index: int) -> array[float] | None:
+        """Find a note that is there."""
+        if self._rows:
+            return self._rows[index * NOTE_FIELDS : (index + 1) * NOTE_FIELDS] if 0 <= index < self._arrived else None
+        block = self._blocks.get(index // BLOCK)
+        if block is None or not block.arrived >> index % BLOCK & 1:
+            return None
+        return block.rows[index % BLOCK * NOTE_FIELDS : (index % BLOCK + 1) * NOTE_FIELDS]
+
+    def _join_if_complete(self) -> None:
+        if self.is_complete and self._blocks:
+            for number in range(len(self._blocks)):
+                self._rows += self._blocks[number].rows
+            del self._rows[self.count * NOTE_FIELDS :]
+            self._blocks = {}
+
+
+class _Block:
+    """Some notes of a clip, one behind the other, and which of them are there."""
+
+    __slots__ = ("arrived", "rows")
+
+    def __init__(self) -> None:
+        self.rows = array("d", bytes(BLOCK * NOTE_FIELDS * 8))
+        self.arrived = 0  # bit i stands for note i of the block
 
 
 @dataclass(frozen=True)
@@ -139,6 +195,7 @@ class Job:
     draft: Request | None = None  # with stand-ins for its clips; None for a puck position
     palette: int | None = None  # what a blend makes, or the puck moves on
     at: tuple[float, float] = (0.0, 0.0)
+    work: Work = A_POSITION
 
     def request(self) -> Request:
         """Put the clips into the request; raises ProtocolError where a note is none."""
@@ -167,13 +224,3 @@ class Job:
             return -1, -1
         is_as_received = self.clips[note.from_clip].has_row(note.from_note, _ROW.pack(*row))
         return (note.from_clip, note.from_note) if is_as_received else (-1, -1)
-
-
-def check_work(request: Request, clips: Iterable[ClipBuffer], limits: Limits) -> None:
-    """Refuse what would keep the worker for more than a minute or so."""
-    windows = sum(math.ceil(clip.beats / (2 * min(4.0, clip.meter[0] * 4 / clip.meter[1]))) for clip in clips)
-    side = request.grid if isinstance(request, Blend) and request.at is None else 1
-    times = side**2 if isinstance(request, Blend) else getattr(request, "count", getattr(request, "steps", 1))
-    if windows * times > limits.windows:
-        text = f"{times} clips of {windows} windows of two bars are more than the {limits.windows} windows of one request"
-        raise ProtocolError("too_large", text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -12,9 +12,14 @@ from bridge.protocol.assembly import ClipBuffer
 from bridge.protocol.limits import Limits
 from bridge.protocol.messages import Reply
 from bridge.protocol.osc import Value
+from bridge.protocol.work import A_POSITION, Work
 from bridge.requests import Request
 
 Peer = tuple[str, int]  # host and port
+
+CLIENT_BYTES = 2048  # of memory that a client takes of whom nothing is kept
+EXCHANGE_BYTES = 1024  # and an id
+FORGOTTEN_BYTES = 256  # and one of whose answer only this is left that it was given
 
 
 @dataclass(frozen=True)
@@ -36,8 +41,8 @@ class Exchange:
 
     client: Client
     id: int
-    to: Peer  # where its answer goes
     touched: float  # when something new last happened
+    reply_port: int | None = None  # that the verb names
     state: Literal["open", "running", "ended"] = "open"  # running: a job runs or waits for the worker
     content: int | None = None  # the hash of the verb, once it has come
     buffers: dict[int, ClipBuffer] = field(default_factory=dict)
@@ -55,7 +60,15 @@ class Exchange:
     progress_sent: float = -math.inf
     reuse_sent: float = -math.inf  # when an error last said that the id is taken
     fraction: float = 0.0  # how far the job is
+    work: Work = A_POSITION  # of the job
+    repeats: int = 0  # of its answer
     size: int = 0  # bytes
+
+    @property
+    def to(self) -> Peer:
+        """Where its answer goes: to the verb's own port, or wherever the client now listens."""
+        host, port = self.client.reply_to
+        return host, self.reply_port or port
 
     @property
     def has_verb(self) -> bool:
@@ -72,20 +85,34 @@ class Exchange:
         found = [self.buffers[i] for i in range(self.clip_count) if i in self.buffers]
         return tuple(found) if len(found) == self.clip_count and all(clip.is_complete for clip in found) else None
 
-    def missing(self) -> list[tuple[int, int, int]]:
+    def missing(self) -> Iterator[tuple[int, int, int]]:
         """List what is missing, as index, first and count."""
-        found: list[tuple[int, int, int]] = []
         for index in range(self.clip_count):
-            gaps = self.buffers[index].gaps() if index in self.buffers else [(0, -1)]
-            found += [(index, *gap) for gap in gaps]
-        return found
+            for first, count in self.buffers[index].gaps() if index in self.buffers else [(0, -1)]:
+                yield index, first, count
 
     def measure(self) -> None:
         """Count the bytes that are held, after something has come or gone."""
-        size = sum(buffer.size for buffer in self.buffers.values())
-        size += sum(map(len, self.reply.datagrams)) if self.reply else 0
-        self.client.size += size - self.size
+        size = EXCHANGE_BYTES + sum(buffer.size for buffer in self.buffers.values())
+        size += self.reply.size if self.reply else 0
+        self.client.hold(size - self.size)
         self.size = size
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What is remembered of an id whose answer is gone, so that a late repeat gets the same clips again."""
+
+    content: int  # as of its exchange
+    seed: int | None
+    ended: float  # when
+
+
+@dataclass
+class Held:
+    """Bytes that are half received or kept, of all clients."""
+
+    bytes: int = 0
 
 
 @dataclass(eq=False)
@@ -93,11 +120,16 @@ class Client:
     """All that is known of a client."""
 
     peer: Peer
+    held: Held  # shared by all clients
     sessions: deque[int]
     reply_times: deque[float]  # of the last replies to messages without a readable id
+    echoes: deque[tuple[float, int]]  # when the last echoes were answered, and what they said, as a hash
+    heard: float = 0.0  # when it last said something
     reply_port: int = 0
     is_greeted: bool = False  # it has said hello
+    has_asked: bool = False  # it has sent a verb
     exchanges: OrderedDict[int, Exchange] = field(default_factory=OrderedDict)  # the oldest first
+    forgotten: OrderedDict[int, Forgotten] = field(default_factory=OrderedDict)  # by id, the oldest first
     palettes: OrderedDict[int, KeptPalette] = field(default_factory=OrderedDict)
     size: int = 0  # bytes
 
@@ -106,14 +138,40 @@ class Client:
         """Where replies go that say nothing else."""
         return self.peer[0], self.reply_port or self.peer[1]
 
+    @property
+    def is_owed(self) -> bool:
+        """Whether an answer is still to come."""
+        return any(exchange.awaits_answer for exchange in self.exchanges.values())
+
+    @property
+    def waiting_s(self) -> float:
+        """Estimated seconds of work that run or wait for the worker."""
+        return sum(exchange.work.seconds for exchange in self.exchanges.values() if exchange.state == "running")
+
     def count(self, state: str) -> int:
         """Count the exchanges in a state."""
         return sum(exchange.state == state for exchange in self.exchanges.values())
 
-    def remove(self, exchange: Exchange) -> None:
-        """Forget an exchange."""
+    def hold(self, more: int) -> None:
+        """Count bytes that are held for it, or fewer."""
+        self.size += more
+        self.held.bytes += more
+
+    def remove(self, exchange: Exchange, most_forgotten: int = 0) -> None:
+        """Forget an exchange; of that many, what was asked is remembered for a while."""
         del self.exchanges[exchange.id]
-        self.size -= exchange.size
+        self.hold(-exchange.size)
+        exchange.size = 0
+        if exchange.content is not None and exchange.draft is not None and most_forgotten:
+            self.forgotten[exchange.id] = Forgotten(exchange.content, exchange.draft.seed, exchange.touched)
+            self.hold(FORGOTTEN_BYTES)
+            self.trim_forgotten(most_forgotten)
+
+    def trim_forgotten(self, most: int, before: float = -math.inf) -> None:
+        """Let go of what was forgotten first, down to so many, and of all that ended before a time."""
+        while self.forgotten and (len(self.forgotten) > most or next(iter(self.forgotten.values())).ended < before):
+            self.forgotten.popitem(last=False)
+            self.hold(-FORGOTTEN_BYTES)
 
     def touch(self, exchange: Exchange, now: float) -> None:
         """Make an exchange the newest."""
@@ -127,6 +185,7 @@ class Clients:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._clients: OrderedDict[Peer, Client] = OrderedDict()  # who was silent longest first
+        self._held = Held()
 
     def __iter__(self) -> Iterator[Client]:
         """Go through all clients; who was silent longest comes first."""
@@ -139,41 +198,64 @@ class Clients:
     @property
     def bytes_held(self) -> int:
         """Bytes that are half received or kept."""
-        return sum(client.size for client in self)
+        return self._held.bytes
 
     @property
     def is_full(self) -> bool:
         """Whether one client has to be forgotten before another is remembered."""
         return len(self._clients) >= self._limits.clients
 
-    def find(self, peer: Peer) -> Client | None:
+    def find(self, peer: Peer, now: float) -> Client | None:
         """Find a client, who is then the one heard last."""
         client = self._clients.get(peer)
         if client:
+            client.heard = now
             self._clients.move_to_end(peer)
         return client
 
-    def add(self, peer: Peer) -> Client:
+    def add(self, peer: Peer, now: float) -> Client:
         """Remember a new client."""
-        sessions: deque[int] = deque(maxlen=self._limits.sessions)
-        client = self._clients[peer] = Client(peer, sessions, deque(maxlen=self._limits.client_replies_per_s))
+        client = self._clients[peer] = Client(
+            peer,
+            self._held,
+            sessions=deque(maxlen=self._limits.sessions),
+            reply_times=deque(maxlen=self._limits.client_replies_per_s),
+            echoes=deque(maxlen=self._limits.echoes_per_s),
+            heard=now,
+        )
+        client.hold(CLIENT_BYTES)
         return client
 
-    def find_forgettable(self) -> Client | None:
-        """Choose who is forgotten for a new client: never one that is owed an answer, and first those without a hello."""
-        idle = [client for client in self if not any(e.awaits_answer for e in client.exchanges.values())]
-        return next((client for client in idle if not client.is_greeted), idle[0] if idle else None)
+    def find_forgettable(self, now: float) -> Client | None:
+        """Choose who is forgotten for a new client: never one that is owed an answer or has lately had one.
+
+        First those that neither said hello nor asked for anything, then those without a hello, then those that only said
+        hello: who does no more than that from thousands of ports must not cost others their palettes.
+        """
+        chosen: tuple[int, Client | None] = (len(_FORGETTABLE), None)
+        for client in self:
+            is_idle = now > client.heard + self._limits.kept_s
+            kind = next(k for k, fits in enumerate(_FORGETTABLE) if fits(client, is_idle))
+            if kind < chosen[0] and not client.is_owed:
+                chosen = kind, client
+            if kind == 0 and chosen[0] == 0:
+                break
+        return chosen[1] if chosen[0] < len(_FORGETTABLE) - 1 else None
 
     def remove(self, client: Client) -> None:
-        """Forget a client."""
+        """Forget a client, whose exchanges are gone."""
+        client.hold(-client.size)
         del self._clients[client.peer]
 
-    def sweep(self, now: float) -> None:
-        """Forget what has ended long ago, and what came long ago without a verb."""
+    def sweep(self, now: float) -> list[Client]:
+        """Forget what has ended long ago, and what came long ago without a verb; lists who has been silent for too long."""
+        before = now - self._limits.kept_s
         for client in self:
             for exchange in list(client.exchanges.values()):
-                if not exchange.awaits_answer and now > exchange.touched + self._limits.kept_s:
+                if not exchange.awaits_answer and exchange.touched < before:
                     client.remove(exchange)
+            client.trim_forgotten(self._limits.forgotten, before)
+        return [client for client in self if client.heard < now - self._limits.silent_s and not client.is_owed]
 
     def trim_answers(self, client: Client) -> None:
         """Forget an answer where a client has too many."""
@@ -182,7 +264,7 @@ class Clients:
         if len(positions) > self._limits.at_answers:
             client.remove(positions[0])
         elif len(ended) > self._limits.answers:
-            client.remove(ended[0])
+            client.remove(ended[0], self._limits.forgotten)
 
     def make_room_for_open(self, client: Client) -> bool:
         """Forget the oldest id whose verb never came, where too many are half received; tells whether there is room."""
@@ -194,7 +276,7 @@ class Clients:
         return oldest is not None
 
     def make_room(self, client: Client) -> list[Exchange]:
-        """Let the client that holds most forget its oldest, until little enough is held.
+        """Let the client that holds most forget what it needs least, until little enough is held.
 
         `client` is the one that something was just kept of. Returns what was removed although an answer is owed.
         """
@@ -203,12 +285,12 @@ class Clients:
             return owed  # this message cannot have been what made it too much
         while self.bytes_held > self._limits.held_bytes:
             most = max(self, key=lambda c: c.size)
-            exchange = next((e for e in most.exchanges.values() if e.state != "running" and e.size), None)
+            exchange = _least_needed(most)
             if exchange is None:
                 break
             if exchange.awaits_answer:
                 owed.append(exchange)
-            most.remove(exchange)
+            most.remove(exchange, self._limits.forgotten)
         return owed
 
     def keep_palette(self, client: Client, number: int, palette: KeptPalette) -> list[KeptPalette]:
@@ -233,3 +315,22 @@ class Clients:
         kept = exchange.client.palettes
         number = next((n for n, palette in kept.items() if palette.number == exchange.palette), None)
         return None if exchange.is_at or number is None else kept.pop(number)
+
+
+# Kinds of clients, and whether one has been idle; the first that fits. Those of the first kind are forgotten first, those of
+# the last never.
+_FORGETTABLE: tuple[Callable[[Client, bool], bool], ...] = (
+    lambda client, is_idle: not client.is_greeted and (is_idle or not client.has_asked),
+    lambda client, is_idle: not client.is_greeted,
+    lambda client, is_idle: not client.has_asked,
+    lambda client, is_idle: is_idle,
+    lambda client, is_idle: True,
+)
+
+
+def _least_needed(client: Client) -> Exchange | None:
+    """Choose what of a client to forget: the oldest answer, else what came without a verb, else what was asked last."""
+    exchanges = client.exchanges.values()
+    ended = next((e for e in exchanges if e.state == "ended"), None)
+    verbless = next((e for e in exchanges if not e.awaits_answer), None)
+    return ended or verbless or next(reversed(exchanges), None)

@@ -40,12 +40,20 @@ class Drop:
 
 @dataclass(frozen=True)
 class Report:
-    """A line for the report file."""
+    """A line for the report file; like a job, it is finished or has failed."""
 
+    ticket: int
     line: str
 
 
-Effect = Send | Start | Stop | Drop | Report
+@dataclass(frozen=True)
+class Silence:
+    """Nothing of what is still on its way to a peer is to be sent: someone else may listen there now."""
+
+    to: Peer
+
+
+Effect = Send | Start | Stop | Drop | Report | Silence
 
 
 class Outbox:

@@ -6,12 +6,13 @@ import heapq
 import itertools
 from dataclasses import replace
 
-from bridge.protocol.assembly import Job, check_work
+from bridge.protocol.assembly import Job
 from bridge.protocol.clients import Client, Clients, Exchange, KeptPalette
-from bridge.protocol.effects import Drop, Outbox, Start, Stop
+from bridge.protocol.effects import Drop, Outbox, Report, Silence, Start, Stop
 from bridge.protocol.limits import Limits
 from bridge.protocol.messages import ProtocolError, Reply, error_message
 from bridge.protocol.osc import Value, encode
+from bridge.protocol.work import check_work, estimate
 from bridge.requests import Blend
 
 
@@ -23,6 +24,7 @@ class Exchanges:
         self._running: dict[int, Exchange] = {}  # by the ticket of the job
         self._waiting: list[tuple[float, int, Exchange]] = []  # heap: when, a number to tell equals apart
         self._numbers = itertools.count(1)
+        self._room = f"{limits.held_bytes // 2**20} MiB for all clients"
 
     @property
     def running(self) -> int:
@@ -44,7 +46,8 @@ class Exchanges:
 
     def open(self, client: Client, number: int, now: float) -> Exchange:
         """Begin an exchange."""
-        exchange = client.exchanges[number] = Exchange(client, number, client.reply_to, now)
+        exchange = client.exchanges[number] = Exchange(client, number, now)
+        exchange.measure()
         return exchange
 
     # What is missing
@@ -83,15 +86,17 @@ class Exchanges:
         heapq.heappush(self._waiting, (exchange.due, next(self._numbers), exchange))
 
     def _ask_or_give_up(self, exchange: Exchange, now: float) -> None:
-        missing = exchange.missing()
+        # What is missing beyond these is asked for when they have come; to list it all could take long.
+        some = list(itertools.islice(exchange.missing(), self._limits.missing_messages + 1))
         if exchange.asks == self._limits.asks or now >= exchange.deadline:
-            index, first, count = missing[0]
+            index, first, count = some[0]
             what = f"clip {index}" if count < 0 else f"note {first} of clip {index}"
-            more = f", and {len(missing) - 1} more gaps" if len(missing) > 1 else ""
+            several = len(some) > self._limits.missing_messages
+            more = ", and more" if several else f", and {len(some) - 1} more gaps" if len(some) > 1 else ""
             error = ProtocolError("incomplete", f"{what} never came{more}: send all of it again, with a new id")
             self.end_with_error(exchange, error, now)
             return
-        some = missing[: self._limits.missing_messages]
+        del some[self._limits.missing_messages :]
         self._outbox.send(exchange.to, *(encode("/bridge/missing", [exchange.id, *gap]) for gap in some))
         exchange.asks += 1
         exchange.due = now + self._limits.first_ask_s * 2**exchange.asks
@@ -107,12 +112,18 @@ class Exchanges:
         except ProtocolError as error:
             self.end_with_error(exchange, error, now)
             return
+        work = estimate(exchange.draft, clips)
+        waiting = exchange.client.waiting_s
+        if waiting and waiting + work.seconds > self._limits.client_work_s:
+            text = f"about {waiting:.0f} s of your work wait already, and this is {work.seconds:.0f} s more: "
+            self._turn_away(exchange, text + f"send it again later; at most {self._limits.client_work_s:.0f} s may wait")
+            return
         if isinstance(exchange.draft, Blend):
             exchange.palette = next(self._numbers)
             kept = KeptPalette(exchange.palette, clips)
             dropped = self._clients.keep_palette(exchange.client, exchange.id, kept)
             self._outbox.add(*(Drop(palette.number) for palette in dropped))
-        self._start(exchange, Job(0, exchange.id, self._limits, clips, exchange.draft, exchange.palette))
+        self._start(exchange, Job(0, exchange.id, self._limits, clips, exchange.draft, exchange.palette, work=work))
 
     def start_at(self, exchange: Exchange, palette: KeptPalette, at: tuple[float, float], now: float) -> None:
         """Start a puck position; of those on one palette, the latest wins."""
@@ -124,10 +135,24 @@ class Exchanges:
 
     def _start(self, exchange: Exchange, job: Job) -> None:
         """Hand a job to the worker, under a new ticket."""
+        exchange.work = job.work
+        self._run(exchange)
+        self._outbox.add(Start(exchange.client.peer, replace(job, ticket=exchange.ticket or 0)))
+
+    def report(self, exchange: Exchange, line: str) -> None:
+        """Have a line written to the report file, under a new ticket."""
+        self._run(exchange)
+        self._outbox.add(Report(exchange.ticket or 0, line))
+
+    def _run(self, exchange: Exchange) -> None:
         exchange.ticket = next(self._numbers)
         exchange.state, exchange.progress_sent = "running", exchange.touched
         self._running[exchange.ticket] = exchange
-        self._outbox.add(Start(exchange.client.peer, replace(job, ticket=exchange.ticket)))
+
+    def _turn_away(self, exchange: Exchange, text: str) -> None:
+        """Refuse a request for now: its id is as new when it is sent again."""
+        self._outbox.send(exchange.to, error_message(exchange.id, ProtocolError("busy", text), self._limits))
+        exchange.client.remove(exchange)
 
     def send_progress(self, exchange: Exchange, now: float) -> None:
         """Tell how far a job is."""
@@ -146,6 +171,14 @@ class Exchanges:
         exchange.client.touch(exchange, now)
         self._outbox.send(exchange.to, *reply.datagrams)
         self._clients.trim_answers(exchange.client)
+
+    def repeat(self, exchange: Exchange) -> None:
+        """Answer again; a large answer only so often, then its end alone."""
+        if exchange.reply is None:
+            return
+        exchange.repeats += 1
+        is_modest = exchange.reply.size < self._limits.large_bytes or exchange.repeats <= self._limits.repeats
+        self._outbox.send(exchange.to, *(exchange.reply.datagrams if is_modest else (exchange.reply.end,)))
 
     def end_with_error(self, exchange: Exchange, error: ProtocolError, now: float) -> None:
         """End an id without clips."""
@@ -168,18 +201,21 @@ class Exchanges:
                 self._supersede(other, now)
 
     def forget_all(self, client: Client) -> None:
-        """Forget all ids and palettes of a client, whose jobs stop."""
-        for exchange in client.exchanges.values():
+        """Forget all ids and palettes of a client, whose jobs stop; nothing more of them is sent."""
+        for exchange in list(client.exchanges.values()):
             self._stop_job(exchange)
+            self._outbox.add(Silence(exchange.to))
+            client.remove(exchange)
         self._outbox.add(*(Drop(palette.number) for palette in client.palettes.values()))
-        client.exchanges.clear()
         client.palettes.clear()
-        client.size = 0
+        client.trim_forgotten(0)
 
     def make_room(self, client: Client) -> None:
         """Keep what is held within its bound, after something was kept of a client."""
         for exchange in self._clients.make_room(client):
-            error = ProtocolError("too_large", "more is half received than the server has room for")
+            self._stop_job(exchange)
+            self._remove_palette(exchange)
+            error = ProtocolError("too_large", f"more came and waits than the server has room for: {self._room}")
             self._outbox.send(exchange.to, error_message(exchange.id, error, self._limits))
 
     def _supersede(self, exchange: Exchange, now: float) -> None:

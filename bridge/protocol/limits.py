@@ -58,10 +58,14 @@ class Limits:
     """How many of these may answer puck positions: a moving puck must not push out a clip that may be asked for again."""
     sessions: int = 8
     """Sessions remembered of each client, because an old hello may come late."""
+    forgotten: int = 1024
+    """Ids of a client whose answers are gone, of which is remembered for as long as answers are kept what was asked."""
     held_bytes: int = 128 * 2**20
-    """Half received and kept, of all clients; the client that holds most loses its oldest first."""
-    clients: int = 512
-    """Clients remembered; the one that has been silent longest and never said hello is forgotten first."""
+    """Half received, waiting and kept, of all clients; the client that holds most loses what it needs least."""
+    clients: int = 2048
+    """Clients remembered; those that never asked for anything are forgotten first, then who has been silent longest."""
+    silent_s: float = 3600.0
+    """A client that has been silent for so long is forgotten, with its palettes."""
 
     # Waiting for the worker
     open: int = 64
@@ -70,12 +74,27 @@ class Limits:
     """Requests of one client that run or wait for the worker."""
     pending: int = 1024
     """Requests of all clients that run or wait for the worker."""
+    own_pending: int = 4
+    """So many a client may always have, however many others have."""
+    client_work_s: float = 120.0
+    """Estimated seconds of work of one client that wait for the worker; one request may always."""
     progress_s: float = 0.1
     """Least time between two progress messages of a request."""
     palettes: int = 16
     """Palettes of a client."""
     palette_notes: int = 200_000
     """Notes in the palettes of all clients: some 100 MiB in the engine."""
+
+    # Answers that come again, and echoes
+    large_bytes: int = 64 * 2**10
+    """From this size on, an answer is large, and is repeated only so often; then only its end is, by which a client can ask
+    for what it lacks."""
+    repeats: int = 8
+    """How often a large answer is repeated."""
+    echoes_per_s: int = 32
+    """Echoes a second to one client."""
+    echo_s: float = 0.05
+    """An echo that is asked for again within this time is not answered again: two servers must not echo each other for ever."""
 
     # Replies to mistakes
     client_replies_per_s: int = 4

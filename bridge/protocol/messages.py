@@ -7,6 +7,7 @@ import math
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import ValidationError
@@ -16,6 +17,7 @@ from bridge.protocol.osc import Value, encode
 from bridge.requests import VERBS, ClipsRequest, Request
 from bridge.validation import CLIPS, STAND_IN, clip_counts, sentence
 from models.music.clip import Clip, Note
+from models.pause import pause
 
 Code = Literal[
     "bad_request",
@@ -171,6 +173,11 @@ class Reply:
         """All of it in order."""
         return (*self.info, *itertools.chain.from_iterable(self.clips), self.end)
 
+    @cached_property
+    def size(self) -> int:
+        """Bytes."""
+        return sum(map(len, self.datagrams))
+
 
 def error_message(number: int, error: ProtocolError, limits: Limits) -> bytes:
     """Write the error that ends an id."""
@@ -183,6 +190,7 @@ def clip_messages(number: int, index: int, clip: Clip, find_source: FindSource, 
     name = cut_text(clip.name, limits)
     yield encode("/bridge/clip", [number, index, float(clip.beats), top, bottom, len(clip.notes), name])
     for first in range(0, len(clip.notes), limits.reply_notes):
+        pause()
         values: list[int | float | str] = [number, index, first, REPLY_WIDTH]
         for note in clip.notes[first : first + limits.reply_notes]:
             pitch, start, duration, velocity, mute, *rest = row = note_row(note)
@@ -224,9 +232,12 @@ def read_pairs(verb: str, values: Sequence[Value], limits: Limits) -> dict[str, 
     return given
 
 
-def read_reply_port(given: dict[str, Value]) -> int | None:
-    """Read which port the answer to a verb goes to, where it names one."""
-    return read_integer(given["reply_port"], "reply_port", 1, 65535) if "reply_port" in given else None
+def read_reply_port(value: Value, own_port: int, *, least: int = 1) -> int:
+    """Read a port that answers go to, which cannot be the server's own."""
+    port = read_integer(value, "reply_port", least, 65535)
+    if port and port == own_port:
+        raise ProtocolError("out_of_range", f"reply_port {port} is the server's own: it would be talking to itself")
+    return port
 
 
 def read_verb(verb: str, given: dict[str, Value], limits: Limits, *, clips_before: int = 0) -> VerbMessage:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -47,14 +47,13 @@ def encode(address: str, values: Sequence[int | float | str]) -> bytes:
 
 def decode(datagram: bytes) -> list[Message]:
     """Read a datagram: one message, or those of a bundle in order."""
-    found: list[Message] = []
-    _decode(datagram, found, 0)
-    return found
+    return list(read(datagram))
 
 
-def _decode(datagram: bytes, found: list[Message], depth: int) -> None:
+def read(datagram: bytes, *, depth: int = 0) -> Iterator[Message]:
+    """Read a datagram message by message: a large bundle holds thousands, and what follows it must not wait for them all."""
     if datagram.startswith(b"/"):
-        found.append(_message(datagram))
+        yield _message(datagram)
         return
     if not datagram.startswith(b"#bundle\0"):
         raise OscError("this is not an OSC message: they begin with / or #bundle")
@@ -66,7 +65,7 @@ def _decode(datagram: bytes, found: list[Message], depth: int) -> None:
         at += 4
         if not 0 < size <= len(datagram) - at:
             raise OscError(f"a bundle names {size} bytes where {max(0, len(datagram) - at)} are left")
-        _decode(datagram[at : at + size], found, depth + 1)
+        yield from read(datagram[at : at + size], depth=depth + 1)
         at += size
 
 

@@ -6,14 +6,14 @@ Every method is told the time and returns what is to be done: datagrams to send,
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from bridge.protocol.assembly import ClipBuffer
 from bridge.protocol.clients import Client, Clients, Exchange, Peer
-from bridge.protocol.effects import Effect, Outbox, Report
+from bridge.protocol.effects import Effect, Outbox
 from bridge.protocol.exchanges import Exchanges
 from bridge.protocol.limits import DEFAULT, INT32, PROTOCOL, Limits
 from bridge.protocol.messages import (
@@ -35,6 +35,10 @@ from bridge.protocol.osc import Message, Value, encode
 from bridge.requests import VERBS
 
 ADDRESSES = (*VERBS, "at", "resend", "cancel", "echo", "report", "hello", "clip", "notes")  # behind /bridge/
+# What only servers say. To answer one could begin a talk between two servers that never ends.
+FROM_SERVERS = frozenset(
+    f"/bridge/{name}" for name in ("welcome", "model", "progress", "info", "missing", "done", "error", "bye")
+)
 
 
 @dataclass(frozen=True)
@@ -55,18 +59,24 @@ class Sessions:
         draw_seed: Callable[[], int],
         *,
         session: int = 0,
+        port: int = 0,
         version: str = "0",
         device: str = "cpu",
         limits: Limits = DEFAULT,
     ) -> None:
-        """`session` is an int32 that is new with each start of the server, so that clients see a restart."""
+        """`session` is an int32 that is new with each start of the server, so that clients see a restart.
+
+        `port` is the server's own, to which it never sends.
+        """
         self._draw_seed, self._session, self._version, self._device = draw_seed, session, version, device
+        self._port = port
         self._limits = limits
         self._models: Sequence[ModelLine] | None = None
         self._clients = Clients(limits)
         self._outbox = Outbox()
         self._exchanges = Exchanges(self._clients, self._outbox, limits)
         self._reply_times: deque[float] = deque(maxlen=limits.replies_per_s)  # to messages without a readable id
+        self._strangers: OrderedDict[Peer, deque[float]] = OrderedDict()  # the same, to some who are no clients yet
         self._swept = -math.inf
 
     @property
@@ -84,19 +94,26 @@ class Sessions:
 
     def receive(self, peer: Peer, message: Message, now: float) -> list[Effect]:
         """Take a message of a client."""
-        client = self._meet(peer)
-        if client is None:
-            self._refuse(peer, message, now)
-            return self._outbox.take()
+        if peer[1] == self._port or message.address in FROM_SERVERS:
+            return []
         name = message.address.removeprefix("/bridge/")
+        number = -1
         try:
-            if message.address == "/bridge/hello":
-                self._receive_hello(client, message.values)
-                return self._outbox.take()
-            number = _read_id(message)
+            if name != "hello" or name == message.address:
+                number = _read_id(message)
             if name == message.address:
                 text = f"{shorten(name)} is not an address of this server: they begin with /bridge/"
                 raise ProtocolError("unknown_verb", text)
+        except ProtocolError as error:
+            return self._receive_unreadable(peer, error, now)
+        client = self._meet(peer, now)
+        if client is None:
+            self._refuse(peer, name, number, message.values, now)
+            return self._outbox.take()
+        try:
+            if name == "hello":
+                self._receive_hello(client, message.values)
+                return self._outbox.take()
         except ProtocolError as error:
             self._reply_rate_limited(client, error, now)
             return self._outbox.take()
@@ -110,9 +127,20 @@ class Sessions:
 
     def receive_garbage(self, peer: Peer, reason: str, now: float) -> list[Effect]:
         """Take a datagram that could not be read."""
-        client = self._meet(peer)
+        return [] if peer[1] == self._port else self._receive_unreadable(peer, ProtocolError("bad_request", reason), now)
+
+    def _receive_unreadable(self, peer: Peer, error: ProtocolError, now: float) -> list[Effect]:
+        """Answer what has no readable id, but not each time; who has said nothing else is not remembered for it."""
+        client = self._clients.find(peer, now)
         if client:
-            self._reply_rate_limited(client, ProtocolError("bad_request", reason), now)
+            self._reply_rate_limited(client, error, now)
+            return self._outbox.take()
+        its = self._strangers.pop(peer, None) or deque[float](maxlen=self._limits.client_replies_per_s)
+        self._strangers[peer] = its
+        if len(self._strangers) > self._limits.replies_per_s:
+            self._strangers.popitem(last=False)
+        if self._may_reply(now, its, self._reply_times):
+            self._outbox.send(peer, error_message(-1, error, self._limits))
         return self._outbox.take()
 
     def models_ready(self, device: str, models: Sequence[ModelLine]) -> list[Effect]:
@@ -147,12 +175,22 @@ class Sessions:
             self._exchanges.fail(exchange, ProtocolError(code, text), now)
         return self._outbox.take()
 
+    def reported(self, ticket: int, error: str, now: float) -> list[Effect]:
+        """Take that a line was written to the report file, or why it was not."""
+        exchange = self._exchanges.take_running(ticket)
+        if exchange and error:
+            self._exchanges.end_with_error(exchange, ProtocolError("internal", error), now)
+        elif exchange:
+            self._exchanges.end(exchange, Reply(encode("/bridge/done", [exchange.id, 0, 0, ""])), now)
+        return self._outbox.take()
+
     def tick(self, now: float) -> list[Effect]:
         """Ask for what is missing, give up where it does not come, and forget what is old."""
         self._exchanges.ask_for_missing(now)
         if now >= self._swept + self._limits.sweep_s:
             self._swept = now
-            self._clients.sweep(now)
+            for client in self._clients.sweep(now):
+                self._forget(client)
         return self._outbox.take()
 
     def close(self, now: float) -> list[Effect]:
@@ -166,49 +204,48 @@ class Sessions:
 
     # Clients
 
-    def _meet(self, peer: Peer) -> Client | None:
+    def _meet(self, peer: Peer, now: float) -> Client | None:
         """Find a client or remember a new one; None where no one can be forgotten for it."""
-        client = self._clients.find(peer)
+        client = self._clients.find(peer, now)
         if client is None and self._clients.is_full:
-            oldest = self._clients.find_forgettable()
-            if oldest is None:
+            other = self._clients.find_forgettable(now)
+            if other is None:
                 return None
-            self._exchanges.forget_all(oldest)
-            self._clients.remove(oldest)
-        return client or self._clients.add(peer)
+            self._forget(other)
+        return client or self._clients.add(peer, now)
 
-    def _refuse(self, peer: Peer, message: Message, now: float) -> None:
+    def _forget(self, client: Client) -> None:
+        self._exchanges.forget_all(client)
+        self._clients.remove(client)
+
+    def _refuse(self, peer: Peer, name: str, number: int, values: Sequence[Value], now: float) -> None:
         """Tell a client that cannot be remembered that the server is busy; it may send its verb again."""
-        name = message.address.removeprefix("/bridge/")
         if name in ("clip", "notes") or not self._may_reply(now, self._reply_times):
             return  # the verb behind a clip is refused
-        number = -1
-        with suppress(ProtocolError):
-            number = -1 if name == "hello" else _read_id(message)
         error = ProtocolError("busy", "too many clients wait for an answer: send it again later")
-        self._outbox.send(self._reply_address(peer, name, message.values[1:]), error_message(number, error, self._limits))
+        self._outbox.send(self._reply_address(peer, name, values[1:]), error_message(number, error, self._limits))
 
     def _reply_address(self, usual: Peer, name: str, values: Sequence[Value]) -> Peer:
         """Find where the error of a verb goes that is refused before its keys are read."""
         port = None
         if name in VERBS:
             with suppress(ProtocolError):
-                port = read_reply_port(read_pairs(name, values, self._limits))
+                port = self._read_reply_port(read_pairs(name, values, self._limits))
         return usual[0], port or usual[1]
 
     def _receive_hello(self, client: Client, values: Sequence[Value]) -> None:
         given = dict(zip(("reply_port", "protocol", "session", "client"), values, strict=False))
-        port = read_integer(given.get("reply_port", 0), "reply_port", 0, 65535)
+        port = read_reply_port(given.get("reply_port", 0), self._port, least=0)
         protocol = read_integer(given.get("protocol", PROTOCOL), "protocol", *INT32)
         session = read_integer(given.get("session", 0), "session", *INT32)
         read_text(given.get("client", ""), "client", self._limits)
+        if protocol == PROTOCOL and session not in client.sessions:
+            self._exchanges.forget_all(client)  # before the port changes: what was to go there is not sent any more
+            client.sessions.append(session)
         client.reply_port = port
         if protocol != PROTOCOL:
             text = f"this server speaks protocol {PROTOCOL}, not {protocol}: update the older of the two"
             raise ProtocolError("version", text)
-        if session not in client.sessions:
-            self._exchanges.forget_all(client)
-            client.sessions.append(session)
         client.is_greeted = True
         self._welcome(client)
 
@@ -244,13 +281,22 @@ class Sessions:
             case "clip" | "notes":
                 self._receive_chunk(client, number, name, values, now)
             case "echo":
-                self._outbox.send(client.reply_to, encode("/bridge/echo", [number, as_text(values[0] if values else "")]))
+                self._echo(client, number, as_text(values[0] if values else ""), now)
             case "cancel":
                 self._receive_cancel(client, number, now)
             case "resend":
                 self._receive_resend(client, number, values)
             case _:
                 self._receive_verb(client, number, name, values, now)
+
+    def _echo(self, client: Client, number: int, text: str, now: float) -> None:
+        """Send a text back, but not for ever to another server that does the same."""
+        said = hash((number, text))
+        if any(said == other and now < when + self._limits.echo_s for when, other in client.echoes):
+            return
+        if len(client.echoes) < self._limits.echoes_per_s or client.echoes[0][0] < now - 1:
+            client.echoes.append((now, said))
+            self._outbox.send(client.reply_to, encode("/bridge/echo", [number, text]))
 
     def _receive_chunk(self, client: Client, number: int, name: str, values: Sequence[Value], now: float) -> None:
         exchange = client.exchanges.get(number)
@@ -285,7 +331,7 @@ class Sessions:
     def _receive_cancel(self, client: Client, number: int, now: float) -> None:
         exchange = client.exchanges.get(number) or self._exchanges.open(client, number, now)
         if exchange.reply is not None:
-            self._outbox.send(exchange.to, *exchange.reply.datagrams)
+            self._exchanges.repeat(exchange)
             return
         self._exchanges.cancel(exchange, "cancelled", now)
 
@@ -318,17 +364,19 @@ class Sessions:
                 raise _id_reused(number)
             self._repeat(exchange, now)
             return
-        if name != "report" and self._is_busy(client, is_new=exchange is None):
+        before = client.forgotten.get(number)
+        if before and before.content != content:
+            raise _id_reused(number)
+        if self._is_busy(client, is_new=exchange is None):
             raise ProtocolError("busy", "too many requests are waiting: send it again later")
         exchange = exchange or self._exchanges.open(client, number, now)
-        exchange.content, exchange.to = content, client.reply_to
+        exchange.content, client.has_asked = content, True
         client.touch(exchange, now)
         try:
             if name == "at":
                 self._receive_at(exchange, values, now)
             elif name == "report":
-                self._outbox.add(Report(read_text(values[0] if values else "", "line", self._limits)))
-                self._exchanges.end(exchange, Reply(encode("/bridge/done", [number, 0, 0, ""])), now)
+                self._exchanges.report(exchange, read_text(values[0] if values else "", "line", self._limits))
             elif name in VERBS:
                 self._read_request(exchange, name, values, now)
                 self._exchanges.await_clips(exchange, now)
@@ -342,20 +390,28 @@ class Sessions:
     def _is_busy(self, client: Client, *, is_new: bool) -> bool:
         if is_new and not self._clients.make_room_for_open(client):
             return True
-        return client.count("running") >= self._limits.client_pending or self._exchanges.running >= self._limits.pending
+        its = client.count("running")
+        is_full = self._exchanges.running >= self._limits.pending and its >= self._limits.own_pending
+        return is_full or its >= self._limits.client_pending
 
     def _read_pairs(self, exchange: Exchange, name: str, values: Sequence[Value]) -> dict[str, Value]:
         """Read keys and values; the answer goes to the port that they name, even where the verb itself is unknown."""
         given = read_pairs(name, values, self._limits)
-        exchange.to = exchange.client.peer[0], read_reply_port(given) or exchange.to[1]
+        exchange.reply_port = self._read_reply_port(given)
         return given
+
+    def _read_reply_port(self, given: dict[str, Value]) -> int | None:
+        """Read which port the answer to a verb goes to, where it names one."""
+        return read_reply_port(given["reply_port"], self._port) if "reply_port" in given else None
 
     def _read_request(self, exchange: Exchange, name: str, values: Sequence[Value], now: float) -> None:
         given = self._read_pairs(exchange, name, values)
         read = read_verb(name, given, self._limits, clips_before=1 + max(exchange.buffers, default=-1))
         exchange.draft, exchange.clip_count, exchange.stream = read.request, read.clips, read.stream
         if read.request.seed is None:
-            exchange.draft = read.request.model_copy(update={"seed": self._draw_seed()})
+            before = exchange.client.forgotten.get(exchange.id)
+            seed = before.seed if before else self._draw_seed()
+            exchange.draft = read.request.model_copy(update={"seed": seed})
         if read.stream is not None:
             self._exchanges.supersede_stream(exchange, read.stream, now)
 
@@ -374,7 +430,7 @@ class Sessions:
     def _repeat(self, exchange: Exchange, now: float) -> None:
         """Answer a verb that has come before."""
         if exchange.reply is not None:
-            self._outbox.send(exchange.to, *exchange.reply.datagrams)
+            self._exchanges.repeat(exchange)
         elif exchange.state == "running":
             self._exchanges.send_progress(exchange, now)
 

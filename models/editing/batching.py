@@ -20,6 +20,7 @@ from models.network.latent import pad_rows
 
 CPU_ROWS = 32  # rows of one batch on a CPU: more gain little, and progress, cancelling and other requests wait for a batch
 GPU_ROWS = 1024
+CPU_SHARED = 8  # rows up to which requests share a batch: few cost nearly as much as one, many keep whose turn it is waiting
 
 log = logging.getLogger("bridge")
 
@@ -70,106 +71,143 @@ class Decode:
         return id(self.model), Decode, self.batch.randomness is None
 
 
-Computation = Generator[Encode | Decode, Any, T]  # a request on its way to a T
+@dataclass(frozen=True)
+class Turn:
+    """Nothing is wanted but to go on: others have their turn first."""
 
 
-@dataclass
-class _Task:
+Computation = Generator[Encode | Decode | Turn, Any, T]  # a request on its way to a T
+
+
+@dataclass(eq=False)
+class Task:
+    """A request that is being computed."""
+
     computation: Computation[Any]
     progress: Progress
     done: Callable[[Any], None]
-    job: Encode | Decode | None = None
+    job: Encode | Decode | Turn = Turn()
     taken: int = 0  # rows of the job that are computed
     parts: list[Any] = field(default_factory=list)
+    result: Any = None  # of the job before, to go on with
     reached: float = 0.0  # the progress that was told
+
+    @property
+    def rows(self) -> int:
+        """How many rows of its job are not yet computed."""
+        return 0 if isinstance(self.job, Turn) else len(self.job) - self.taken
 
 
 class Batcher:
     """Requests that are being computed, a batch at a time. Not thread-safe: one worker owns it."""
 
-    def __init__(self, *, batch_size: int | None = None, most: int = CPU_ROWS) -> None:
-        """`batch_size` fixes the size of every batch, so that a clip comes out the same whatever is decoded beside it."""
-        self._batch_size, self._most = batch_size, batch_size or most
-        self._tasks: list[_Task] = []
+    def __init__(self, *, batch_size: int | None = None, most: int = CPU_ROWS, shared: int = CPU_SHARED) -> None:
+        """`batch_size` fixes the size of every batch, so that a clip comes out the same whatever is decoded beside it.
+
+        `most` rows are in one batch; where whose turn it is has less than `shared` rows, others fill it up to these.
+        """
+        self._batch_size, self._most, self._shared = batch_size, batch_size or most, min(shared, batch_size or most)
+        self._tasks: list[Task] = []
 
     def __len__(self) -> int:
         """How many requests are on their way."""
         return len(self._tasks)
 
-    def add(self, computation: Computation[Any], progress: Progress, done: Callable[[Any], None]) -> None:
-        """Begin a request. `done` gets its result, or the exception that ended it; `progress` may raise to end it."""
-        task = _Task(computation, progress, done)
+    def add(self, computation: Computation[Any], progress: Progress, done: Callable[[Any], None]) -> Task:
+        """Take a request. `done` gets its result, or the exception that ended it; `progress` may raise to end it."""
+        task = Task(computation, progress, done)
         self._tasks.append(task)
-        self._advance(task, None)
+        return task
 
-    def run_batch(self) -> None:
-        """Compute one batch: rows of the oldest request's job, and beside them those of jobs like it, in equal shares."""
+    def run_batch(self, first: Task | None = None) -> list[tuple[Task, float]]:
+        """Let one request go on, the one that has waited longest: its plain Python, or else a batch with rows of its job.
+
+        Beside them are rows of others' jobs that are like it. Returns who had which share of the time.
+        """
         for task in list(self._tasks):
             self._report_progress(task, task.taken)
-        if not self._tasks:
-            return
-        first = self._tasks.pop(0)
+        if first not in self._tasks:
+            first = self._tasks[0] if self._tasks else None
+        if first is None:
+            return []
+        self._tasks.remove(first)
         self._tasks.append(first)
-        alike = [first, *(t for t in self._tasks if t is not first and t.job and first.job and t.job.like == first.job.like)]
-        shares = self._share(alike)
-        results = _attempt([t.job.part(t.taken, t.taken + n) for t, n in shares if t.job], self._batch_size)
-        for (task, n), result in zip(shares, results, strict=True):
+        if isinstance(first.job, Turn):
+            self._advance(first)
+            return [(first, 1.0)]
+        shares = self._share(first)
+        jobs = [t.job.part(t.taken, t.taken + n) for t, n in shares if not isinstance(t.job, Turn)]
+        for (task, n), result in zip(shares, _attempt(jobs, self._batch_size), strict=True):
             if isinstance(result, Exception):  # it is this request's own: whoever asked is told, all others go on
-                self._end(task, result)
+                self.end(task, result)
                 continue
             task.parts.append(result)
             task.taken += n
-            if task.job and task.taken == len(task.job):
-                whole = Grid.stack(task.parts) if isinstance(task.job, Decode) else np.concatenate(task.parts)
-                self._advance(task, whole)
-            else:
+            if task.rows:
                 self._report_progress(task, task.taken)
+            else:
+                is_music = isinstance(task.job, Decode)
+                task.result = Grid.stack(task.parts) if is_music else np.concatenate(task.parts)
+                self._report_progress(task, task.taken)
+                task.job, task.parts = Turn(), []
+        rows = max(1, sum(n for _, n in shares))
+        return [(task, n / rows) for task, n in shares]
 
-    def _share(self, tasks: list[_Task]) -> list[tuple[_Task, int]]:
-        """Give each task rows of the next batch, the smallest first, so that what one leaves others may have."""
-        left = self._most
-        shares: list[tuple[_Task, int]] = []
-        waiting = sorted(tasks, key=lambda t: len(t.job) - t.taken if t.job else 0)
-        for k, task in enumerate(waiting):
-            wanted = len(task.job) - task.taken if task.job else 0
-            n = min(wanted, max(1, left // (len(waiting) - k)))
-            if n and n <= left:
-                shares.append((task, n))
-                left -= n
-        return shares
-
-    def _report_progress(self, task: _Task, taken: int) -> None:
-        """Report how far a request is; its callback may raise to cancel it."""
-        low, high = task.job.span if isinstance(task.job, Decode) else (0.0, 0.0)
-        share = taken / len(task.job) if task.job and len(task.job) else 0.0
-        task.reached = max(task.reached, low + (high - low) * share)  # a request may have to begin anew: no one sees it go back
-        try:
-            task.progress(task.reached)
-        except Exception as error:  # raised to stop it
-            self._end(task, error)
-
-    def _advance(self, task: _Task, result: object) -> None:
-        """Send a request what it waited for; it asks for the next rows, or has ended."""
-        try:
-            task.job = task.computation.send(result)
-            task.taken, task.parts = 0, []
-        except StopIteration as stop:
-            self._end(task, stop.value)
-        except Exception as error:  # it is this request's own
-            self._end(task, error)
-
-    def _say_done(self, task: _Task) -> None:
-        try:
-            task.progress(1.0)
-        except Exception as error:  # raised to stop it, which is too late
-            log.debug("a request was stopped when it was done: %s", error)
-
-    def _end(self, task: _Task, result: object) -> None:
+    def end(self, task: Task, result: object) -> None:
+        """End a request with its result, or with an exception."""
+        if task not in self._tasks:
+            return
         self._tasks.remove(task)
         task.computation.close()
         if not isinstance(result, Exception):
             self._say_done(task)
         task.done(result)
+
+    def _share(self, first: Task) -> list[tuple[Task, int]]:
+        """Choose rows of a batch: as many as fit of the first, then of those like it, who waited longest first."""
+        shares = [(first, min(first.rows, self._most))]
+        left = self._shared - shares[0][1]
+        for task in self._tasks:
+            if left <= 0:
+                break
+            if task is not first and task.rows and _is_like(task, first):
+                n = min(task.rows, left)
+                shares.append((task, n))
+                left -= n
+        return shares
+
+    def _report_progress(self, task: Task, taken: int) -> None:
+        """Report how far a request is; its callback may raise to cancel it."""
+        if isinstance(task.job, Decode):
+            low, high = task.job.span
+            share = taken / len(task.job) if len(task.job) else 0.0
+            task.reached = max(task.reached, low + (high - low) * share)  # a request may begin anew: no one sees it go back
+        try:
+            task.progress(task.reached)
+        except Exception as error:  # raised to stop it
+            self.end(task, error)
+
+    def _advance(self, task: Task) -> None:
+        """Send a request what it waited for; it asks for the next rows, or has ended."""
+        result, task.result = task.result, None
+        try:
+            task.job = task.computation.send(result)
+            task.taken = 0
+        except StopIteration as stop:
+            self.end(task, stop.value)
+        except Exception as error:  # it is this request's own
+            self.end(task, error)
+
+    def _say_done(self, task: Task) -> None:
+        try:
+            task.progress(1.0)
+        except Exception as error:  # raised to stop it, which is too late
+            log.debug("a request was stopped when it was done: %s", error)
+
+
+def _is_like(a: Task, b: Task) -> bool:
+    """Tell whether the jobs of two requests can share a batch."""
+    return not isinstance(a.job, Turn) and not isinstance(b.job, Turn) and a.job.like == b.job.like
 
 
 def run_alone(computation: Computation[T], batcher: Batcher, progress: Progress) -> T:
