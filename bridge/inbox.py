@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from bridge.protocol import osc
 from bridge.protocol.clients import Peer
+from bridge.protocol.limits import DEFAULT, Limits
 
-PEER_BYTES = 4 * 2**20  # of one peer: twice the longest clip; what is more is as good as lost on the way
-BYTES = 64 * 2**20  # of all
+OVERHEAD = 64  # bytes of memory beside those of a datagram
 
 
 @dataclass
@@ -23,7 +23,8 @@ class _Queue:
 class Inbox:
     """Messages to be dealt with."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits = DEFAULT) -> None:
+        self._limits = limits
         self._queues: OrderedDict[Peer, _Queue] = OrderedDict()
         self._size = 0  # bytes
 
@@ -34,8 +35,8 @@ class Inbox:
     def put(self, peer: Peer, datagram: bytes) -> None:
         """Keep a datagram, if there is room."""
         queue = self._queues.get(peer) or _Queue()
-        size = len(datagram) + 64
-        if queue.size + size > PEER_BYTES or self._size + size > BYTES:
+        size = len(datagram) + OVERHEAD
+        if queue.size + size > self._limits.client_received_bytes or self._size + size > self._limits.received_bytes:
             return
         queue.datagrams.append(datagram)
         queue.size += size
@@ -54,7 +55,7 @@ class Inbox:
             found = error
         is_bundle = queue.datagrams[0].startswith(b"#")
         if not (is_bundle and isinstance(found, osc.Message)):
-            size = len(queue.datagrams.popleft()) + 64
+            size = len(queue.datagrams.popleft()) + OVERHEAD
             queue.messages = None
             queue.size -= size
             self._size -= size

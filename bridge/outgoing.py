@@ -10,11 +10,8 @@ from functools import lru_cache
 from ipaddress import ip_address
 
 from bridge.protocol.clients import Peer
-
-BURST = 32  # datagrams sent at once: more overrun the buffer that a client's system gives it
-PAUSE_S = 0.002  # between bursts
-PEER_BYTES = 16 * 2**20  # on their way to a peer; what is more is left for the client to ask for again
-BYTES = 128 * 2**20  # and to all
+from bridge.protocol.limits import DEFAULT, Limits
+from bridge.protocol.osc import LONGEST_DATAGRAM
 
 
 @dataclass(frozen=True)
@@ -25,9 +22,13 @@ class Pace:
     rate: float  # bytes a second
 
 
-LOOPBACK = Pace(2**18, 32 * 2**20)
-# With one datagram of the largest size, what is sent within any second stays below 256 kB.
-NETWORK = Pace(48 * 2**10, 144 * 2**10)
+def paces(limits: Limits) -> tuple[Pace, Pace]:
+    """How fast to send to peers on this computer, and to others.
+
+    What leaves within any second is at most what may go at once, one more datagram of the largest size, and the rate.
+    """
+    far = limits.network_bytes_per_s - LONGEST_DATAGRAM
+    return Pace(2**18, limits.loopback_bytes_per_s), Pace(far // 4, far - far // 4)
 
 
 @dataclass
@@ -70,7 +71,9 @@ class _Way:
 class Outgoing:
     """What is on its way to all peers."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits = DEFAULT) -> None:
+        self._limits = limits
+        self._near, self._far = paces(limits)
         self._ways: OrderedDict[Peer, _Way] = OrderedDict()
         self._next = -math.inf  # burst
 
@@ -84,15 +87,15 @@ class Outgoing:
         """Take datagrams for a peer; returns those to be sent at once. An answer that is on its way is not put twice."""
         way = self._ways.get(to)
         if way is None:
-            pace = LOOPBACK if _is_loopback(to[0]) else NETWORK
+            pace = self._near if _is_loopback(to[0]) else self._far
             way = self._ways[to] = _Way(pace, pace.at_once, now)
         way.refill(now)
         size = sum(map(len, datagrams))
-        is_short = len(datagrams) <= BURST
+        is_short = len(datagrams) <= self._limits.burst
         if is_short and not way.short and way.allowed > 0 and (size <= way.allowed or len(datagrams) == 1):
             way.allowed -= size
             return list(datagrams)
-        if way.size + size > PEER_BYTES or self._size + size > BYTES:
+        if way.size + size > self._limits.peer_sending_bytes or self._size + size > self._limits.sending_bytes:
             return []
         if is_short:
             way.short.extend(datagrams)
@@ -111,16 +114,16 @@ class Outgoing:
         ready = [(to, way) for to, way in self._ways.items() if way.size]
         for _, way in ready:
             way.refill(now)
-        while ready and len(taken) < BURST:
+        while ready and len(taken) < self._limits.burst:
             left = []
             for to, way in ready:
-                datagram = way.take() if len(taken) < BURST else None
+                datagram = way.take() if len(taken) < self._limits.burst else None
                 if datagram is not None:
                     taken.append((datagram, to))
                     self._ways.move_to_end(to)
                     left.append((to, way))
             ready = left
-        self._next = now + PAUSE_S
+        self._next = now + self._limits.burst_s
         self._forget_idle(now)
         return taken
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from bridge.config import ServerConfig
 from bridge.inbox import Inbox
-from bridge.outgoing import PAUSE_S, Outgoing
+from bridge.outgoing import Outgoing
 from bridge.protocol import osc
 from bridge.protocol.clients import Peer
 from bridge.protocol.effects import Drop, Effect, Report, Send, Silence, Start, Stop
@@ -186,7 +186,7 @@ class Server:
         end = now + LAST_BURSTS_S
         while self._outgoing.due < end and now < end:
             self._send_burst(now)
-            time.sleep(PAUSE_S)
+            time.sleep(max(0.0, self._outgoing.due - now))
             now = time.monotonic()
 
     def _send(self, datagram: bytes, to: Peer) -> None:

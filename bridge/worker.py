@@ -13,6 +13,7 @@ from bridge.fair_shares import FairShares
 from bridge.protocol.assembly import Job
 from bridge.protocol.clients import Peer
 from bridge.protocol.effects import Effect
+from bridge.protocol.limits import DEFAULT, Limits
 from bridge.protocol.messages import Code, Outcome, ProtocolError, Reply
 from bridge.protocol.session import ModelLine, Sessions
 from bridge.requests import Vary
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("bridge")
 
-ACTIVE_BYTES = 512 * 2**20  # of memory that jobs may take that have begun; a further one waits, unless it is small
-SMALL_BYTES = 16 * 2**20
 LIGHT_S = 0.02  # a job of so little work is not cut into slices
 LAST_WAIT_S = 1.0  # for what runs when the server ends
 
@@ -41,10 +40,10 @@ class Stopped(Exception):
 class Worker(threading.Thread):
     """Computes jobs, one of each client at a time: whose turn it is follows from how long each has been computed for."""
 
-    def __init__(self, device: str, tell: Callable[[Event], None]) -> None:
+    def __init__(self, device: str, tell: Callable[[Event], None], limits: Limits = DEFAULT) -> None:
         """`tell` is called on this thread with what is to be done on the main one."""
         super().__init__(name="worker", daemon=True)
-        self._device, self._tell = device, tell
+        self._device, self._tell, self._limits = device, tell, limits
         self._changed = threading.Condition()  # guards all that follows
         self._queues: OrderedDict[Peer, deque[Job]] = OrderedDict()
         self._active: dict[Peer, Job] = {}
@@ -120,7 +119,8 @@ class Worker(threading.Thread):
             peers = list(self._active)
             for peer, queue in self._queues.items():
                 size = queue[0].work.bytes
-                if peer not in self._active and (size <= SMALL_BYTES or not taken or taken + size <= ACTIVE_BYTES):
+                fits = size <= self._limits.small_bytes or not taken or taken + size <= self._limits.active_bytes
+                if fits and peer not in self._active:
                     peers.append(peer)
             if not peers or self._is_stopped:
                 return None, None

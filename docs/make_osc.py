@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+from itertools import pairwise
 from pathlib import Path
 from string import Template
 from typing import get_args
 
 from bridge.cli.options import parameters
 from bridge.config import PORT
-from bridge.protocol.limits import DEFAULT, PROTOCOL, REPLY_WIDTH
+from bridge.protocol.limits import DEFAULT, PROTOCOL, REPLY_WIDTH, Limits
 from bridge.protocol.messages import OWN_KEYS, Code
 from bridge.requests import VERBS, ClipsRequest
 from bridge.validation import clip_counts
@@ -39,16 +42,27 @@ VARY_FILE = """\
 /bridge/notes iiiiifffifffifff 1 0 0 4 36 0.0 0.25 100.0 38 1.0 0.25 90.0 42 1.5 0.25 80.0
 /bridge/vary isisisi 1 clips 1 count 4 reply_port 9121"""
 
-LIMITS = {
-    "keys of a verb": DEFAULT.verb_keys,
-    "clips of a request": DEFAULT.clips,
-    "notes of a clip": DEFAULT.notes,
-    "beats of a clip": DEFAULT.beats,
-    "windows of two bars of all the clips that a request makes": DEFAULT.windows,
-    "requests of a client that wait": DEFAULT.client_pending,
-    "requests of a client that are half received": DEFAULT.open,
-    "clients that are remembered": DEFAULT.clients,
-}
+
+def limits() -> str:
+    """Write the table of all limits: their names, values and what the code says of them."""
+    (body,) = (node.body for node in ast.parse(inspect.getsource(Limits)).body if isinstance(node, ast.ClassDef))
+    rows = []
+    for field, said in pairwise(body):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+            if not (isinstance(said, ast.Expr) and isinstance(said.value, ast.Constant)):
+                raise ValueError(f"{field.target.id} says nothing of itself")
+            name = field.target.id
+            text = " ".join(str(said.value.value).split())
+            rows.append(f"| `{name}` | {_amount(name, getattr(DEFAULT, name))} | {text} |")
+    return "\n".join(["| limit | | |", "|---|---|---|", *rows])
+
+
+def _amount(name: str, value: float) -> str:
+    """Show a value with its unit, which is in its name."""
+    if name.endswith(("_bytes", "bytes_per_s")) and value >= 2**10:
+        unit, size = ("MiB", 2**20) if value >= 2**20 else ("KiB", 2**10)
+        return f"{value / size:,.0f} {unit}"
+    return f"{value:,.15g}" + (" s" if name.endswith("_s") and not name.endswith("_per_s") else "")
 
 
 def page() -> str:
@@ -64,11 +78,13 @@ def page() -> str:
         kept=int(DEFAULT.kept_s),
         answers=DEFAULT.answers,
         palettes=DEFAULT.palettes,
+        repeats=DEFAULT.repeats,
+        echoes=DEFAULT.echoes_per_s,
         mutters=DEFAULT.client_replies_per_s,
         verbs="\n\n".join(_verb(verb) for verb in VERBS),
         own_keys="\n".join(f"| `{key}` | {text} |" for key, text in OWN_KEYS.items()),
         codes="\n".join(f"| `{code}` | {MEANINGS[code]} |" for code in get_args(Code)),
-        limits="\n".join(f"- {what}: {most:,}" for what, most in LIMITS.items()),
+        limits=limits(),
         shell=SHELL,
         vary_file=VARY_FILE,
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-from bridge.inbox import PEER_BYTES, Inbox
-from bridge.outgoing import BURST, PAUSE_S, Outgoing
+from bridge.inbox import Inbox
+from bridge.outgoing import Outgoing
+from bridge.protocol.limits import DEFAULT
 from bridge.protocol.osc import Message, OscError, encode
 
 NEAR, FAR = ("127.0.0.1", 9000), ("192.168.1.7", 9000)
@@ -28,7 +29,7 @@ def test_a_short_answer_goes_at_once_and_a_long_one_in_bursts() -> None:
     assert outgoing.put(NEAR, LONG[:100], 0.0) == []
     sent = send(outgoing, 10)
     assert [datagram for _, datagram, _ in sent] == LONG[:100]
-    assert max(sum(when == at for when, *_ in sent) for at, *_ in sent) <= BURST
+    assert max(sum(when == at for when, *_ in sent) for at, *_ in sent) <= DEFAULT.burst
     assert math.isinf(outgoing.due)
 
 
@@ -46,7 +47,7 @@ def test_who_is_far_is_sent_to_slowly_whatever_it_asks_for() -> None:
     sent += send(outgoing, 40)
     assert len(sent) > 1000
     for start, *_ in sent:
-        assert sum(len(datagram) for when, datagram, _ in sent if start <= when < start + 1) <= 256 * 1024
+        assert sum(len(datagram) for when, datagram, _ in sent if start <= when < start + 1) <= DEFAULT.network_bytes_per_s
 
 
 def test_no_peer_waits_for_another() -> None:
@@ -57,7 +58,7 @@ def test_no_peer_waits_for_another() -> None:
     outgoing.put(other, LONG[:64], 0.0)
     done = [when for when, _, to in send(outgoing, 100) if to == other]
     assert len(done) == 64
-    assert max(done) <= 64 / (BURST / 3) * PAUSE_S + PAUSE_S
+    assert max(done) <= (64 / (DEFAULT.burst / 3) + 1) * DEFAULT.burst_s
 
 
 def test_what_is_on_its_way_can_be_dropped() -> None:
@@ -99,4 +100,4 @@ def test_what_is_received_and_not_dealt_with_has_a_bound() -> None:
     while len(inbox):
         inbox.take()
         read += 1
-    assert read <= PEER_BYTES // 60_000
+    assert read <= DEFAULT.client_received_bytes // 60_000

@@ -75,7 +75,7 @@ def test_an_error_is_the_callers_and_a_close_is_no_error() -> None:
         except Exception:
             yield Turn()
 
-    held = in_slices(stubborn(), slice_s=0.0)  # type: ignore[arg-type]
+    held: Computation[int] = in_slices(stubborn(), slice_s=0.0)  # type: ignore[arg-type]
     next(held)
     held.close()
     assert not issubclass(Closed, Exception)

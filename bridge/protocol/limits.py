@@ -1,4 +1,4 @@
-"""Every bound and interval of the protocol, as one frozen value that tests can shrink."""
+"""Every bound and interval of the server, as one frozen value that tests can shrink; docs/osc.md prints them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Limits:
 
     # One message
     string_bytes: int = 200
-    """Longest string, in UTF-8 (design §5); echo is exempt."""
+    """Longest string, in UTF-8; echo is exempt."""
     verb_keys: int = 32
     """Most keys of a verb: more than any verb has."""
     reply_notes: int = 24
-    """Notes in each message that we send: 4 + 24 × 10 values and the address are 245 atoms in 1,240 bytes (design §5)."""
+    """Notes in each message that we send: 4 + 24 × 10 values and the address are 245 atoms in 1,240 bytes."""
     missing_messages: int = 64
     """Most /bridge/missing messages at a time; what else is missing is asked for when these notes have come."""
 
@@ -59,7 +59,7 @@ class Limits:
     sessions: int = 8
     """Sessions remembered of each client, because an old hello may come late."""
     forgotten: int = 1024
-    """Ids of a client whose answers are gone, of which is remembered for as long as answers are kept what was asked."""
+    """Ids of a client whose answers are gone but whose seeds are kept as long as answers are, for a late repeat."""
     held_bytes: int = 128 * 2**20
     """Half received, waiting and kept, of all clients; the client that holds most loses what it needs least."""
     clients: int = 2048
@@ -78,6 +78,10 @@ class Limits:
     """So many a client may always have, however many others have."""
     client_work_s: float = 120.0
     """Estimated seconds of work of one client that wait for the worker; one request may always."""
+    active_bytes: int = 512 * 2**20
+    """Estimated memory of requests that have begun; a further one waits until others have ended, unless it is small."""
+    small_bytes: int = 16 * 2**20
+    """Up to this estimate, a request is small."""
     progress_s: float = 0.1
     """Least time between two progress messages of a request."""
     palettes: int = 16
@@ -95,6 +99,24 @@ class Limits:
     """Echoes a second to one client."""
     echo_s: float = 0.05
     """An echo that is asked for again within this time is not answered again: two servers must not echo each other for ever."""
+
+    # Datagrams on their way
+    received_bytes: int = 64 * 2**20
+    """Received and not yet dealt with, of all clients; what is more is as good as lost on the way."""
+    client_received_bytes: int = 4 * 2**20
+    """The same, of one client: twice the longest clip."""
+    sending_bytes: int = 128 * 2**20
+    """On their way to all peers; what is more is left for the clients to ask for again."""
+    peer_sending_bytes: int = 16 * 2**20
+    """The same, to one peer."""
+    burst: int = 32
+    """Datagrams sent at once: more overrun the buffer that a client's system gives it."""
+    burst_s: float = 0.002
+    """Time between bursts."""
+    loopback_bytes_per_s: int = 32 * 2**20
+    """Sent to a peer on this computer."""
+    network_bytes_per_s: int = 256 * 2**10
+    """Sent to any other peer within any second, repeats included."""
 
     # Replies to mistakes
     client_replies_per_s: int = 4
