@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -19,6 +20,7 @@ Peer = tuple[str, int]  # host and port
 
 CLIENT_BYTES = 2048  # of memory that a client takes of whom nothing is kept
 EXCHANGE_BYTES = 1024  # and an id
+LOOKED_AT = 64  # clients of a kind, to find one that can be forgotten: to look at thousands takes too long
 FORGOTTEN_BYTES = 256  # and one of whose answer only this is left that it was given
 
 
@@ -62,6 +64,7 @@ class Exchange:
     fraction: float = 0.0  # how far the job is
     work: Work = A_POSITION  # of the job
     repeats: int = 0  # of its answer
+    repeated: float = -math.inf  # when that last happened
     size: int = 0  # bytes
 
     @property
@@ -139,6 +142,11 @@ class Client:
         return self.peer[0], self.reply_port or self.peer[1]
 
     @property
+    def kind(self) -> int:
+        """How much it has to do with this server: 0 has never asked for anything, 2 has, and has said hello."""
+        return (1 + self.is_greeted) if self.has_asked else 0
+
+    @property
     def is_owed(self) -> bool:
         """Whether an answer is still to come."""
         return any(exchange.awaits_answer for exchange in self.exchanges.values())
@@ -184,16 +192,17 @@ class Clients:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._clients: OrderedDict[Peer, Client] = OrderedDict()  # who was silent longest first
+        # By kind, each with those first who were silent longest. A kind is looked at again whenever a client is.
+        self._kinds: tuple[OrderedDict[Peer, Client], ...] = tuple(OrderedDict() for _ in range(3))
         self._held = Held()
 
     def __iter__(self) -> Iterator[Client]:
-        """Go through all clients; who was silent longest comes first."""
-        return iter(self._clients.values())
+        """Go through all clients."""
+        return itertools.chain.from_iterable(list(kind.values()) for kind in self._kinds)
 
     def __len__(self) -> int:
         """How many clients are remembered."""
-        return len(self._clients)
+        return sum(map(len, self._kinds))
 
     @property
     def bytes_held(self) -> int:
@@ -203,19 +212,19 @@ class Clients:
     @property
     def is_full(self) -> bool:
         """Whether one client has to be forgotten before another is remembered."""
-        return len(self._clients) >= self._limits.clients
+        return len(self) >= self._limits.clients
 
     def find(self, peer: Peer, now: float) -> Client | None:
         """Find a client, who is then the one heard last."""
-        client = self._clients.get(peer)
+        client = next((kind.pop(peer) for kind in self._kinds if peer in kind), None)
         if client:
             client.heard = now
-            self._clients.move_to_end(peer)
+            self._kinds[client.kind][peer] = client
         return client
 
     def add(self, peer: Peer, now: float) -> Client:
         """Remember a new client."""
-        client = self._clients[peer] = Client(
+        client = self._kinds[0][peer] = Client(
             peer,
             self._held,
             sessions=deque(maxlen=self._limits.sessions),
@@ -227,25 +236,24 @@ class Clients:
         return client
 
     def find_forgettable(self, now: float) -> Client | None:
-        """Choose who is forgotten for a new client: never one that is owed an answer or has lately had one.
+        """Choose who is forgotten for a new client: never one that is owed an answer, or that works with this server.
 
-        First those that neither said hello nor asked for anything, then those without a hello, then those that only said
-        hello: who does no more than that from thousands of ports must not cost others their palettes.
+        First those that never asked for anything: who only says hello, from thousands of ports, must not cost others their
+        palettes. Then those that asked without a hello, then those that have been silent for as long as answers are kept.
         """
-        chosen: tuple[int, Client | None] = (len(_FORGETTABLE), None)
-        for client in self:
-            is_idle = now > client.heard + self._limits.kept_s
-            kind = next(k for k, fits in enumerate(_FORGETTABLE) if fits(client, is_idle))
-            if kind < chosen[0] and not client.is_owed:
-                chosen = kind, client
-            if kind == 0 and chosen[0] == 0:
-                break
-        return chosen[1] if chosen[0] < len(_FORGETTABLE) - 1 else None
+        for number, kind in enumerate(self._kinds):
+            for client in list(itertools.islice(kind.values(), LOOKED_AT)):
+                if client.kind != number:  # it has said more since it was put here
+                    self._kinds[client.kind][client.peer] = kind.pop(client.peer)
+                elif not client.is_owed and (number < 2 or now > client.heard + self._limits.kept_s):
+                    return client
+        return None
 
     def remove(self, client: Client) -> None:
         """Forget a client, whose exchanges are gone."""
         client.hold(-client.size)
-        del self._clients[client.peer]
+        for kind in self._kinds:
+            kind.pop(client.peer, None)
 
     def sweep(self, now: float) -> list[Client]:
         """Forget what has ended long ago, and what came long ago without a verb; lists who has been silent for too long."""
@@ -315,17 +323,6 @@ class Clients:
         kept = exchange.client.palettes
         number = next((n for n, palette in kept.items() if palette.number == exchange.palette), None)
         return None if exchange.is_at or number is None else kept.pop(number)
-
-
-# Kinds of clients, and whether one has been idle; the first that fits. Those of the first kind are forgotten first, those of
-# the last never.
-_FORGETTABLE: tuple[Callable[[Client, bool], bool], ...] = (
-    lambda client, is_idle: not client.is_greeted and (is_idle or not client.has_asked),
-    lambda client, is_idle: not client.is_greeted,
-    lambda client, is_idle: not client.has_asked,
-    lambda client, is_idle: is_idle,
-    lambda client, is_idle: True,
-)
 
 
 def _least_needed(client: Client) -> Exchange | None:

@@ -172,13 +172,15 @@ class Exchanges:
         self._outbox.send(exchange.to, *reply.datagrams)
         self._clients.trim_answers(exchange.client)
 
-    def repeat(self, exchange: Exchange) -> None:
-        """Answer again; a large answer only so often, then its end alone."""
-        if exchange.reply is None:
+    def repeat(self, exchange: Exchange, now: float) -> None:
+        """Answer again: what is short each time, else not too often; of a large answer in the end no more than its end."""
+        reply, limits = exchange.reply, self._limits
+        if reply is None or (reply.size > limits.short_bytes and now < exchange.repeated + limits.repeat_s):
             return
+        exchange.repeated = now
         exchange.repeats += 1
-        is_modest = exchange.reply.size < self._limits.large_bytes or exchange.repeats <= self._limits.repeats
-        self._outbox.send(exchange.to, *(exchange.reply.datagrams if is_modest else (exchange.reply.end,)))
+        is_whole = reply.size <= limits.large_bytes or exchange.repeats <= limits.repeats
+        self._outbox.send(exchange.to, *(reply.datagrams if is_whole else (reply.end,)))
 
     def end_with_error(self, exchange: Exchange, error: ProtocolError, now: float) -> None:
         """End an id without clips."""

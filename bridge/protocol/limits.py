@@ -90,9 +90,12 @@ class Limits:
     """Notes in the palettes of all clients: some 100 MiB in the engine."""
 
     # Answers that come again, and echoes
+    short_bytes: int = 4 * 2**10
+    """Up to this size, an answer is repeated as often as it is asked for."""
+    repeat_s: float = 0.25
+    """Least time between two repeats of any other: clients ask again after 0.5 s."""
     large_bytes: int = 64 * 2**10
-    """From this size on, an answer is large, and is repeated only so often; then only its end is, by which a client can ask
-    for what it lacks."""
+    """Beyond this size, an answer is repeated only so often; then its end alone is, by which a client can ask for the rest."""
     repeats: int = 8
     """How often a large answer is repeated."""
     echoes_per_s: int = 32

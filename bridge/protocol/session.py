@@ -72,6 +72,7 @@ class Sessions:
         self._port = port
         self._limits = limits
         self._models: Sequence[ModelLine] | None = None
+        self._welcomes = self._write_welcome()
         self._clients = Clients(limits)
         self._outbox = Outbox()
         self._exchanges = Exchanges(self._clients, self._outbox, limits)
@@ -146,6 +147,7 @@ class Sessions:
     def models_ready(self, device: str, models: Sequence[ModelLine]) -> list[Effect]:
         """Take the models once they are loaded, and tell all who have said hello."""
         self._device, self._models = device, models
+        self._welcomes = self._write_welcome()
         for client in self._clients:
             if client.is_greeted:
                 self._welcome(client)
@@ -250,6 +252,10 @@ class Sessions:
         self._welcome(client)
 
     def _welcome(self, client: Client) -> None:
+        self._outbox.send(client.reply_to, *self._welcomes)
+
+    def _write_welcome(self) -> tuple[bytes, ...]:
+        """Write what answers a hello, which is the same for all."""
         state = "warming" if self._models is None else "ready"
         models = self._models or ()
         head = encode("/bridge/welcome", [PROTOCOL, self._version, self._device, state, len(models), self._session])
@@ -258,7 +264,7 @@ class Sessions:
             encode("/bridge/model", [i, name, family, model.bars, about])
             for i, (model, (name, family, about)) in enumerate(zip(models, names, strict=True))
         )
-        self._outbox.send(client.reply_to, head, *lines)
+        return (head, *lines)
 
     def _reply_rate_limited(self, client: Client, error: ProtocolError, now: float) -> None:
         """Answer what has no readable id, but not each time."""
@@ -331,7 +337,7 @@ class Sessions:
     def _receive_cancel(self, client: Client, number: int, now: float) -> None:
         exchange = client.exchanges.get(number) or self._exchanges.open(client, number, now)
         if exchange.reply is not None:
-            self._exchanges.repeat(exchange)
+            self._exchanges.repeat(exchange, now)
             return
         self._exchanges.cancel(exchange, "cancelled", now)
 
@@ -430,7 +436,7 @@ class Sessions:
     def _repeat(self, exchange: Exchange, now: float) -> None:
         """Answer a verb that has come before."""
         if exchange.reply is not None:
-            self._exchanges.repeat(exchange)
+            self._exchanges.repeat(exchange, now)
         elif exchange.state == "running":
             self._exchanges.send_progress(exchange, now)
 
