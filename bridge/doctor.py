@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 
 from packaging.requirements import Requirement
 
@@ -18,7 +19,7 @@ from bridge.protocol.limits import PROTOCOL
 from bridge.protocol.osc import OscError, Value, decode, encode
 from bridge.provenance import version
 from models.extras import EXTRAS, is_installed
-from models.store import ModelError, check_golden, list_models, load_model, user_models
+from models.store import check_golden, load_model, survey_models, user_models
 
 PATIENCE_S = 1.0  # for a server that is just loading its models
 
@@ -112,25 +113,20 @@ def _devices() -> Iterator[Finding]:
 
 
 def _models() -> Iterator[Finding]:
-    count = 0
-    try:
-        for card, folder in list_models():
-            count += 1
-            yield _model(card.name, str(folder))
-    except ModelError as error:
-        yield Finding(False, f"{error}: remove that folder, or put the model there again")
-        return
-    if not count:
+    survey = survey_models()
+    for card, folder in survey.listed():
+        yield _model(card.name, folder)
+    for fault in survey.faults:
+        yield Finding(False, f"{fault}: remove that folder, or put the model there again")
+    if not survey.models:
         yield Finding(False, "no models are here: install latent-bridge again, or train one with `latent-bridge train`")
     own = user_models()
     yield Finding(True, f"your own models go to {own}" + ("" if own.is_dir() else ", which is not there yet"))
 
 
-def _model(name: str, folder: str) -> Finding:
-    from pathlib import Path
-
+def _model(name: str, folder: Path) -> Finding:
     try:
-        differs = check_golden(load_model(folder), Path(folder))
+        differs = check_golden(load_model(str(folder)), folder)
     except (ValueError, OSError) as error:
         return Finding(False, f"model {name} cannot be loaded: {error}")
     if differs:

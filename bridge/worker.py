@@ -16,14 +16,11 @@ from bridge.protocol.effects import Effect
 from bridge.protocol.limits import DEFAULT, Limits
 from bridge.protocol.messages import Code, Outcome, ProtocolError, Reply
 from bridge.protocol.session import ModelLine, Sessions
-from bridge.requests import Vary
-from models.music.clip import Clip, Note
 from models.pause import pausing
 
 if TYPE_CHECKING:
     from bridge.engine import Engine
     from models.editing.batching import Batcher, Computation, Task
-    from models.network.decoding import LatentModel
 
 log = logging.getLogger("bridge")
 
@@ -233,30 +230,6 @@ def _compute(engine: Engine, job: Job) -> Computation[Reply]:
 
 
 def _start_engine(device: str) -> tuple[Engine, str, tuple[ModelLine, ...]]:
-    """Load the models that `auto` chooses from, and run each once: the first run of anything is slow."""
-    from bridge.devices import find_device
-    from bridge.engine import Engine
-    from models.families.registry import kinds
-    from models.store import ModelError, list_models
+    from bridge.model_shelf import start_engine  # loads numpy
 
-    found = find_device(device)
-    engine = Engine(device=found, load=_load_by_name)
-    models = tuple(ModelLine(folder.name, card.family, card.bars, card.about) for card, folder in list_models())
-    for kind, name in kinds().items():
-        if name in {model.name for model in models}:
-            try:
-                clip = Clip((Note(36, 0.0, 0.25), Note(38, 1.0, 0.25)), 8.0)
-                engine.run(Vary(clips=(clip,), count=1, model=name, kind=kind, seed=0))
-            except ModelError as error:
-                log.warning("%s", error)
-    return engine, found, models
-
-
-def _load_by_name(name: str, device: str) -> LatentModel:
-    """Load a model that is listed: a message from the network must not choose a path."""
-    from models.store import ModelError, list_models, load_model
-
-    folders = {folder.name: folder for _, folder in list_models()}
-    if name not in folders:
-        raise ModelError(f"there is no model {name[:40]!r}; there are: {', '.join(folders) or 'none'}")
-    return load_model(str(folders[name]), device)
+    return start_engine(device)

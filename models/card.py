@@ -2,12 +2,65 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from datetime import date
+from itertools import pairwise
+from typing import Annotated
+
 import numpy as np
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field
+
+LARGEST = 2**63  # of any whole number
 
 # How alike the feel of strokes is, beyond what a model expects, for velocity and for timing: of strokes of one step, of one
 # lane, and of one lane at one place in the bar.
 FeelCorrelation = tuple[tuple[float, float], ...]
+
+
+def _as_line(text: str) -> str:
+    """Refuse what a terminal would obey rather than show."""
+    if any(ord(c) < 32 or 127 <= ord(c) < 160 for c in text if c not in "\n\t"):
+        raise ValueError("it holds control characters")
+    return text
+
+
+def _rising(amounts: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+    for (level, distance), (next_level, next_distance) in pairwise(amounts):
+        if next_level <= level or next_distance < distance:
+            raise ValueError(f"it does not rise from {level:g}, {distance:g} to {next_level:g}, {next_distance:g}")
+    return amounts
+
+
+def _shares(correlation: FeelCorrelation) -> FeelCorrelation:
+    if len(correlation) not in (0, 3) or any(sum(shares) > 1 for shares in zip(*correlation, strict=True)):
+        raise ValueError("it must be nothing, or three pairs of shares that add up to at most 1")
+    return correlation
+
+
+def _plain(values: dict[str, object]) -> dict[str, object]:
+    """Refuse what is no plain value, or cannot be shown."""
+    waiting: list[object] = [values]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [*value.keys(), *value.values()]
+        elif isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+            waiting += value
+        elif not (
+            isinstance(value, (str, bool, date, type(None)))
+            or (isinstance(value, int) and abs(value) < LARGEST)
+            or (isinstance(value, float) and math.isfinite(value))
+        ):
+            raise ValueError(f"it holds a {type(value).__name__} that is no finite number, text or list")
+    return values
+
+
+Line = Annotated[str, Field(max_length=2000), AfterValidator(_as_line)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Apart = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)]  # a distance: at most all dropped and as many added
+Sha256 = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
+Facts = Annotated[dict[str, object], AfterValidator(_plain)]
 
 
 class Card(BaseModel):
@@ -15,33 +68,35 @@ class Card(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
-    name: str
-    family: str
-    about: str
-    licence: str = Field(description="licence of the weights")
+    name: Line
+    family: Line
+    about: Line
+    licence: Line = Field(description="licence of the weights")
     network: dict[str, bool | float | int] = Field(description="sizes that differ from models.network.config.NetworkConfig")
-    latent: int = Field(description="size of the latent")
-    steps_per_beat: int = 4
-    bars: int = Field(default=2, description="bars of a window")
+    latent: int = Field(ge=1, le=1024, description="size of the latent")
+    steps_per_beat: int = Field(default=4, ge=1, le=96)
+    bars: int = Field(default=2, ge=1, le=64, description="bars of a window")
     timing: bool = Field(description="whether micro-timing was learned; if not, new notes lie on the grid")
-    reach: float = Field(description="median distance of unrelated clips; amounts above it are mapped to it")
-    amounts: tuple[tuple[float, float], ...] = Field(description="(noise level, median distance it gives), rising")
-    feel_correlation: FeelCorrelation = Field(
+    reach: Apart = Field(description="median distance of unrelated clips; amounts above it are mapped to it")
+    amounts: Annotated[tuple[tuple[Share, Apart], ...], AfterValidator(_rising)] = Field(
+        min_length=2, max_length=1000, description="(noise level, median distance it gives), rising"
+    )
+    feel_correlation: Annotated[tuple[tuple[Share, Share], ...], AfterValidator(_shares)] = Field(
         default=(),
         validation_alias=AliasChoices("feel_correlation", "together"),  # its name in folders of version 0.1
         description="how alike the feel of strokes is beyond what the model expects",
     )
-    midpoint_noise: float = Field(
+    midpoint_noise: Share = Field(
         default=0.0,
         validation_alias=AliasChoices("midpoint_noise", "loose"),
         description="noise added midway between clips: more natural, less like either",
     )
-    data: dict[str, object] = Field(description="sets, windows and the hash of what was learned from")
-    config: dict[str, object] = Field(description="the config of the training, whole")
-    commit: str = Field(default="", description="the commit of the code that trained it")
+    data: Facts = Field(description="sets, windows and the hash of what was learned from")
+    config: Facts = Field(description="the config of the training, whole")
+    commit: Line = Field(default="", description="the commit of the code that trained it")
     metrics: dict[str, float] = Field(default={}, description="the last validation of the training")
-    weights_sha256: str
-    golden_sha256: str = ""
+    weights_sha256: Sha256
+    golden_sha256: Sha256 = ""
 
     def noise_level_for(self, amount: float) -> float:
         """Find the noise level that changes a clip by an amount, by the table measured on held-out clips."""

@@ -1,12 +1,19 @@
-"""Model folders: find, load, save, check. A folder is model.yaml, weights, golden values, hashes and a card; no pickle."""
+"""Model folders: find, load, save, check. A folder is model.yaml, weights, golden values, hashes and a card; no pickle.
+
+Whatever is wrong with a folder ends in a ModelError that names the file: nothing is taken on trust before it is used.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import asdict
+import logging
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import yaml
@@ -16,21 +23,58 @@ from pydantic import ValidationError
 from threadpoolctl import threadpool_limits
 
 from models.card import Card
+from models.families.family import Family
 from models.families.grid import Grid
-from models.families.registry import find_family
+from models.families.registry import FAMILIES, find_family
+from models.network.config import NetworkConfig
 from models.network.decoding import DecodeBatch, LatentModel
+from models.network.tensors import LARGEST_WEIGHT, MOST_WEIGHTS, check_sizes, weight_shapes
+from models.plain_file import check_plain_file, read_plain_file, shown
+from models.tensor_file import HEADER_BYTES, Tensors, read_tensors
 from models.yaml_text import load_yaml
 
 if TYPE_CHECKING:
     from models.network.torch_runtime import TorchModel
     from models.network.vae import Network
 
+log = logging.getLogger("bridge.models")
+
 GOLDEN_NOISE = 0.3  # the noise level of golden values
 CARD, WEIGHTS, GOLDEN, HASHES = "model.yaml", "weights.safetensors", "golden.safetensors", "windows.safetensors"
+
+CARD_BYTES = 2**16  # the largest card; those of the shipped models have 2 kB
+GOLDEN_BYTES = 2**22  # the largest golden values; the shipped ones have 15 kB
+GOLDEN_ROWS = 64
+HASHES_BYTES = 2**28  # the most hashes, of 8 bytes each; the shipped models have up to 418 kB
+MOST_FOLDERS = 1000  # models of a user that are looked at
+NAME_BYTES = 100  # of a model's name, which messages carry
+FLOATS = ("F16", "F32")  # the types of weights
+
+T = TypeVar("T")
 
 
 class ModelError(ValueError):
     """A model that is not there or not whole, in one sentence."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What lies among the models: those that a name finds, the user's first, and a sentence for each folder that is none."""
+
+    models: tuple[tuple[Card, Path], ...]
+    faults: tuple[str, ...]
+
+    def listed(self) -> tuple[tuple[Card, Path], ...]:
+        """The first model of each name."""
+        first = {folders[0] for folders in self.places().values()}
+        return tuple((card, folder) for card, folder in self.models if folder in first)
+
+    def places(self) -> dict[str, list[Path]]:
+        """The folders of each name, the one that is taken first."""
+        found: dict[str, list[Path]] = {}
+        for _, folder in self.models:
+            found.setdefault(folder.name, []).append(folder)
+        return found
 
 
 def shipped() -> Path:
@@ -43,70 +87,231 @@ def user_models() -> Path:
     return user_data_path("latent-bridge", appauthor=False) / "models"
 
 
+def survey_models() -> Survey:
+    """Look at all folders of models, without their weights. One that is broken costs itself alone."""
+    models: list[tuple[Card, Path]] = []
+    faults: list[str] = []
+    for home in (user_models(), shipped()):
+        try:
+            names = sorted(entry.name for entry in os.scandir(home) if os.path.lexists(Path(entry.path) / CARD))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            faults.append(f"{shown(home)} cannot be read: {error.strerror}")
+            continue
+        if len(names) > MOST_FOLDERS:
+            faults.append(f"{shown(home)} holds more than {MOST_FOLDERS:,} models; those after the first are left out")
+        for name in names[:MOST_FOLDERS]:
+            try:
+                models.append((_look_at(home / name, is_named=True), home / name))
+            except ModelError as error:
+                faults.append(str(error))
+    return Survey(tuple(models), tuple(faults))
+
+
 def list_models() -> Iterator[tuple[Card, Path]]:
     """List the models that a name finds, the user's first."""
-    seen: set[str] = set()
-    for folder in (user_models(), shipped()):
-        for path in sorted(folder.glob(f"*/{CARD}")):
-            if path.parent.name not in seen:
-                seen.add(path.parent.name)
-                yield read_card(path.parent), path.parent
+    return iter(survey_models().listed())
 
 
 def find_model(name: str) -> Path:
     """Find a model folder by path, in the user's models, or among those shipped."""
-    for folder in (Path(name), user_models() / name, shipped() / name):
-        if (folder / CARD).is_file():
-            return folder
-    known = ", ".join(card.name for card, _ in list_models()) or "none yet"
-    raise ModelError(f"there is no model {name!r}; there are: {known}; or give the path of a model folder")
+    return _find_first(name, lambda folder: (_look_at(folder), folder)[1])
+
+
+def no_model(name: str, known: Sequence[str], most: int = 10_000) -> ModelError:
+    """Make the error for a name that no model has; it names those that there are, in at most so many bytes."""
+    text = f"there is no model {ascii(name[:40]) if len(name) > 40 else repr(name)}; there are: "
+    room = most - len(text.encode("utf-8", "replace"))
+    listed = ", ".join(known) or "none yet"
+    if len(listed.encode()) > room:
+        cut = listed.encode()[: max(0, room - 3)].decode("utf-8", "ignore")
+        listed = f"{cut.rpartition(', ')[0] or cut} …"
+    return ModelError(text + listed)
 
 
 def read_card(folder: Path) -> Card:
     """Read model.yaml."""
     try:
-        return Card.model_validate(load_yaml((folder / CARD).read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError, ValidationError) as error:
-        raise ModelError(f"{folder / CARD} does not describe a model: {error}") from error
+        return _parse_card(read_plain_file(folder / CARD, CARD_BYTES))
+    except ValueError as error:
+        raise ModelError(f"{shown(folder / CARD)} {error}") from error
 
 
 def load_model(name: str, device: str = "cpu") -> LatentModel:
     """Load a model by name or path, to encode and decode with: by numpy on a CPU, elsewhere by torch."""
     if device != "cpu":
         return load_torch_model(name, device)
-    from safetensors.numpy import load
-
     from models.network.cpu_runtime import NumpyModel
 
-    card, content = _read_folder(name)
+    card, family, weights = _find_first(name, _read_folder)
     threadpool_limits(1)  # beside a busy core, as in a DAW, two threads are twenty times slower than one
-    return NumpyModel(card, find_family(card.family), load(content))
+    return NumpyModel(card, family, weights)
 
 
 def load_torch_model(name: str, device: str = "cpu") -> TorchModel:
     """Load a model by name or path as a network of torch, which can also score music and be trained."""
-    card, content = _read_folder(name)
+    card, family, weights = _find_first(name, _read_folder)
     # Torch takes a second to import; all else does without.
-    from safetensors.torch import load
+    import torch
 
-    from models.network.config import NetworkConfig
     from models.network.torch_runtime import TorchModel, build_network, use_one_thread
 
     use_one_thread()
-    family = find_family(card.family)
     network = build_network(family, NetworkConfig.of(family, card.network))
-    network.load_state_dict({k: v.float() for k, v in load(content).items()})
+    network.load_state_dict({name: torch.from_numpy(values.copy()).float() for name, values in weights.items()})
     return TorchModel(card, family, network, device)
 
 
-def _read_folder(name: str) -> tuple[Card, bytes]:
-    """Read a model's card and its weights; refuses weights that are not the ones its card names."""
-    folder = find_model(name)
+def _find_first(name: str, take: Callable[[Path], T]) -> T:
+    """Take the first folder of a name that is whole: a path, one of the user's, one of those shipped.
+
+    A broken one among the user's models does not hide the shipped model of that name; that it is passed over is said.
+    """
+    faults: list[ModelError] = []
+    for folder in _places(name):
+        if not _has_card(folder):
+            continue
+        try:
+            found = take(folder)
+        except ModelError as error:
+            faults.append(error)
+            continue
+        for fault in faults:
+            _warn(f"{fault}; {shown(folder)} is used instead")
+        return found
+    if faults:
+        raise faults[0]
+    raise ModelError(f"{no_model(name, list(survey_models().places()))}; or give the path of a model folder")
+
+
+def _places(name: str) -> list[Path]:
+    if not name:
+        return []
+    is_path = Path(name).name != name or name in (".", "..")
+    return [Path(name)] if is_path else [Path(name), user_models() / name, shipped() / name]
+
+
+def _has_card(folder: Path) -> bool:
+    try:
+        return os.path.lexists(folder / CARD)
+    except ValueError:  # a name that no file can have
+        return False
+
+
+@lru_cache(maxsize=64)
+def _warn(text: str) -> None:
+    """Say it, once."""
+    log.warning("%s", text)
+
+
+def _look_at(folder: Path, *, is_named: bool = False) -> Card:
+    """Read the card of a folder and see that its weights are there; raises ModelError."""
+    if is_named:
+        fault = _name_fault(folder.name)
+        if fault:
+            raise ModelError(f"{shown(folder)} is no model: {fault}")
     card = read_card(folder)
-    content = (folder / WEIGHTS).read_bytes()
-    if hashlib.sha256(content).hexdigest() != card.weights_sha256:
-        raise ModelError(f"{folder / WEIGHTS} is not the file that {CARD} describes; install the model again")
-    return card, content
+    if is_named and card.family != folder.name and folder.name in FAMILIES:
+        raise ModelError(f"{shown(folder)} is a model of {card.family}: the name {folder.name} is for one of that family")
+    try:
+        check_plain_file(folder / WEIGHTS, _weight_bytes(MOST_WEIGHTS))
+    except ValueError as error:
+        raise ModelError(f"{shown(folder / WEIGHTS)} {error}") from error
+    return card
+
+
+def _name_fault(name: str) -> str:
+    if name == "auto":
+        return "the name auto stands for a choice by the clip"
+    if not name.isprintable():
+        return "its name holds characters that cannot be shown"
+    return f"its name has more than {NAME_BYTES} bytes" if len(name.encode()) > NAME_BYTES else ""
+
+
+@lru_cache(maxsize=64)
+def _parse_card(content: bytes) -> Card:
+    """Read the text of a card; by its content, since most is read again and again and reading YAML takes a while."""
+    try:
+        values = load_yaml(content.decode("utf-8"))
+        if not isinstance(values, dict):
+            raise ValueError(f"it holds a {type(values).__name__} instead of names with values")
+        card = Card.model_validate(values)
+        if card.family not in FAMILIES:
+            raise ValueError(f"there is no family {ascii(card.family)[:40]}; there are: {', '.join(FAMILIES)}")
+        check_sizes(card.network)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"does not describe a model: it is not UTF-8 at byte {error.start}") from error
+    except ValidationError as error:
+        raise ValueError(f"does not describe a model: {_first_of(error)}") from error
+    except ValueError as error:
+        raise ValueError(f"does not describe a model: {error}") from error
+    return card
+
+
+def _first_of(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    where = ".".join(map(str, first["loc"]))
+    said = first["msg"].removeprefix("Value error, ").replace("Input should be", "it must be")
+    if first["type"] == "missing":
+        said = "it is missing"
+    elif first["type"] == "extra_forbidden":
+        said = "there is no such setting"
+    return f"{shown(where[:80])}: {said}"
+
+
+def _read_folder(folder: Path) -> tuple[Card, Family, Tensors]:
+    """Read a model's card and its weights; refuses weights that are not the ones its card names, or not a network's."""
+    card = _look_at(folder)
+    try:
+        family = find_family(card.family)
+        config = NetworkConfig.of(family, card.network)
+        shapes = weight_shapes(family, config)
+        if card.latent != config.latent:
+            raise ValueError(f"its latent is {card.latent}, that of its network {config.latent}")
+    except ValueError as error:
+        raise ModelError(f"{shown(folder / CARD)} does not describe a model: {error}") from error
+    try:
+        content = read_plain_file(folder / WEIGHTS, _weight_bytes(sum(map(math.prod, shapes.values()))))
+        if hashlib.sha256(content).hexdigest() != card.weights_sha256:
+            raise ValueError(f"is not the file that {CARD} describes; install the model again")
+        weights = read_tensors(content, FLOATS)
+        _check_shapes(weights, shapes)
+        _check_numbers(weights)
+    except ValueError as error:
+        raise ModelError(f"{shown(folder / WEIGHTS)} {error}") from error
+    return card, family, weights
+
+
+def _weight_bytes(count: int) -> int:
+    """The largest file of so many weights."""
+    return 4 * count + 8 + HEADER_BYTES
+
+
+def _check_shapes(tensors: Tensors, shapes: dict[str, tuple[int, ...]]) -> None:
+    if missing := [name for name in shapes if name not in tensors]:
+        raise ValueError(f"lacks {_listed(missing)}")
+    if unknown := [name for name in tensors if name not in shapes]:
+        raise ValueError(f"holds {_listed(unknown)}, which this network does not have")
+    for name, shape in shapes.items():
+        if tensors[name].shape != shape:
+            raise ValueError(f"has {name} in the shape {list(tensors[name].shape)} instead of {list(shape)}")
+
+
+def _check_numbers(tensors: Tensors) -> None:
+    """Refuse what is not finite, or so large that sums of it are not. On the bits, which is much faster than on halves."""
+    for name, values in tensors.items():
+        size = values.dtype.itemsize
+        bits = values.view(f"<u{size}") & (2 ** (8 * size - 1) - 1)  # without the sign: in the order of the numbers' sizes
+        largest = float(bits.max(initial=0).view(values.dtype))
+        if not largest <= LARGEST_WEIGHT:
+            what = f"as large as {largest:g}" if math.isfinite(largest) else "that are not finite"
+            raise ValueError(f"has numbers in {name} {what}: it is no trained network")
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown_names = ", ".join(ascii(name)[1:61] for name in names[:3])
+    return shown_names + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def save_model(folder: Path, card: Card, network: Network, hashes: NDArray[np.uint64]) -> Card:
@@ -132,16 +337,29 @@ def write_model(folder: Path, card: Card, weights: bytes, model: LatentModel, ha
             "golden_sha256": hashlib.sha256((folder / GOLDEN).read_bytes()).hexdigest(),
         }
     )
-    text = yaml.safe_dump(card.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+    text = yaml.dump(card.model_dump(mode="json"), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
     (folder / CARD).write_text(text, encoding="utf-8")
     return card
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes what appears twice twice: aliases are not read."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        """Ignore them all."""
+        return True
+
+
 def load_hashes(folder: Path) -> NDArray[np.uint64]:
     """Load the hashes of the training windows, by which copies are found."""
-    from safetensors.numpy import load_file
-
-    return load_file(folder / HASHES)["hashes"]
+    try:
+        tensors = read_tensors(read_plain_file(folder / HASHES, HASHES_BYTES), ["U64"])
+        hashes = tensors.get("hashes")
+        if hashes is None or hashes.ndim != 1 or len(tensors) > 1:
+            raise ValueError("holds other than one list of hashes")
+    except ValueError as error:
+        raise ModelError(f"{shown(folder / HASHES)} {error}") from error
+    return hashes
 
 
 def golden(model: LatentModel, rows: int = 4) -> dict[str, NDArray[np.generic]]:
@@ -155,22 +373,44 @@ def golden(model: LatentModel, rows: int = 4) -> dict[str, NDArray[np.generic]]:
 
 
 def check_golden(model: LatentModel, folder: Path) -> list[str]:
-    """Compare a model with the golden values in its folder; return what differs."""
-    from safetensors.numpy import load_file
-
-    stored = load_file(folder / GOLDEN)
-    grid = model.decode(_golden_batch(stored["latents"]))
-    tokens = stored["tokens"].reshape(grid.tokens.shape)  # folders of version 0.1 have no axis for slots
+    """Compare a model with the golden values in its folder; return what differs. Raises ModelError if these are none."""
+    latents, same, means = _read_golden(model, folder)
+    grid = model.decode(_golden_batch(latents))
     wrong: list[str] = []
-    if not np.array_equal(grid.tokens, tokens):
-        wrong.append(f"{(grid.tokens != tokens).sum()} of {grid.tokens.size} steps")
-    same = Grid(tokens, stored["velocities"], stored["offsets"])
+    if not np.array_equal(grid.tokens, same.tokens):
+        wrong.append(f"{(grid.tokens != same.tokens).sum()} of {grid.tokens.size} steps")
     pairs = {
         "velocities": (grid.velocities, same.velocities, 1e-3),
         "offsets": (grid.offsets, same.offsets, 1e-3),
-        "means": (model.encode(same), stored["means"], 1e-2),
+        "means": (model.encode(same), means, 1e-2),
     }
-    return wrong + [name for name, (a, b, tolerance) in pairs.items() if np.abs(a - b).max() > tolerance]
+    return wrong + [name for name, (a, b, tolerance) in pairs.items() if not np.abs(a - b).max() <= tolerance]
+
+
+def _read_golden(model: LatentModel, folder: Path) -> tuple[NDArray[np.float32], Grid, NDArray[np.float32]]:
+    """Read golden values: latents, the grids they must give, and where these must lie."""
+    spec, vocabulary = model.family.spec, model.family.vocabulary
+    try:
+        content = read_plain_file(folder / GOLDEN, GOLDEN_BYTES)
+        if model.card.golden_sha256 not in ("", hashlib.sha256(content).hexdigest()):
+            raise ValueError(f"is not the file that {CARD} describes; install the model again")
+        stored = {name: values.copy() for name, values in read_tensors(content, ["F32", "I64"]).items()}  # torch wants its own
+        tokens = stored.get("tokens", np.zeros(0, np.int64))
+        rows = len(tokens) if tokens.ndim else 0
+        steps, lanes, latent = (rows, spec.steps), (rows, spec.steps, vocabulary.lanes), (rows, model.card.latent)
+        if tokens.ndim == 2:  # folders of version 0.1 have no axis for slots
+            stored["tokens"] = tokens = tokens[..., None]
+        slots = (*steps, len(vocabulary.slots))
+        _check_shapes(stored, {"latents": latent, "tokens": slots, "velocities": lanes, "offsets": lanes, "means": latent})
+        floats = {name: values for name, values in stored.items() if name != "tokens"}
+        if not 0 < rows <= GOLDEN_ROWS or tokens.dtype.kind != "i" or any(v.dtype.kind != "f" for v in floats.values()):
+            raise ValueError(f"holds other than 1 to {GOLDEN_ROWS} windows")
+        if tokens.min() < 0 or tokens.max() >= vocabulary.tokens:
+            raise ValueError("holds tokens that this family does not have")
+        _check_numbers(floats)
+    except ValueError as error:
+        raise ModelError(f"{shown(folder / GOLDEN)} {error}") from error
+    return stored["latents"], Grid(tokens, stored["velocities"], stored["offsets"]), stored["means"]
 
 
 def _golden_batch(latents: NDArray[np.float32]) -> DecodeBatch:

@@ -90,12 +90,14 @@ LEARNING = {"models.training", "models.store", *NETWORK}
 ALLOWED: dict[str, set[str]] = {
     "models.extras": set(),
     "models.yaml_text": set(),
+    "models.plain_file": set(),
+    "models.tensor_file": set(),
     "models.pause": set(),
     "models.music": {*MUSIC, "models.extras", "models.yaml_text"},
     "models.families": FAMILIES,
     "models.card": set(),
     "models.network": NETWORK,
-    "models.store": {*NETWORK, "models.yaml_text"},
+    "models.store": {*NETWORK, "models.plain_file", "models.tensor_file", "models.yaml_text"},
     "models.editing": EDITING,
     "models.training": {*LEARNING, "models.evaluation.memorization"},
     "models.evaluation": {*LEARNING, "models.evaluation", "models.editing"},
@@ -119,10 +121,13 @@ ALLOWED: dict[str, set[str]] = {
     "bridge.outgoing": {"bridge.protocol"},
     "bridge.report": set(),
     "bridge.slices": {"models.editing.batching", "models.pause"},
+    "bridge.model_shelf": {
+        *("bridge.devices", "bridge.engine", "bridge.protocol", "bridge.requests"),
+        *("models.families.registry", "models.music.clip", "models.network.decoding", "models.store"),
+    },
     "bridge.worker": {
-        *("bridge.devices", "bridge.engine", "bridge.fair_shares", "bridge.protocol", "bridge.requests", "bridge.slices"),
-        *("models.editing.batching", "models.families.registry", "models.network.decoding", "models.store"),
-        *("models.music.clip", "models.pause"),
+        *("bridge.engine", "bridge.fair_shares", "bridge.model_shelf", "bridge.protocol", "bridge.slices"),
+        *("models.editing.batching", "models.pause", "models.store"),
     },
     "bridge.server": {
         *("bridge.config", "bridge.inbox", "bridge.outgoing", "bridge.protocol", "bridge.provenance", "bridge.report"),

@@ -23,9 +23,12 @@ def add_to(app: typer.Typer) -> None:
 
 def list_models(as_json: Annotated[bool, JSON] = False) -> None:
     """List the models that a name finds."""
-    from models.store import list_models, shipped
+    from models.store import shipped, survey_models
 
-    found = list(list_models())
+    survey = survey_models()
+    found = survey.listed()
+    for fault in survey.faults:
+        tell(fault)
     if as_json:
         rows = [{"name": folder.name, "folder": str(folder), **card.model_dump(mode="json")} for card, folder in found]
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
