@@ -52,7 +52,7 @@ def _plain(values: dict[str, object]) -> dict[str, object]:
             or (isinstance(value, int) and abs(value) < LARGEST)
             or (isinstance(value, float) and math.isfinite(value))
         ):
-            raise ValueError(f"it holds a {type(value).__name__} that is no finite number, text or list")
+            raise ValueError("it holds other than finite numbers, texts and lists")
     return values
 
 

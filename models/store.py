@@ -9,6 +9,7 @@ import hashlib
 import logging
 import math
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -249,14 +250,21 @@ def _parse_card(content: bytes) -> Card:
     return card
 
 
+_SENTENCES = {
+    "missing": "it is missing",
+    "extra_forbidden": "there is no such setting",
+    "string_pattern_mismatch": "it must be a SHA-256 in hexadecimal digits",
+}
+
+
+def _begin(start: re.Match[str]) -> str:
+    return "" if start[0].startswith("Value") else "it must "
+
+
 def _first_of(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     where = ".".join(map(str, first["loc"]))
-    said = first["msg"].removeprefix("Value error, ").replace("Input should be", "it must be")
-    if first["type"] == "missing":
-        said = "it is missing"
-    elif first["type"] == "extra_forbidden":
-        said = "there is no such setting"
+    said = _SENTENCES.get(first["type"]) or re.sub(r"^(Value error, |\w+ should )", _begin, first["msg"])
     return f"{shown(where[:80])}: {said}"
 
 
@@ -310,7 +318,7 @@ def _check_numbers(tensors: Tensors) -> None:
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown_names = ", ".join(ascii(name)[1:61] for name in names[:3])
+    shown_names = ", ".join(ascii(name)[1:-1][:60] for name in names[:3])
     return shown_names + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 

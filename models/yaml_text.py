@@ -50,7 +50,7 @@ def _check(text: str) -> None:
                 depth += 1
                 if depth > DEEPEST:
                     raise YamlError(f"more than {DEEPEST} lists and mappings within one another are not allowed")
-            elif event.style is None and len(event.value) > LONGEST_WORD:
+            elif not event.style and len(event.value) > LONGEST_WORD:
                 raise YamlError(f"a value of more than {LONGEST_WORD:,} characters must stand in quotes")
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1

@@ -30,7 +30,10 @@ def list_models(as_json: Annotated[bool, JSON] = False) -> None:
     for fault in survey.faults:
         tell(fault)
     if as_json:
-        rows = [{"name": folder.name, "folder": str(folder), **card.model_dump(mode="json")} for card, folder in found]
+        rows = [
+            {"name": folder.name, "folder": str(folder), **card.model_dump(mode="json", exclude={"name"})}
+            for card, folder in found
+        ]
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
     print_table(
