@@ -1,4 +1,4 @@
-"""The models that the server offers: found by name, never by path, and looked for again while it runs. Not for two threads at once."""
+"""The models that the server offers: found by name, never by path, and looked for again while it runs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ Stamp = tuple[int, ...]
 
 
 class ModelShelf:
-    """An index of the models by name. A name that is not in it costs next to nothing, nor does a broken model a second time."""
+    """An index of the models by name. A name that is not in it costs next to nothing, nor does a broken model a second time.
+
+    Not for two threads at once.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Look at all folders; what is wrong with one is said in the log, once."""

@@ -30,6 +30,7 @@ from models.families.registry import FAMILIES, find_family
 from models.network.config import NetworkConfig
 from models.network.decoding import DecodeBatch, LatentModel
 from models.network.tensors import LARGEST_WEIGHT, MOST_WEIGHTS, check_sizes, weight_shapes
+from models.pause import pause
 from models.plain_file import check_plain_file, read_plain_file, shown
 from models.tensor_file import HEADER_BYTES, Tensors, read_tensors
 from models.yaml_text import load_yaml
@@ -47,8 +48,9 @@ CARD_BYTES = 2**16  # the largest card; those of the shipped models have 2 kB
 GOLDEN_BYTES = 2**22  # the largest golden values; the shipped ones have 15 kB
 GOLDEN_ROWS = 64
 HASHES_BYTES = 2**28  # the most hashes, of 8 bytes each; the shipped models have up to 418 kB
-MOST_FOLDERS = 1000  # models of a user that are looked at
+MOST_FOLDERS = 256  # models of a user that are looked at
 NAME_BYTES = 100  # of a model's name, which messages carry
+HASHED_BYTES = 2**21  # between two pauses
 FLOATS = ("F16", "F32")  # the types of weights
 
 T = TypeVar("T")
@@ -281,7 +283,7 @@ def _read_folder(folder: Path) -> tuple[Card, Family, Tensors]:
         raise ModelError(f"{shown(folder / CARD)} does not describe a model: {error}") from error
     try:
         content = read_plain_file(folder / WEIGHTS, _weight_bytes(sum(map(math.prod, shapes.values()))))
-        if hashlib.sha256(content).hexdigest() != card.weights_sha256:
+        if _sha256(content) != card.weights_sha256:
             raise ValueError(f"is not the file that {CARD} describes; install the model again")
         weights = read_tensors(content, FLOATS)
         _check_shapes(weights, shapes)
@@ -289,6 +291,14 @@ def _read_folder(folder: Path) -> tuple[Card, Family, Tensors]:
     except ValueError as error:
         raise ModelError(f"{shown(folder / WEIGHTS)} {error}") from error
     return card, family, weights
+
+
+def _sha256(content: bytes) -> str:
+    digest = hashlib.sha256()
+    for start in range(0, len(content), HASHED_BYTES):
+        digest.update(memoryview(content)[start : start + HASHED_BYTES])
+        pause()
+    return digest.hexdigest()
 
 
 def _weight_bytes(count: int) -> int:
@@ -309,6 +319,7 @@ def _check_shapes(tensors: Tensors, shapes: dict[str, tuple[int, ...]]) -> None:
 def _check_numbers(tensors: Tensors) -> None:
     """Refuse what is not finite, or so large that sums of it are not. On the bits, which is much faster than on halves."""
     for name, values in tensors.items():
+        pause()
         size = values.dtype.itemsize
         bits = values.view(f"<u{size}") & (2 ** (8 * size - 1) - 1)  # without the sign: in the order of the numbers' sizes
         largest = float(bits.max(initial=0).view(values.dtype))

@@ -434,6 +434,7 @@ def test_a_broken_folder_does_not_hide_the_shipped_model_of_its_name(
     assert len(survey_models().faults) == 2
     tensors(fill("place", np.nan))(own / "drums")
     assert load_model("drums").card == read_card(shipped() / "drums")
+    assert ModelShelf().load("drums", "cpu").card == read_card(shipped() / "drums")
     assert "are not finite" in caplog.text
     text("- a\n")(own / "drums")
     assert find_model("drums") == shipped() / "drums"
