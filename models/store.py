@@ -238,7 +238,8 @@ def _parse_card(content: bytes) -> Card:
     try:
         values = load_yaml(content.decode("utf-8"))
         if not isinstance(values, dict):
-            raise ValueError(f"it holds a {type(values).__name__} instead of names with values")
+            kind = {list: "a list", str: "a text", type(None): "nothing"}.get(type(values), "a number")
+            raise ValueError(f"it holds {kind} instead of names with values")
         card = Card.model_validate(values)
         if card.family not in FAMILIES:
             raise ValueError(f"there is no family {ascii(card.family)[:40]}; there are: {', '.join(FAMILIES)}")

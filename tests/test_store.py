@@ -130,7 +130,8 @@ RISING = [[0.0, 0.0], [0.5, 0.4], [0.4, 0.5]]
 BROKEN: dict[str, tuple[Damage, str]] = {
     "a list": (text("- a\n- b\n"), "it holds a list instead of names with values"),
     "nothing": (text(""), "is empty"),
-    "a word": (text("tuba"), "it holds a str"),
+    "a word": (text("tuba"), "it holds a text"),
+    "a comment": (text("# tuba\n"), "it holds nothing instead"),
     "two documents": (text("a: 1\n---\nb: 2\n"), "it is not YAML"),
     "not UTF-8": (text(b"name: \xff\xfe\n"), "it is not UTF-8 at byte 6"),
     "a NUL": (text("name: \0\n"), "it is not YAML"),
@@ -145,7 +146,7 @@ BROKEN: dict[str, tuple[Damage, str]] = {
     "a long number": (text("latent: " + "1" * 5000), "must stand in quotes"),
     "a number of sixties": (text("latent: " + ":".join(["1"] * 9000)), "must stand in quotes"),
     "no such day": (text("data: 2001-99-99\n"), "it holds a value that cannot be read"),
-    "many values": (text("data: [" + "1," * 30_000 + "]"), "it holds more than 10,000 values"),
+    "many values": (text("data: [" + "1," * 30_000 + "]"), "it holds more than 5,000 values"),
     "a huge card": (text("#" * (CARD_BYTES + 1)), "is too large: 65,537 bytes, of at most 65,536"),
     "a card that is a folder": (instead(CARD, Path.mkdir), "is not a file"),
     "an unknown setting": (card(speed=9), "speed: there is no such setting"),
