@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from models.yaml_text import YamlError, load_yaml
 
 PORT = 9120
 
@@ -26,11 +27,11 @@ class ServerConfig(BaseModel):
 def read_config(path: Path) -> ServerConfig:
     """Read a server's config file; what it leaves out has its default. Raises ValueError where it cannot be read."""
     try:
-        return ServerConfig.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+        return ServerConfig.model_validate(load_yaml(path.read_text(encoding="utf-8")) or {})
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML: {str(error).splitlines()[0]}") from error
+    except YamlError as error:
+        raise ValueError(f"{path} is no config: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
         known = ", ".join(ServerConfig.model_fields)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import yaml
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field
 
 from models.families.registry import find_family
+from models.yaml_text import YamlError, load_yaml
 
 
 def _a_family(name: str) -> str:
@@ -61,5 +61,8 @@ class TrainConfig(BaseModel):
 
     @staticmethod
     def read(path: Path) -> TrainConfig:
-        """Read a config file."""
-        return TrainConfig.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        """Read a config file; raises ValueError where it is none."""
+        try:
+            return TrainConfig.model_validate(load_yaml(path.read_text(encoding="utf-8")))
+        except (YamlError, UnicodeDecodeError) as error:
+            raise ValueError(f"{path} is no config: {error}") from error
