@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bridge.requests import Blend, Change, ClipsRequest, Cross, Interpolate, Music, Reconstruct, Request, Sample, Vary
-from models.editing.batching import CPU_ROWS, GPU_ROWS, Batcher, Computation, Progress, run_alone
+from models.editing.batching import GPU_ROWS, Batcher, Computation, Progress, run_alone
 from models.editing.clip_state import EditContext, EncodingCache, Made, Remark, mark_notes
 from models.editing.cross import cross
 from models.editing.interpolation import interpolate
@@ -71,7 +71,9 @@ class Engine:
 
     def batcher(self) -> Batcher:
         """Make a place where several requests are computed together."""
-        return Batcher(batch_size=self._batch_size, most=CPU_ROWS if self._device == "cpu" else GPU_ROWS)
+        if self._device == "cpu":
+            return Batcher(batch_size=self._batch_size)
+        return Batcher(batch_size=self._batch_size, most=GPU_ROWS, contended=GPU_ROWS, shared=GPU_ROWS)
 
     def run(self, request: Request, progress: Progress = lambda fraction: None) -> Answer:
         """Answer a request; `progress` is told fractions, and may raise to stop."""

@@ -49,6 +49,7 @@ class Worker(threading.Thread):
         self._is_stopped = False
         self._shares: FairShares[Peer] = FairShares()  # this and what follows belong to the worker's thread alone
         self._tasks: dict[Peer, Task] = {}
+        self._is_contended = False  # whether other clients wait for a turn
         self._current = 0  # the ticket of the job whose turn it is
 
     def put(self, peer: Peer, job: Job) -> None:
@@ -121,6 +122,7 @@ class Worker(threading.Thread):
                     peers.append(peer)
             if not peers or self._is_stopped:
                 return None, None
+            self._is_contended = len(peers) > 1
             chosen = self._shares.next(peers)
             if chosen in self._active:
                 return chosen, None
@@ -135,7 +137,7 @@ class Worker(threading.Thread):
         self._current = self._active[peer].ticket
         owners = {id(task): owner for owner, task in self._tasks.items()}
         before = time.perf_counter()
-        shares = batcher.run_batch(self._tasks[peer])
+        shares = batcher.run_batch(self._tasks[peer], is_contended=self._is_contended)
         elapsed = time.perf_counter() - before
         for task, share in shares:
             self._shares.charge(owners[id(task)], elapsed * share)

@@ -20,6 +20,7 @@ from models.network.latent import pad_rows
 
 CPU_ROWS = 32  # rows of one batch on a CPU: more gain little, and progress, cancelling and other requests wait for a batch
 GPU_ROWS = 1024
+CPU_CONTENDED = 16  # rows while others wait: a row costs a third more so, but no batch takes much over 25 ms
 CPU_SHARED = 8  # rows up to which requests share a batch: few cost nearly as much as one, many keep whose turn it is waiting
 
 log = logging.getLogger("bridge")
@@ -101,12 +102,21 @@ class Task:
 class Batcher:
     """Requests that are being computed, a batch at a time. Not thread-safe: one worker owns it."""
 
-    def __init__(self, *, batch_size: int | None = None, most: int = CPU_ROWS, shared: int = CPU_SHARED) -> None:
+    def __init__(
+        self,
+        *,
+        batch_size: int | None = None,
+        most: int = CPU_ROWS,
+        contended: int = CPU_CONTENDED,
+        shared: int = CPU_SHARED,
+    ) -> None:
         """`batch_size` fixes the size of every batch, so that a clip comes out the same whatever is decoded beside it.
 
-        `most` rows are in one batch; where whose turn it is has less than `shared` rows, others fill it up to these.
+        `most` rows are in one batch, `contended` while others wait; where whose turn it is has less than `shared` rows, others
+        fill it up to these.
         """
-        self._batch_size, self._most, self._shared = batch_size, batch_size or most, min(shared, batch_size or most)
+        self._batch_size, self._most = batch_size, batch_size or most
+        self._contended, self._shared = min(contended, self._most), min(shared, self._most)
         self._tasks: list[Task] = []
 
     def __len__(self) -> int:
@@ -119,10 +129,11 @@ class Batcher:
         self._tasks.append(task)
         return task
 
-    def run_batch(self, first: Task | None = None) -> list[tuple[Task, float]]:
+    def run_batch(self, first: Task | None = None, *, is_contended: bool = False) -> list[tuple[Task, float]]:
         """Let one request go on, the one that has waited longest: its plain Python, or else a batch with rows of its job.
 
-        Beside them are rows of others' jobs that are like it. Returns who had which share of the time.
+        Beside them are rows of others' jobs that are like it. `is_contended`, the batch is small, for others wait, here or
+        elsewhere. Returns who had which share of the time.
         """
         for task in list(self._tasks):
             self._report_progress(task, task.taken)
@@ -135,7 +146,7 @@ class Batcher:
         if isinstance(first.job, Turn):
             self._advance(first)
             return [(first, 1.0)]
-        shares = self._share(first)
+        shares = self._share(first, self._contended if is_contended else self._most)
         jobs = [t.job.part(t.taken, t.taken + n) for t, n in shares if not isinstance(t.job, Turn)]
         for (task, n), result in zip(shares, _attempt(jobs, self._batch_size), strict=True):
             if isinstance(result, Exception):  # it is this request's own: whoever asked is told, all others go on
@@ -163,9 +174,9 @@ class Batcher:
             self._say_done(task)
         task.done(result)
 
-    def _share(self, first: Task) -> list[tuple[Task, int]]:
+    def _share(self, first: Task, most: int) -> list[tuple[Task, int]]:
         """Choose rows of a batch: as many as fit of the first, then of those like it, who waited longest first."""
-        shares = [(first, min(first.rows, self._most))]
+        shares = [(first, min(first.rows, most))]
         left = self._shared - shares[0][1]
         for task in self._tasks:
             if left <= 0:
