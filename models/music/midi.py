@@ -1,4 +1,4 @@
-"""Clips <-> Standard MIDI Files; all rounding to ticks is here. No grids, no models.
+"""Clips <-> Standard MIDI Files; all rounding to ticks is here. No grids, no models; the bytes are read in `midi_file`.
 
 Reading and writing stand in one file, although it is long: each undoes what the other does, and is read beside it.
 
@@ -17,33 +17,26 @@ What a file has no place for goes into one event of the part: see `midi_extra`.
 
 from __future__ import annotations
 
-import io
 import math
-import re
 import struct
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
-
-import mido
-from mido.midifiles.meta import KeySignatureError, MetaSpec_sequencer_specific, add_meta_spec
+from typing import TypeVar
 
 from models.music.clip import Clip, Note
-from models.music.midi_extra import LAST_TICK, Extra, extra_message, find_lost, read_extra, restore
-
-if TYPE_CHECKING:
-    pass
+from models.music.midi_extra import Extra, extra_message, extra_part, find_lost, is_extra, read_extra, restore
+from models.music.midi_file import DEFAULT, END_OF_TRACK, LAST_TICK, Event, Limits, parse, read_file
+from models.music.midi_file import MidiError as MidiError
+from models.music.midi_file import write as write_events
+from models.pause import pause
 
 T = TypeVar("T")
-Event = tuple[int, mido.Message | mido.MetaMessage]  # the tick since the start of the track, and what happens
 
+_PAUSE_EVERY = 4096  # events or notes
+_SHOWN = 64  # parts of a list, and characters of a name, that a sentence holds
 _EARLY = 0.125  # beats, half a sixteenth: as much before beat 0, or over the last bar line, is feel
-
-
-class MidiError(ValueError):
-    """A file that cannot be read or written, in one sentence that names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +65,12 @@ class Song:
     parts: tuple[Part, ...]  # by track, then channel; never none: a file without a note has one empty part
     tempos: tuple[tuple[float, float], ...]  # (beat, beats per minute, to the microsecond); empty where the file does not say
     meters: tuple[tuple[float, tuple[int, int]], ...]  # (beat, (numerator, denominator))
+    remarks: tuple[str, ...] = ()  # what was left out in reading, each a sentence to put after the file's name
 
 
-def read(path: str | Path) -> Song:
+def read(path: str | Path, limits: Limits = DEFAULT) -> Song:
     """Read a MIDI file of format 0 or 1."""
-    try:
-        data = Path(path).read_bytes()
-    except FileNotFoundError as error:
-        raise MidiError(f"{path} does not exist") from error
-    except OSError as error:
-        raise MidiError(f"{path} cannot be read: {error.strerror}") from error
-    return from_bytes(data, name=str(path))
+    return from_bytes(read_file(Path(path), limits), name=str(path), limits=limits)
 
 
 def read_clip(path: str | Path, *, track: int | str | None = None) -> Clip:
@@ -103,8 +91,21 @@ def find_part(song: Song, track: int | str | None = None) -> int:
     for labels in (numbers, [part.name.casefold() for part in song.parts]):
         if wanted and wanted in labels:
             return labels.index(wanted)
-    listed = ", ".join(f"{i} {part.name or 'unnamed'} (channel {part.channel})" for i, part in enumerate(song.parts, 1))
+    listed = list_parts(song)
     raise MidiError(f"has no track {track}, only {listed}" if track is not None else f"has several tracks, say which: {listed}")
+
+
+def list_parts(song: Song, indices: Iterable[int] | None = None) -> str:
+    """List parts as a sentence does, the first of very many."""
+    chosen = list(range(len(song.parts)) if indices is None else indices)
+    named = [
+        f"{i + 1} {_shortened(song.parts[i].name) or 'unnamed'} (channel {song.parts[i].channel})" for i in chosen[:_SHOWN]
+    ]
+    return ", ".join([*named, *([f"and {len(chosen) - _SHOWN} more"] if len(chosen) > _SHOWN else [])])
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…"
 
 
 def write(path: str | Path, music: Clip | Song) -> None:
@@ -119,11 +120,21 @@ def write(path: str | Path, music: Clip | Song) -> None:
 
 def replace_part(song: Song, index: int, clip: Clip) -> Song:
     """Put other notes in place of a part's; tempo, meter, name, channel and all that is not notes stay the song's."""
-    now = song.parts[index].clip
-    clip = replace(
-        clip, tempo=now.tempo, meter=now.meter, ticks_per_beat=now.ticks_per_beat, name=now.name, channel=now.channel
-    ).in_order()
-    return song if clip == now else _with_clip(song, index, clip)
+    return replace_parts(song, {index: clip})
+
+
+def replace_parts(song: Song, clips: Mapping[int, Clip]) -> Song:
+    """Put other notes in place of those of several parts, each given by its index; the same song where none is new."""
+    changed: dict[int, dict[int, Clip]] = {}
+    for index, clip in clips.items():
+        part = song.parts[index]
+        now = part.clip
+        new = replace(
+            clip, tempo=now.tempo, meter=now.meter, ticks_per_beat=now.ticks_per_beat, name=now.name, channel=now.channel
+        ).in_order()
+        if new != now:
+            changed.setdefault(part.track, {})[index] = new
+    return _with_clips(song, changed) if changed else song
 
 
 def rounded(clip: Clip) -> Clip:
@@ -139,92 +150,21 @@ def rounded(clip: Clip) -> Clip:
     return clip.with_notes(notes)
 
 
-def from_bytes(data: bytes, *, name: str = "the MIDI data") -> Song:
+def from_bytes(data: bytes, *, name: str = "the MIDI data", limits: Limits = DEFAULT) -> Song:
     """Read the bytes of a MIDI file; `name` is what an error calls them."""
     try:
-        file = _parse(data)
-        tracks = tuple(_events(track) for track in file.tracks or [[]])
+        contents = parse(data, limits)
     except MidiError as error:
         raise MidiError(f"{name} {error}") from error
-    return _song(file.type, file.ticks_per_beat, tracks)
+    return _song(contents.format, contents.ticks_per_beat, contents.tracks, contents.remarks)
 
 
 def to_bytes(music: Clip | Song) -> bytes:
     """Give the bytes of the file that `write` writes."""
     song = music if isinstance(music, Song) else _new_song(music)
-    tracks = []
-    for events in song.tracks:
-        tracks.append(mido.MidiTrack())
-        now = 0
-        for tick, message in events:
-            delta = tick - now
-            tracks[-1].append(message if message.time == delta else message.copy(time=delta))
-            now = tick
-    out = io.BytesIO()
     # A file that calls itself format 0 and has several tracks is in fact format 1.
-    file_format = 0 if len(tracks) == 1 and song.format == 0 else 1
-    mido.MidiFile(type=file_format, ticks_per_beat=song.ticks_per_beat, tracks=tracks).save(file=out)
-    return out.getvalue()
-
-
-# From bytes to events
-
-
-# mido refuses a file for a key of 8 flats; such files exist, and no one else minds.
-_IMPOSSIBLE_KEY = re.compile(rb"\xff\x59\x02(?![\x00-\x07\xf9-\xff][\x00\x01])..", re.DOTALL)
-_NO_KEY = b"\xff\x59\x02\x00\x00"
-
-
-def _parse(data: bytes) -> mido.MidiFile:
-    if not data:
-        raise MidiError("is empty (0 bytes)")
-    if not data.startswith(b"MThd"):
-        raise MidiError("is not a MIDI file: it does not begin with MThd")
-    _keep_unknown_metas()
-    try:
-        try:
-            # clip: a data byte above 127 counts as 127, as other programs have it.
-            file = mido.MidiFile(file=io.BytesIO(data), clip=True)
-        except KeySignatureError:
-            file = mido.MidiFile(file=io.BytesIO(_IMPOSSIBLE_KEY.sub(_NO_KEY, data)), clip=True)
-    except EOFError as error:
-        raise MidiError("is cut off: it ends in the middle of a track") from error
-    except OSError as error:
-        raise MidiError(f"is corrupt: {error}") from error
-    except (ValueError, LookupError, struct.error, KeySignatureError) as error:
-        raise MidiError("is corrupt: one of its events makes no sense") from error
-    if file.ticks_per_beat < 0:
-        raise MidiError("counts time in SMPTE frames; only files that count it in ticks per beat can be read")
-    if file.ticks_per_beat == 0:
-        raise MidiError("is corrupt: it has 0 ticks per beat")
-    if file.type not in (0, 1):
-        raise MidiError(f"is a MIDI file of format {file.type}; only formats 0 and 1 can be read")
-    return file
-
-
-_REALTIME = frozenset({"clock", "start", "continue", "stop", "active_sensing", "reset"})
-_METAS_OF_MIDO = frozenset({*range(0x08), 0x09, 0x20, 0x21, 0x2F, 0x51, 0x54, 0x58, 0x59, 0x7F})
-
-
-@cache
-def _keep_unknown_metas() -> None:
-    """Let mido carry every meta event: of a type that it has no name for, mido 1.3 loses the time before it."""
-    for kind in set(range(0x80)) - _METAS_OF_MIDO:
-        add_meta_spec(type(f"MetaSpec_meta_{kind:02x}", (MetaSpec_sequencer_specific,), {"type_byte": kind}))
-
-
-def _events(track: Iterable[mido.Message]) -> tuple[Event, ...]:
-    """Give each event its tick; one end_of_track comes last."""
-    events = []
-    tick = 0
-    for message in track:
-        tick += message.time
-        if message.type in _REALTIME:
-            raise MidiError(f"is corrupt: it holds a real-time message ({message.type}), which no file may")
-        if message.type != "end_of_track":
-            events.append((tick, message))
-    events.append((tick, mido.MetaMessage("end_of_track")))
-    return tuple(events)
+    file_format = 0 if len(song.tracks) == 1 and song.format == 0 else 1
+    return write_events(file_format, song.ticks_per_beat, song.tracks)
 
 
 # From events to parts
@@ -248,30 +188,28 @@ class _Found:
     name: str = ""
     sounds: dict[int, list[_Sound]] = field(default_factory=dict)  # by channel, in order of their note_ons
     programs: dict[int, int] = field(default_factory=dict)
-    extras: dict[int, Extra] = field(default_factory=dict)
+    ours: dict[int, list[bytes]] = field(default_factory=dict)  # our events, by part, not yet read
     tempos: list[tuple[int, float]] = field(default_factory=list)
     meters: list[tuple[int, tuple[int, int]]] = field(default_factory=list)
 
 
-def _song(file_format: int, ticks_per_beat: int, tracks: tuple[tuple[Event, ...], ...]) -> Song:
+def _song(file_format: int, ticks_per_beat: int, tracks: tuple[tuple[Event, ...], ...], remarks: tuple[str, ...] = ()) -> Song:
     found = [_scan(events) for events in tracks]
-    song = Song(
-        format=file_format,
-        ticks_per_beat=ticks_per_beat,
-        tracks=tracks,
-        parts=(),
-        tempos=_changes([one.tempos for one in found], ticks_per_beat),
-        meters=_changes([one.meters for one in found], ticks_per_beat),
-    )
-    parts = [
-        _part(song, track, channel, one)
-        for track, one in enumerate(found)
-        for channel in sorted(one.sounds.keys() | one.extras.keys())
-    ]
+    tempos = _changes([one.tempos for one in found], ticks_per_beat)
+    meters = _changes([one.meters for one in found], ticks_per_beat)
+    song = Song(file_format, ticks_per_beat, tracks, (), tempos, meters, remarks)
+    frame = _frame(song)
+    parts = [part for track, one in enumerate(found) for part in _parts(frame, track, one, tracks[track][-1][0])]
     if not parts:
         last = len(tracks) - 1
-        parts.append(Part(last, 1, None, replace(_plain(song, last, 1, found[last]), channel=None)))
+        parts.append(Part(last, 1, None, replace(_plain(frame, 1, found[last], tracks[last][-1][0]), channel=None)))
     return replace(song, parts=tuple(parts))
+
+
+def _frame(song: Song) -> Clip:
+    """Give a clip that has what all parts of a song share."""
+    tempo = _beats_per_minute(_microseconds(_first(song.tempos, 120.0)))
+    return Clip((), beats=4.0, meter=_first(song.meters, (4, 4)), tempo=tempo, ticks_per_beat=song.ticks_per_beat)
 
 
 def _changes(tracks: Iterable[list[tuple[int, T]]], ticks_per_beat: int) -> tuple[tuple[float, T], ...]:
@@ -285,68 +223,76 @@ def _first(changes: tuple[tuple[float, T], ...], default: T) -> T:
     return next((value for beat, value in reversed(changes) if beat == changes[0][0]), default)
 
 
-def _scan(events: tuple[Event, ...]) -> _Found:
+def _scan(events: Sequence[Event]) -> _Found:
     found = _Found()
-    sounding: dict[tuple[int, int], list[_Sound]] = {}
-    for tick, message in events:
-        kind = message.type
-        if kind == "note_on" and message.velocity:
-            sound = _Sound(message.note, tick, events[-1][0], message.velocity, 64)
-            found.sounds.setdefault(message.channel + 1, []).append(sound)
-            sounding.setdefault((message.channel, message.note), []).append(sound)
-        elif kind in ("note_off", "note_on"):
-            waiting = sounding.get((message.channel, message.note))
+    sounding: dict[tuple[int, int], deque[_Sound]] = {}
+    last = events[-1][0]
+    for number, (tick, message) in enumerate(events):
+        if not number % _PAUSE_EVERY:
+            pause()
+        status = message[0]
+        if status < 0x90 or (status < 0xA0 and not message[2]):
+            waiting = sounding.get((status & 0x0F, message[1]))
             if waiting:
-                sound = waiting.pop(0)
+                sound = waiting.popleft()
                 sound.off = tick
-                sound.release = message.velocity if kind == "note_off" else 64
-        elif kind == "program_change":
-            found.programs.setdefault(message.channel + 1, message.program)
-        elif kind == "track_name":
-            found.name = found.name or _decoded(message.name)
-        elif kind == "set_tempo":
-            if message.tempo:
-                found.tempos.append((tick, 60e6 / message.tempo))
-        elif kind == "time_signature":
-            if message.numerator and message.denominator <= 64:
-                found.meters.append((tick, (message.numerator, message.denominator)))
-        elif kind == "sequencer_specific":
-            extra = read_extra(message)
-            if extra:
-                found.extras[extra.part] = extra
+                sound.release = message[2] if status < 0x90 else 64
+        elif status < 0xA0:
+            sound = _Sound(message[1], tick, last, message[2], 64)
+            found.sounds.setdefault((status & 0x0F) + 1, []).append(sound)
+            sounding.setdefault((status & 0x0F, message[1]), deque()).append(sound)
+        elif status == 0xFF:
+            _read_meta(found, tick, message)
+        elif 0xC0 <= status < 0xD0:
+            found.programs.setdefault((status & 0x0F) + 1, message[1])
     return found
 
 
-def _part(song: Song, track: int, channel: int, found: _Found) -> Part:
-    extra = found.extras.get(channel, Extra(part=channel))
-    plain = _plain(song, track, channel, found, shift=extra.shift)
-    return Part(track, channel, found.programs.get(channel), restore(plain, extra).in_order(), extra.shift)
+def _read_meta(found: _Found, tick: int, message: bytes) -> None:
+    """Note what a meta event says; one that is shorter than it should be says nothing."""
+    kind, text = message[1], message[2:]
+    if kind == 0x03:
+        found.name = found.name or _decoded(text)
+    elif kind == 0x51 and len(text) >= 3:
+        if tempo := int.from_bytes(text[:3], "big"):
+            found.tempos.append((tick, 60e6 / tempo))
+    elif kind == 0x58 and len(text) >= 2:
+        if text[0] and text[1] <= 6:
+            found.meters.append((tick, (text[0], 2 ** text[1])))
+    elif kind == 0x7F and is_extra(message) and (part := extra_part(message)):
+        found.ours.setdefault(part, []).append(message)
 
 
-def _plain(song: Song, track: int, channel: int, found: _Found, *, shift: float = 0.0) -> Clip:
+def _parts(frame: Clip, track: int, found: _Found, end: int) -> list[Part]:
+    """Give the parts of a track that ends at this tick."""
+    parts = []
+    for channel in range(1, 17):
+        extra = _read_ours(found, channel)
+        if extra or channel in found.sounds:
+            extra = extra or Extra(part=channel)
+            plain = _plain(frame, channel, found, end, shift=extra.shift)
+            parts.append(Part(track, channel, found.programs.get(channel), restore(plain, extra).in_order(), extra.shift))
+    return parts
+
+
+def _read_ours(found: _Found, channel: int) -> Extra | None:
+    """Read our event about a part: the last that can be read."""
+    notes = len(found.sounds.get(channel, ()))
+    read = (read_extra(message, notes) for message in reversed(found.ours.get(channel, ())))
+    return next((extra for extra in read if extra), None)
+
+
+def _plain(frame: Clip, channel: int, found: _Found, end: int, *, shift: float = 0.0) -> Clip:
     """Give what a file says without our event; notes in order of their note_ons."""
-    ticks = song.ticks_per_beat
+    ticks = frame.ticks_per_beat
     zero = round(shift * ticks)
-    notes = [
-        Note(
-            pitch=sound.pitch,
-            start=(sound.on - zero) / ticks,
-            duration=(sound.off - sound.on) / ticks,
-            velocity=float(sound.velocity),
-            release_velocity=float(sound.release),
-        )
-        for sound in found.sounds.get(channel, [])
-    ]
-    frame = Clip(
-        notes=(),
-        beats=4.0,
-        meter=_first(song.meters, (4, 4)),
-        tempo=_beats_per_minute(_microseconds(_first(song.tempos, 120.0))),
-        ticks_per_beat=ticks,
-        name=found.name,
-        channel=channel,
-    )
-    return framed(frame, notes, (song.tracks[track][-1][0] - zero) / ticks)
+    notes = []
+    for number, sound in enumerate(found.sounds.get(channel, ())):
+        if not number % _PAUSE_EVERY:
+            pause()
+        start, duration = (sound.on - zero) / ticks, (sound.off - sound.on) / ticks
+        notes.append(Note(sound.pitch, start, duration, float(sound.velocity), release_velocity=float(sound.release)))
+    return framed(replace(frame, name=found.name, channel=channel), notes, (end - zero) / ticks)
 
 
 def framed(frame: Clip, notes: Iterable[Note], end: float) -> Clip:
@@ -367,43 +313,60 @@ def _new_song(clip: Clip) -> Song:
     shift = math.ceil(-early / clip.bar) * clip.bar if early < -_EARLY else 0.0
     channel = clip.channel or 1
     messages = [
-        mido.MetaMessage("set_tempo", tempo=_microseconds(clip.tempo)),
-        mido.MetaMessage("time_signature", numerator=clip.meter[0], denominator=clip.meter[1]),
+        b"\xff\x51" + _microseconds(clip.tempo).to_bytes(3, "big"),
+        struct.pack("BBBBBB", 0xFF, 0x58, clip.meter[0], clip.meter[1].bit_length() - 1, 24, 8),
         extra_message(Extra(part=channel, shift=shift)),  # for the song to have this part; rewritten with its notes
     ]
     if clip.name:
-        messages.insert(0, mido.MetaMessage("track_name", name=_encoded(clip.name)))
-    end = max(round((clip.end + shift) * clip.ticks_per_beat), 0)
-    events = (*((0, message) for message in messages), (end, mido.MetaMessage("end_of_track")))
-    return _with_clip(_song(0, clip.ticks_per_beat, (events,)), 0, clip)
+        messages.insert(0, b"\xff\x03" + clip.name.encode("utf-8", "replace"))
+    end = min(max(round((clip.end + shift) * clip.ticks_per_beat), 0), LAST_TICK)
+    events = (*((0, message) for message in messages), (end, END_OF_TRACK))
+    song = _song(0, clip.ticks_per_beat, (events,))
+    return _with_clips(song, {0: {0: clip}})
 
 
-def _with_clip(song: Song, index: int, clip: Clip) -> Song:
-    """Write a clip in place of a part, as well as a file can, and beside it what a file cannot say."""
-    part = song.parts[index]
-    events = song.tracks[part.track]
-    others = [event for event in events[:-1] if not _is_of(event[1], part.channel)]
-    sounds, notes = _sounds(clip, part.shift)
+def _with_clips(song: Song, changed: Mapping[int, Mapping[int, Clip]]) -> Song:
+    """Write clips in place of parts, given by track and index."""
+    tracks, frame = [*song.tracks], _frame(song)
+    parts: dict[int, list[Part]] = {}
+    for part in song.parts:
+        parts.setdefault(part.track, []).append(part)
+    for track, clips in changed.items():
+        replaced = [(song.parts[index], clips[index]) for index in sorted(clips)]
+        tracks[track] = _track_with_clips(song.tracks[track], frame, replaced, is_shared=len(parts[track]) > len(clips))
+        parts[track] = _parts(frame, track, _scan(tracks[track]), tracks[track][-1][0])
+    return replace(song, tracks=tuple(tracks), parts=tuple(part for track in sorted(parts) for part in parts[track]))
 
-    end = round((clip.end + part.shift) * clip.ticks_per_beat)
-    if (clip.start, clip.beats) == (part.clip.start, part.clip.beats):
-        end = events[-1][0]
-    elif sum(other.track == part.track for other in song.parts) > 1:
-        end = max(end, events[-1][0])  # the track ends for its other parts too
-    end = max([end, *(tick for tick, _ in others), *(sound.off for sound in sounds)])
-    if end > LAST_TICK:
-        raise MidiError(f"a clip that ends at beat {clip.end:g} is too long for a MIDI file")
 
-    written = _merged(others, sounds, part.channel, end)
-    tracks = [*song.tracks]
-    tracks[part.track] = written
-    plain = _plain(replace(song, tracks=tuple(tracks)), part.track, part.channel, _scan(written), shift=part.shift)
-    known = Extra(part=part.channel, shift=part.shift) if part.shift else Extra(part=part.channel)
-    extra = find_lost(plain, clip.with_notes(notes), known)
-    # A part without a note is a part only by this event.
-    if len(extra.model_fields_set) > 1 or not notes:
-        tracks[part.track] = _merged([*others, (0, extra_message(extra))], sounds, part.channel, end)
-    return _song(song.format, song.ticks_per_beat, tuple(tracks))
+def _track_with_clips(
+    events: tuple[Event, ...], frame: Clip, replaced: Sequence[tuple[Part, Clip]], *, is_shared: bool
+) -> tuple[Event, ...]:
+    """Write clips in place of parts of a track, as well as a file can, and beside them what a file cannot say."""
+    notes_of = {part.channel: len(part.clip.notes) for part, _ in replaced}
+    others = [event for event in events[:-1] if not _is_of(event[1], notes_of)]
+    written = [(part, clip, *_sounds(clip, part.shift)) for part, clip in replaced]
+
+    last = max([0, *(tick for tick, _ in others[-1:]), *(sound.off for _, _, sounds, _ in written for sound in sounds)])
+    # The track ends for its other parts too. What is longer than a file can say is in our event.
+    end = max(last, events[-1][0]) if is_shared or len(replaced) > 1 else last
+    for part, clip, _, _ in written:
+        is_as_long = (clip.start, clip.beats) == (part.clip.start, part.clip.beats)
+        own = events[-1][0] if is_as_long else round((clip.end + part.shift) * clip.ticks_per_beat)
+        end = max(end, own if is_as_long else min(own, last + LAST_TICK))
+
+    merged = _merged(others, [(part.channel, None, sounds) for part, _, sounds, _ in written], end)
+    found = _scan(merged)
+    extras: list[bytes | None] = []
+    for part, clip, _, notes in written:
+        plain = _plain(frame, part.channel, found, end, shift=part.shift)
+        known = Extra(part=part.channel, shift=part.shift) if part.shift else Extra(part=part.channel)
+        extra = find_lost(plain, clip.with_notes(notes), known)
+        # A part without a note is a part only by this event.
+        extras.append(extra_message(extra) if len(extra.model_fields_set) > 1 or not notes else None)
+    if not any(extras):
+        return merged
+    with_extras = zip(written, extras, strict=True)
+    return _merged(others, [(part.channel, extra, sounds) for (part, _, sounds, _), extra in with_extras], end)
 
 
 def _sounds(clip: Clip, shift: float) -> tuple[list[_Sound], list[Note]]:
@@ -421,26 +384,33 @@ def _sounds(clip: Clip, shift: float) -> tuple[list[_Sound], list[Note]]:
     return [sound for sound, _ in pairs], [note for _, note in pairs]
 
 
-def _merged(others: list[Event], sounds: Iterable[_Sound], channel: int, end: int) -> tuple[Event, ...]:
-    """Join notes with all else. On one tick: ends of notes, then all else in its order, then new notes."""
+def _merged(others: list[Event], parts: Iterable[tuple[int, bytes | None, Iterable[_Sound]]], end: int) -> tuple[Event, ...]:
+    """Join parts with all else: (channel, our event, notes). On one tick: ends of notes, all else in its order, new notes."""
     ends: list[Event] = []
     starts: list[Event] = []
-    for sound in sounds:
-        on = mido.Message("note_on", skip_checks=True, channel=channel - 1, note=sound.pitch, velocity=sound.velocity)
-        off = mido.Message("note_off", skip_checks=True, channel=channel - 1, note=sound.pitch, velocity=sound.release)
-        starts.append((sound.on, on))
-        # A note of no length ends after it began.
-        (ends if sound.off > sound.on else starts).append((sound.off, off))
-    ends.sort(key=lambda event: event[0])
+    for channel, extra, sounds in parts:
+        its_ends: list[Event] = []
+        starts += [(0, extra)] if extra else []
+        for number, sound in enumerate(sounds):
+            if not number % _PAUSE_EVERY:
+                pause()
+            starts.append((sound.on, bytes((0x8F + channel, sound.pitch, sound.velocity))))
+            # A note of no length ends after it began.
+            off = sound.off, bytes((0x7F + channel, sound.pitch, sound.release))
+            (its_ends if sound.off > sound.on else starts).append(off)
+        ends = its_ends + ends
     merged = sorted([*ends, *others, *starts], key=lambda event: event[0])  # sorting keeps the order on one tick
-    return (*merged, (end, mido.MetaMessage("end_of_track")))
+    return (*merged, (end, END_OF_TRACK))
 
 
-def _is_of(message: mido.Message, channel: int) -> bool:
-    if message.type in ("note_on", "note_off"):
-        return bool(message.channel == channel - 1)
-    extra = read_extra(message) if message.type == "sequencer_specific" else None
-    return extra is not None and extra.part == channel
+def _is_of(message: bytes, notes_of: Mapping[int, int]) -> bool:
+    """Tell whether an event is a note of one of these channels, or our event about it."""
+    if message[0] < 0xA0:
+        return (message[0] & 0x0F) + 1 in notes_of
+    if message[0] < 0xFF or not is_extra(message):
+        return False
+    part = extra_part(message)
+    return part in notes_of and read_extra(message, notes_of[part]) is not None
 
 
 def _ticks(note: Note, ticks_per_beat: int) -> tuple[int, int]:
@@ -454,7 +424,7 @@ def whole_velocity(note: Note) -> int:
 
 
 def _microseconds(tempo: float) -> int:
-    return min(max(round(60e6 / tempo), 1), 0xFFFFFF)
+    return max(round(min(60e6 / tempo, 0xFFFFFF)), 1)
 
 
 def _beats_per_minute(microseconds: int) -> float:
@@ -465,14 +435,10 @@ def _beats_per_minute(microseconds: int) -> float:
     )
 
 
-# mido reads and writes text as Latin-1, which keeps every byte; nearly all programs now write UTF-8.
-def _encoded(name: str) -> str:
-    return name.encode("utf-8", "replace").decode("latin-1")
-
-
-def _decoded(name: str) -> str:
+def _decoded(name: bytes) -> str:
+    """Read text as nearly all programs write it now, or else as they once did."""
     try:
-        text = name.encode("latin-1").decode("utf-8")
+        text = name.decode("utf-8")
     except UnicodeDecodeError:
-        text = name
+        text = name.decode("latin-1")
     return text.strip("\0 ")

@@ -10,23 +10,31 @@
 
 So a muted note is in the file, and another program plays it; here it comes back muted.
 
-It is written only where something would be lost otherwise.
+It is written only where something would be lost otherwise. What it says is believed as far as it can have come from such a
+clip: a note of it lies about where the file has it, and no time is beyond what a file can hold.
 """
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-import mido
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from models.music.clip import Clip, Note
+from models.pause import pause
 
-LAST_TICK = 0x0FFFFFFF  # the longest time that a file can write between two events
-_MARK = b"\x7dLatentBridge 1 "  # 7D: the manufacturer id for non-commercial use
+_MARK = b"\xff\x7f\x7dLatentBridge 1 "  # a sequencer-specific event; 7D: the manufacturer id for non-commercial use
+_FURTHEST = 2.0**50  # beats: more than any file holds, and ticks can still be told apart
+_SLOWEST, _FASTEST = 1e-6, 1e9  # beats per minute
+_PART = re.compile(rb'\{"part":([1-9]|1[0-6])[,}]')
+_NOTE_BYTES = 320  # of the event, for one note with all its fields
+
+
+_Time = Annotated[float, Field(ge=-_FURTHEST, le=_FURTHEST)]
 
 
 class _NoteFields(BaseModel):
@@ -42,11 +50,11 @@ class _NoteFields(BaseModel):
 
 class _ClipFields(BaseModel):
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
-    beats: float = 0.0
-    start: float = 0.0
-    tempo: float = 0.0
-    loop: tuple[float, float] | None = None
-    markers: tuple[float, float] | None = None
+    beats: Annotated[float, Field(le=_FURTHEST)] = 0.0
+    start: _Time = 0.0
+    tempo: Annotated[float, Field(ge=_SLOWEST, le=_FASTEST)] = 0.0
+    loop: tuple[_Time, _Time] | None = None
+    markers: tuple[_Time, _Time] | None = None
     name: str = ""
     channel: int | None = None
 
@@ -56,7 +64,7 @@ class Extra(BaseModel):
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
     part: int = Field(ge=1, le=16)
-    shift: float = Field(default=0.0, ge=0, le=LAST_TICK)
+    shift: float = Field(default=0.0, ge=0, le=_FURTHEST)
     clip: _ClipFields = _ClipFields()
     check: int = 0
     notes: Mapping[int, _NoteFields] = {}
@@ -69,6 +77,8 @@ def find_lost(plain: Clip, clip: Clip, extra: Extra) -> Extra:
     """Note in `extra` what reading `plain` would lose of `clip`, whose notes are in the same order."""
     notes = {}
     for index, (written, note) in enumerate(zip(plain.notes, clip.notes, strict=True)):
+        if not index % 4096:
+            pause()
         if written != note:
             notes[index] = _changed(written, note, _NoteFields)
     told: dict[str, object] = {}
@@ -89,7 +99,12 @@ def restore(plain: Clip, extra: Extra) -> Clip:
         clip = replace(plain, **extra.clip.model_dump(exclude_unset=True))
         if extra.notes and extra.check == _check(plain):
             told = {index: fields.model_dump(exclude_unset=True) for index, fields in extra.notes.items()}
-            clip = clip.with_notes(replace(note, **told.get(index, {})) for index, note in enumerate(clip.notes))
+            last = max(note.end for note in plain.notes)
+            notes = [replace(note, **told.get(index, {})) for index, note in enumerate(clip.notes)]
+            # A time is rounded to a tick and to the beginning of the file; where notes overlap, ends are exchanged.
+            if any(abs(new.start - old.start) > 1 or new.end > last + 1 for old, new in zip(plain.notes, notes, strict=True)):
+                return plain
+            clip = clip.with_notes(notes)
     except ValueError:
         return plain
     return clip
@@ -99,15 +114,29 @@ def _check(plain: Clip) -> int:
     return zlib.crc32(repr([(note.pitch, note.start, note.duration, note.velocity) for note in plain.notes]).encode())
 
 
-def extra_message(extra: Extra) -> mido.MetaMessage:
+def extra_message(extra: Extra) -> bytes:
     """Write our event."""
-    return mido.MetaMessage("sequencer_specific", data=tuple(_MARK + extra.model_dump_json(exclude_unset=True).encode()))
+    return _MARK + extra.model_dump_json(exclude_unset=True).encode()
 
 
-def read_extra(message: mido.MetaMessage) -> Extra | None:
-    """Read our event; None if it is another's, of another version, or broken."""
-    data = bytes(message.data)
+def is_extra(message: bytes) -> bool:
+    """Tell whether an event is ours, or pretends to be."""
+    return message.startswith(_MARK)
+
+
+def extra_part(message: bytes) -> int:
+    """Tell which part an event of ours is about; 0 where it does not say so as we write it."""
+    found = _PART.match(message, len(_MARK))
+    return int(found[1]) if found else 0
+
+
+def read_extra(message: bytes, notes: int) -> Extra | None:
+    """Read an event of ours about a part of so many notes; None if it is of another version, or broken."""
+    text = message[len(_MARK) :]
+    # JSON makes large objects of few bytes: it is read only where it may be about these notes.
+    if len(text) > _NOTE_BYTES * notes + 4096 or text.count(b"{") > notes + 3 or text.count(b",") > 8 * notes + 64:
+        return None
     try:
-        return Extra.model_validate_json(data[len(_MARK) :]) if data.startswith(_MARK) else None
+        return Extra.model_validate_json(text)
     except ValidationError:
         return None
