@@ -2,30 +2,91 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import logging
+import queue
+import threading
+import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
 from bridge.devices import find_device
 from bridge.engine import MORPH, Answer, Engine
-from bridge.provenance import ModelUsed, Record, RecordError, SourceFile, check_models, outputs, versions, write_record
+from bridge.provenance import (
+    ModelUsed,
+    Record,
+    RecordError,
+    SourceFile,
+    check_models,
+    find_seed,
+    is_same,
+    outputs,
+    read_record,
+    record_bytes,
+    sha256,
+    versions,
+)
 from bridge.requests import VERBS, ClipsRequest, Request
 from bridge.validation import STAND_IN, clip_counts
 from models.editing.batching import Progress
 from models.families.registry import find_family, kinds
 from models.families.routing import default_family, route
 from models.music.clip import Clip
-from models.music.midi import MidiError, Part, Song, find_part, from_bytes, replace_part, to_bytes
+from models.music.midi import MidiError, Part, Song, find_part, from_bytes, list_parts, replace_parts, shortened, to_bytes
+from models.music.midi_file import read_file, unwrap
+from models.pause import pausing
 from models.store import ModelError, find_model, read_card
 
 BATCH = 32  # windows of every decode, filled up where fewer: so a clip is the same whatever is made beside it, and at recall
 GROUP = 16  # files that are run together
-ENDINGS = (".mid", ".midi")
+GROUP_BYTES = 2**20  # of all of them, so that large files do not add up in memory
+ENDINGS = (".mid", ".midi", ".kar", ".rmi")
+FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))  # no other file could be written either
+
+log = logging.getLogger("bridge")
 
 
 class FileError(ValueError):
     """Files that cannot be read or written as was asked, in one sentence."""
+
+
+class WriteError(FileError):
+    """A file that could not be written; `is_final` where no other could be either."""
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        reason = "the disk is full" if error.errno in FULL else error.strerror
+        super().__init__(f"{path} cannot be written: {reason}")
+        self.is_final = error.errno in FULL
+
+
+class NoProgress(Exception):
+    """A file that has been worked on for too long without progress. No ValueError: nothing but its end may catch it."""
+
+
+class Watch:
+    """Ends work on a file that makes no progress for so many seconds; with 0 nothing ever ends."""
+
+    def __init__(self, seconds: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self.seconds = seconds
+        self._clock = clock
+        self._since = clock()
+
+    def progressed(self) -> None:
+        """Begin to count anew: a file is begun, or a batch is decoded."""
+        self._since = self._clock()
+
+    def check(self) -> None:
+        """Raise where there was no progress for too long. To be called at pauses, which are none themselves."""
+        if self.seconds and self._clock() - self._since > self.seconds:
+            raise NoProgress
+
+    def describe(self, names: str) -> str:
+        """Say what was given up."""
+        return f"{names}: given up after {self.seconds:g} s without progress; --file-timeout says how long to wait, 0 for ever"
 
 
 @dataclass(frozen=True)
@@ -45,20 +106,21 @@ class Opened:
     song: Song
     parts: tuple[int, ...]
     info: tuple[str, ...] = ()
+    path: Path = Path()  # where it was read, or nowhere
 
     @property
     def clips(self) -> list[Clip]:
         """The parts as clips that bear the name of the file, so that what is said of them is told apart."""
         parts = [self.song.parts[i] for i in self.parts]
         several = len(self.song.parts) > 1
-        return [replace(part.clip, name=f"{self.name} {part.name}".strip() if several else self.name) for part in parts]
+        return [
+            replace(part.clip, name=f"{self.name} {shortened(part.name)}".strip() if several else self.name) for part in parts
+        ]
 
     def with_clips(self, clips: Sequence[Clip]) -> bytes:
         """Give the file with other clips in place of its parts; just the file it was where nothing changed."""
-        song = self.song
-        for part, clip in zip(self.parts, clips, strict=True):
-            song = replace_part(song, part, clip)
-        return self.content if song is self.song else to_bytes(song)
+        song = replace_parts(self.song, dict(zip(self.parts, clips, strict=True)))
+        return unwrap(self.content) if song is self.song else to_bytes(song)
 
 
 @dataclass(frozen=True)
@@ -76,6 +138,20 @@ class Failed:
     """Why there is nothing, in one sentence."""
 
     reason: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """An earlier run made all there is to make."""
+
+
+@dataclass(frozen=True)
+class Care:
+    """How files are run: how long each may take without progress, and which have been made before."""
+
+    track: str | None = None
+    watch: Watch = field(default_factory=Watch)
+    is_done: Callable[[Job, Sequence[str]], bool] = lambda job, hashes: False  # a job, and the hashes of its files
 
 
 def plan(verb: str, request: Request, paths: Sequence[Path], out: Path) -> list[Job]:
@@ -106,11 +182,12 @@ def find_files(paths: Sequence[Path], out: Path) -> list[tuple[str, Path]]:
         if not path.is_dir():
             found.setdefault(path.resolve(), (path.name, path))
             continue
-        inside = [p for p in sorted(path.rglob("*")) if _is_midi(p.relative_to(path)) and p.is_file()]
+        # What is no file is listed too: it is named where it is read.
+        inside = [p for p in sorted(path.rglob("*")) if _is_midi(p.relative_to(path)) and not p.is_dir()]
         if out.resolve() != path.resolve():
             inside = [p for p in inside if not p.resolve().is_relative_to(out.resolve())]
         if not inside:
-            raise FileError(f"{path} holds no MIDI files ({' or '.join(ENDINGS)})")
+            raise FileError(f"{path} holds no MIDI files ({', '.join(ENDINGS[:-1])} or {ENDINGS[-1]})")
         for file in inside:
             found.setdefault(file.resolve(), (file.relative_to(path).as_posix(), file))
     return list(found.values())
@@ -139,17 +216,66 @@ def refuse_existing(paths: Sequence[Path]) -> None:
         raise FileError(f"{existing[0]}{more} would be overwritten: choose another --out, or add --force")
 
 
+def without_outputs(jobs: Sequence[Job], places: Callable[[Job], Sequence[Path]]) -> list[Job]:
+    """Leave out the jobs whose files are clips of others among them: in a folder that is written to, these are no sources."""
+    made = {path.resolve() for job in jobs for path in places(job)}
+    return [job for job in jobs if not any(path.resolve() in made for _, path in job.files)]
+
+
+def earlier_seed(jobs: Sequence[Job], out: Path, asked: Record) -> int | None:
+    """Find the seed of the run that is to go on; None where it left no record."""
+    return find_seed((record_path(out, job, asked.verb) for job in jobs), asked)
+
+
+def was_done(engine: Engine, out: Path, asked: Record) -> Callable[[Job, Sequence[str]], bool]:
+    """Give what tells whether an earlier run finished a job: its record, written last, is of this request and these files."""
+
+    def is_done(job: Job, hashes: Sequence[str]) -> bool:
+        place = record_path(out, job, asked.verb)
+        try:
+            record = read_record(place)
+            check_models(record, models_used(engine, [used.name for used in record.models]))
+        except ValueError:
+            return False
+        return is_same(record, asked, hashes) and all((place.parent / output.name).is_file() for output in record.outputs)
+
+    return is_done
+
+
 def run(
-    engine: Engine, request: Request, jobs: Sequence[Job], *, track: str | None, progress: Progress
-) -> Iterator[tuple[Job, Made | Failed]]:
+    engine: Engine, request: Request, jobs: Sequence[Job], *, progress: Progress, care: Care = Care()
+) -> Iterator[tuple[Job, Made | Failed | Done]]:
     """Run jobs, several at a time, each as it would come out alone; a job that fails does not stop the others."""
-    for first in range(0, len(jobs), GROUP):
-        group = jobs[first : first + GROUP]
+    first = 0
+    for group in _groups(jobs):
 
         def told(fraction: float, first: int = first, size: int = len(group)) -> None:
+            care.watch.progressed()
             progress((first + fraction * size) / len(jobs))
 
-        yield from zip(group, _run_group(engine, request, group, track, told), strict=True)
+        yield from zip(group, _run_group(engine, request, group, care, told), strict=True)
+        first += len(group)
+
+
+def _groups(jobs: Sequence[Job]) -> Iterator[list[Job]]:
+    """Divide jobs into those that are run together."""
+    group: list[Job] = []
+    held = 0
+    for job in jobs:
+        size = sum(_size(path) for _, path in job.files)
+        if group and (len(group) == GROUP or held + size > GROUP_BYTES):
+            yield group
+            group, held = [], 0
+        group.append(job)
+        held += size
+    if group:
+        yield group
+
+
+def _size(path: Path) -> int:
+    with suppress(OSError):  # whoever reads it says what is wrong
+        return path.stat().st_size
+    return 0
 
 
 def make(engine: Engine, request: Request, sources: Sequence[Opened], progress: Progress) -> list[Made]:
@@ -187,40 +313,61 @@ def _remarks_about(answer: Answer, mine: range) -> list[str]:
     return list(dict.fromkeys(r.text for r in answer.remarks if r.clip is None or r.clip in mine))
 
 
-def open_file(name: str, content: bytes, request: Request, track: str | None) -> Opened:
+def open_file(name: str, content: bytes, request: Request, track: str | None, path: Path = Path()) -> Opened:
     """Read a file and choose the parts of it to work on: `track`, the only one, or those that a model covers."""
     song = from_bytes(content, name=name)
+    said = tuple(f"{name} {remark}" for remark in song.remarks)
     if track is not None or len(song.parts) == 1:
         try:
-            return Opened(name, content, song, (find_part(song, track),))
+            return Opened(name, content, song, (find_part(song, track),), said, path)
         except MidiError as error:
             raise MidiError(f"{name} {error}") from error
-    called = [f"{number} {part.name or 'unnamed'} (channel {part.channel})" for number, part in enumerate(song.parts, 1)]
     covered = [i for i, part in enumerate(song.parts) if _is_covered(part, request)]
     if not covered:
-        raise FileError(f"{name} has no part that a model covers: {', '.join(called)}; choose one with --track")
+        raise FileError(f"{name} has no part that a model covers: {list_parts(song)}; choose one with --track")
     chosen = covered[:1] if is_together(request) else covered
-    copied = [label for i, label in enumerate(called) if i not in chosen]
-    said = f"{name}: used {', '.join(called[i] for i in chosen)}"
-    said += f"; copied through {', '.join(copied)}" if copied else ""
-    return Opened(name, content, song, tuple(chosen), (said,))
+    copied = sorted(set(range(len(song.parts))) - set(chosen))
+    used = f"{name}: used {list_parts(song, chosen)}"
+    used += f"; copied through {list_parts(song, copied)}" if copied else ""
+    return Opened(name, content, song, tuple(chosen), (*said, used), path)
 
 
-def save(made: Made, paths: Sequence[Path], record: Path, *, engine: Engine, settings: Record) -> list[Path]:
+def save(
+    made: Made, paths: Sequence[Path], record: Path, *, engine: Engine, settings: Record, embed: bool = False
+) -> list[Path]:
     """Write clips and their record, which is `settings` completed; returns the paths of the clips."""
     # Fewer clips than planned were made where no more exist.
     written = list(paths[: len(made.clips)])
-    record.parent.mkdir(parents=True, exist_ok=True)
-    for path, content in zip(written, made.clips, strict=True):
-        path.write_bytes(content)
     whole = {
-        "sources": tuple(SourceFile.of(source.name, source.content) for source in made.sources),
+        "sources": tuple(SourceFile.of(source.name, source.content, source.path, embed=embed) for source in made.sources),
         "models": models_used(engine, made.models),
         "info": made.info,
         "outputs": outputs([path.name for path in written], made.clips),
     }
-    write_record(record, settings.model_copy(update=whole))
+    text = record_bytes(settings.model_copy(update=whole))
+    write_together([*zip(written, made.clips, strict=True), (record, text)])
     return written
+
+
+def write_together(contents: Sequence[tuple[Path, bytes]]) -> None:
+    """Write files whole or not at all, the last one last: where it is there, and new, all are."""
+    temporary = [path.parent / f".{hashlib.sha256(path.name.encode()).hexdigest()[:16]}.part" for path, _ in contents]
+    path = Path()
+    try:
+        # A temporary name follows from the final one, so that a run that goes on leaves none of one that was killed.
+        for (path, content), part in zip(contents, temporary, strict=True):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part.write_bytes(content)
+        if len(contents) > 1:
+            path.unlink(missing_ok=True)  # an older one must not speak for new files
+        for (path, _), part in zip(contents, temporary, strict=True):
+            part.replace(path)
+    except OSError as error:
+        raise WriteError(path, error) from error
+    finally:
+        for part in temporary:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
 
 
 def settings(verb: str, request: Request, *, track: str | None, device: str) -> Record:
@@ -237,7 +384,7 @@ def make_again(engine: Engine, record: Record, progress: Progress) -> list[bytes
     check_models(record, models_used(engine, [used.name for used in record.models]))
     asked = {**record.request, "clips": (STAND_IN,) * len(record.sources)} if record.sources else record.request
     request = kind.model_validate(asked)
-    sources = [open_file(source.name, source.content, request, record.track) for source in record.sources]
+    sources = [open_file(source.name, _source_content(source), request, record.track) for source in record.sources]
     return list(make(engine, request, sources, progress)[0].clips)
 
 
@@ -253,34 +400,95 @@ def models_used(engine: Engine, names: Sequence[str]) -> tuple[ModelUsed, ...]:
     return tuple(ModelUsed(name=name, weights_sha256=model.card.weights_sha256) for name, model in models.items())
 
 
+def _source_content(source: SourceFile) -> bytes:
+    """Give the bytes of a source: those in the record, or those of the file where it was if they are the same."""
+    if source.content is not None:
+        return source.content
+    path = Path(source.path or "")
+    try:
+        content = read_file(path)
+    except MidiError as error:
+        raise RecordError(f"{error}; the clips were made from it, and with --embed it would be in the record") from error
+    if sha256(content) != source.sha256:
+        raise RecordError(f"{path} has changed since the clips were made from it: they cannot be made again")
+    return content
+
+
 def _run_group(
-    engine: Engine, request: Request, jobs: Sequence[Job], track: str | None, progress: Progress
-) -> list[Made | Failed]:
-    opened: list[tuple[Opened, ...] | Failed] = []
-    for job in jobs:
-        try:
-            opened.append(tuple(open_file(name, _read(path), request, track) for name, path in job.files))
-        except ValueError as error:
-            opened.append(Failed(str(error)))
-    whole = [files for files in opened if not isinstance(files, Failed)]
-    results = iter(_make_all(engine, request, whole, progress))
-    return [files if isinstance(files, Failed) else next(results) for files in opened]
+    engine: Engine, request: Request, jobs: Sequence[Job], care: Care, progress: Progress
+) -> list[Made | Failed | Done]:
+    opened = [_open_job(job, request, care) for job in jobs]
+    whole = [files for files in opened if isinstance(files, tuple)]
+    results = iter(_make_all(engine, request, whole, care.watch, progress))
+    return [next(results) if isinstance(files, tuple) else files for files in opened]
+
+
+def _open_job(job: Job, request: Request, care: Care) -> tuple[Opened, ...] | Failed | Done:
+    opened: list[Opened] = []
+    names = ", ".join(name for name, _ in job.files)
+    try:
+        contents = [_read_in_time(path, care.watch) for _, path in job.files]
+        if care.is_done(job, [sha256(content) for content in contents]):
+            return Done()
+        for (name, path), content in zip(job.files, contents, strict=True):
+            care.watch.progressed()
+            with pausing(care.watch.check):
+                opened.append(open_file(name, content, request, care.track, path))
+    except ModelError:
+        raise  # no job of them all can do without
+    except Exception as error:  # whatever is wrong with this file, the others are not to suffer
+        return Failed(_describe(error, names, care.watch))
+    return tuple(opened)
 
 
 def _make_all(
-    engine: Engine, request: Request, jobs: Sequence[tuple[Opened, ...]], progress: Progress
+    engine: Engine, request: Request, jobs: Sequence[tuple[Opened, ...]], watch: Watch, progress: Progress
 ) -> Sequence[Made | Failed]:
     if not jobs:
         return []
     try:
-        return make(engine, request, [source for job in jobs for source in job], progress)
+        watch.progressed()
+        with pausing(watch.check):
+            return make(engine, request, [source for job in jobs for source in job], progress)
     except ModelError:
         raise  # no job of them all can do without
-    except ValueError as error:
+    except Exception as error:  # one job's own, and which one shows when they run one by one
         if len(jobs) == 1:
-            names = ", ".join(source.name for source in jobs[0])
-            return [Failed(str(error) if names in str(error) else f"{names}: {error}" if names else str(error))]
-        return [result for job in jobs for result in _make_all(engine, request, [job], progress)]
+            return [Failed(_describe(error, ", ".join(source.name for source in jobs[0]), watch))]
+        return [result for job in jobs for result in _make_all(engine, request, [job], watch, progress)]
+
+
+def _describe(error: Exception, names: str, watch: Watch) -> str:
+    """Say in one sentence what kept a job from being done."""
+    if isinstance(error, NoProgress):
+        return watch.describe(names)
+    if isinstance(error, ValueError):
+        return f"{names}: {error}" if names and names not in str(error) else str(error)
+    log.debug("%s: a defect", names, exc_info=error)
+    about = " ".join(f"{type(error).__name__} {error}".split())
+    return f"{names}: a defect of the program kept it from being done ({about}); please report it".removeprefix(": ")
+
+
+def _read_in_time(path: Path, watch: Watch) -> bytes:
+    """Read a file, on a thread of its own: a disk that does not answer cannot be told to stop, but need not be waited for."""
+    if not watch.seconds:
+        return read_file(path)
+    results: queue.SimpleQueue[bytes | Exception] = queue.SimpleQueue()
+
+    def read() -> None:
+        try:
+            results.put(read_file(path))
+        except Exception as error:
+            results.put(error)
+
+    threading.Thread(target=read, daemon=True).start()
+    try:
+        result = results.get(timeout=watch.seconds)
+    except queue.Empty:
+        raise NoProgress from None
+    if isinstance(result, Exception):
+        raise result
+    return result
 
 
 def _versions(source: Opened, parts: Sequence[Sequence[Clip]]) -> list[bytes]:
@@ -312,10 +520,3 @@ def _model_name(request: Request) -> str:
 def _is_midi(name: Path) -> bool:
     hidden = any(part.startswith(".") for part in name.parts)  # such as the ._ files that macOS leaves on other disks
     return name.suffix.lower() in ENDINGS and not hidden
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise FileError(f"{path} cannot be read: {error.strerror}") from error

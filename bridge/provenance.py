@@ -6,7 +6,7 @@ import base64
 import hashlib
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -14,33 +14,41 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, m
 
 from bridge import __version__
 
+EMBEDDED_BYTES = 256_000  # of a source: a larger one is told by its path
+RECORD_BYTES = 128 * 2**20  # of a record with four sources of the largest size in it
+
 
 class RecordError(ValueError):
     """A record that cannot be read, or that cannot be followed here, in one sentence."""
 
 
 class SourceFile(BaseModel):
-    """A MIDI file that clips were made from, whole."""
+    """A MIDI file that clips were made from: whole, or where it was and what its hash is."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     sha256: str
-    midi: str = Field(description="the file in base64")
+    midi: str | None = Field(default=None, description="the file in base64")
+    path: str | None = Field(default=None, description="where the file was, if it is not in here")
 
     @staticmethod
-    def of(name: str, content: bytes) -> SourceFile:
-        """Keep a file."""
-        return SourceFile(name=name, sha256=sha256(content), midi=base64.b64encode(content).decode("ascii"))
+    def of(name: str, content: bytes, path: Path, *, embed: bool = False) -> SourceFile:
+        """Keep a file: itself if it is small or is to be embedded, else its hash and its path."""
+        if embed or len(content) <= EMBEDDED_BYTES:
+            return SourceFile(name=name, sha256=sha256(content), midi=base64.b64encode(content).decode("ascii"))
+        return SourceFile(name=name, sha256=sha256(content), path=str(path.resolve()))
 
     @property
-    def content(self) -> bytes:
-        """The file's bytes."""
-        return base64.b64decode(self.midi)
+    def content(self) -> bytes | None:
+        """The file's bytes, where they are in here."""
+        return None if self.midi is None else base64.b64decode(self.midi)
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
-        if sha256(self.content) != self.sha256:
+        if (self.midi is None) == (self.path is None):
+            raise ValueError(f"{self.name} must either be in it or have a path")
+        if self.content is not None and sha256(self.content) != self.sha256:
             raise ValueError(f"the copy of {self.name} in it is damaged")
         return self
 
@@ -79,17 +87,25 @@ class Record(BaseModel):
     outputs: tuple[Output, ...] = ()
 
 
-def write_record(path: Path, record: Record) -> None:
-    """Write a record as JSON that people can read."""
-    path.write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
+def record_bytes(record: Record) -> bytes:
+    """Give a record as JSON that people can read, as it was before sources could be left out where none is."""
+    left_out = {"sources": {"__all__": {"path"}}} if all(source.path is None for source in record.sources) else None
+    return (record.model_dump_json(indent=2, exclude=left_out) + "\n").encode()
 
 
 def read_record(path: Path) -> Record:
-    """Read what `write_record` wrote."""
+    """Read a record from a file."""
     try:
-        return Record.model_validate_json(path.read_bytes())
+        if path.exists() and not path.is_file():
+            raise RecordError(f"{path} is not a record of clips: it is no file")
+        with path.open("rb") as file:
+            text = file.read(RECORD_BYTES + 1)
     except OSError as error:
         raise RecordError(f"{path} cannot be read: {error.strerror}") from error
+    if len(text) > RECORD_BYTES:
+        raise RecordError(f"{path} is not a record of clips: it has more than {RECORD_BYTES:,} bytes")
+    try:
+        return Record.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
@@ -99,10 +115,8 @@ def read_record(path: Path) -> Record:
 
 def versions(device: str) -> dict[str, str]:
     """Name the versions that the bytes of a clip depend on: torch computes on a GPU, numpy on a CPU."""
-    return {
-        "python": platform.python_version(),
-        **{name: version(name) for name in ("latent-bridge", *(() if device == "cpu" else ("torch",)), "numpy", "mido")},
-    }
+    packages = ("latent-bridge", *(() if device == "cpu" else ("torch",)), "numpy")
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
 
 
 def version(package: str) -> str:
@@ -126,6 +140,32 @@ def check_models(record: Record, here: Sequence[ModelUsed]) -> None:
         if now != then:
             hashes = f"{then.weights_sha256[:12]}, here they are {now.weights_sha256[:12]}"
             raise RecordError(f"{then.name} had other weights when it made these clips: {hashes}; they cannot be made again")
+
+
+def is_same(record: Record, settings: Record, hashes: Sequence[str]) -> bool:
+    """Tell whether a record is of the same request of the same sources, given by their hashes; the seed belongs to it."""
+    return _asked(record) == _asked(settings) and [source.sha256 for source in record.sources] == list(hashes)
+
+
+def find_seed(records: Iterable[Path], settings: Record) -> int | None:
+    """Find the seed of earlier records of the same request; None where there is no such record."""
+    seeds: dict[int, Path] = {}
+    for path in records:
+        try:
+            record = read_record(path)
+        except RecordError:
+            continue  # it is not there, or of no use: what it tells of is made again
+        seed = record.request.get("seed")
+        if isinstance(seed, int) and _asked(record, seed=False) == _asked(settings, seed=False):
+            seeds.setdefault(seed, path)
+    if len(seeds) > 1:
+        (a, one), (b, other), *_ = seeds.items()
+        raise RecordError(f"{one} has seed {a} and {other} has {b}: say with --seed which run is to go on")
+    return next(iter(seeds), None)
+
+
+def _asked(record: Record, *, seed: bool = True) -> tuple[object, ...]:
+    return record.verb, record.track, {key: value for key, value in record.request.items() if seed or key != "seed"}
 
 
 def differences(record: Record, device: str) -> list[str]:

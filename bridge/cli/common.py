@@ -17,6 +17,11 @@ STOPPED = 130  # the exit code of what Ctrl-C ended, as shells have it
 OUT = typer.Option("--out", metavar="DIR", help="the folder to write to; made where it is missing")
 TRACK = typer.Option(metavar="N", help="number or name of the part to work on, in files that have several")
 FORCE = typer.Option("--force", help="write over files that exist")
+SKIP_EXISTING = typer.Option(
+    "--skip-existing", help="go on where a run stopped: leave what it made of the same request, seed and files"
+)
+FILE_TIMEOUT = typer.Option(min=0, metavar="S", help="give a file up after so many seconds without progress; 0 never does")
+EMBED = typer.Option("--embed", help="put sources of more than 256 kB into the records too, not only their paths")
 JSON = typer.Option("--json", help="print one JSON object instead of the paths of the clips")
 DEVICE = typer.Option("--device", metavar="auto|cpu|cuda|mps", help="where to compute; auto takes a GPU where there is one")
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -33,6 +38,7 @@ class Report:
 
     clips: list[str] = field(default_factory=list)
     records: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
     models: list[str] = field(default_factory=list)
     info: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)

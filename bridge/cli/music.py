@@ -5,13 +5,27 @@ from __future__ import annotations
 import inspect
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from bridge.cli.common import DEVICE, FORCE, JSON, OUT, TRACK, Device, Report, show_progress, tell, tell_when_stopped
+from bridge.cli.common import (
+    DEVICE,
+    EMBED,
+    FILE_TIMEOUT,
+    FORCE,
+    JSON,
+    OUT,
+    SKIP_EXISTING,
+    TRACK,
+    Device,
+    Report,
+    show_progress,
+    tell,
+    tell_when_stopped,
+)
 from bridge.cli.options import draft, parameters
 from bridge.requests import VERBS, ClipsRequest, Request
 
@@ -30,6 +44,9 @@ class Making:
     out: Annotated[Path, OUT]
     track: Annotated[str | None, TRACK] = None
     force: Annotated[bool, FORCE] = False
+    skip_existing: Annotated[bool, SKIP_EXISTING] = False
+    file_timeout: Annotated[float, FILE_TIMEOUT] = 60.0
+    embed: Annotated[bool, EMBED] = False
     json: Annotated[bool, JSON] = False
     device: Annotated[Device, DEVICE] = "auto"
 
@@ -38,7 +55,8 @@ def _music_command(verb: str, kind: type[Request]) -> Callable[..., None]:
     """Make the command of a verb: the fields of its request and those of `Making` are its options."""
     making = dict(inspect.signature(Making, eval_str=True).parameters)
     if not issubclass(kind, ClipsRequest):
-        del making["track"]
+        for name in ("track", "file_timeout", "embed"):  # about files that are read
+            del making[name]
 
     def command(**values: Any) -> None:  # noqa: ANN401 - typer has made them what `Making` says
         how = Making(**{name: values[name] for name in making})
@@ -55,29 +73,56 @@ def _make(verb: str, request: Request, paths: Sequence[Path], how: Making) -> No
     labels = request.labels
     if not labels:
         raise typer.BadParameter("0 clips a side are none to write: 2 to 16", param_hint="'--grid'")
+    if how.force and how.skip_existing:
+        raise typer.BadParameter("--force makes all anew, so there is nothing to skip", param_hint="'--skip-existing'")
+
+    def places(job: files.Job) -> list[Path]:
+        return [files.clip_path(how.out, job, verb, label) for label in labels]
+
     jobs = files.plan(verb, request, paths, how.out)
-    places = {job: [files.clip_path(how.out, job, verb, label) for label in labels] for job in jobs}
-    if not how.force:
-        files.refuse_existing([path for job in jobs for path in (*places[job], files.record_path(how.out, job, verb))])
+    if how.skip_existing:
+        jobs = files.without_outputs(jobs, places)
+    elif not how.force:
+        files.refuse_existing([path for job in jobs for path in (*places(job), files.record_path(how.out, job, verb))])
+    engine, device = files.start_engine(how.device)
+    report = Report()
+    if how.skip_existing and request.seed is None:
+        asked = files.settings(verb, request, track=how.track, device=device)
+        if (seed := files.earlier_seed(jobs, how.out, asked)) is not None:
+            request = request.model_copy(update={"seed": seed})
+            report.say(f"the seed is that of the run that goes on: {seed}")
     is_drawn = request.seed is None
     if is_drawn:
         request = request.model_copy(update={"seed": secrets.randbelow(2**31)})
-    report = Report()
-    engine, device = files.start_engine(how.device)
     settings = files.settings(verb, request, track=how.track, device=device)
+    care = files.Care(how.track, files.Watch(how.file_timeout))
+    if how.skip_existing:
+        care = replace(care, is_done=files.was_done(engine, how.out, settings))
     with tell_when_stopped(report), show_progress(verb) as progress:
-        for job, made in files.run(engine, request, jobs, track=how.track, progress=progress):
+        for job, made in files.run(engine, request, jobs, progress=progress, care=care):
+            record = files.record_path(how.out, job, verb)
+            if isinstance(made, files.Done):
+                report.skipped.append(str(record))
+                continue
             if isinstance(made, files.Failed):
                 report.fail(made.reason)
                 continue
-            record = files.record_path(how.out, job, verb)
-            report.clips += map(str, files.save(made, places[job], record, engine=engine, settings=settings))
+            try:
+                written = files.save(made, places(job), record, engine=engine, settings=settings, embed=how.embed)
+            except files.WriteError as error:
+                report.fail(str(error))
+                if error.is_final:
+                    break
+                continue
+            report.clips += map(str, written)
             report.records.append(str(record))
             if is_drawn and len(report.records) == 1:
                 tell(f"no seed was given; --seed {request.seed} makes the same again")
             report.models = list(dict.fromkeys([*report.models, *made.models]))
             for line in made.info:
                 report.say(line)
+    if report.skipped:
+        report.say(f"{len(report.skipped)} of {len(jobs)} were made before, and are left as they are")
     report.close(as_json=how.json, verb=verb, seed=request.seed, device=device)
 
 
@@ -100,9 +145,8 @@ def recall(
         report.say(line)
     with tell_when_stopped(report), show_progress("recall") as progress:
         contents = files.make_again(engine, told, progress)
-    out.mkdir(parents=True, exist_ok=True)
     for path, content in zip(paths, contents, strict=False):
-        path.write_bytes(content)
+        files.write_together([(path, content)])
         report.clips.append(str(path))
     different = provenance.compare(told, contents)
     if different:

@@ -98,13 +98,12 @@ def find_part(song: Song, track: int | str | None = None) -> int:
 def list_parts(song: Song, indices: Iterable[int] | None = None) -> str:
     """List parts as a sentence does, the first of very many."""
     chosen = list(range(len(song.parts)) if indices is None else indices)
-    named = [
-        f"{i + 1} {_shortened(song.parts[i].name) or 'unnamed'} (channel {song.parts[i].channel})" for i in chosen[:_SHOWN]
-    ]
+    named = [f"{i + 1} {shortened(song.parts[i].name) or 'unnamed'} (channel {song.parts[i].channel})" for i in chosen[:_SHOWN]]
     return ", ".join([*named, *([f"and {len(chosen) - _SHOWN} more"] if len(chosen) > _SHOWN else [])])
 
 
-def _shortened(name: str) -> str:
+def shortened(name: str) -> str:
+    """Cut a name that no sentence could hold."""
     return name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…"
 
 
