@@ -184,7 +184,7 @@ class Engine:
             mine = [i for i, n in enumerate(names) if n == name]
             for i, its in zip(mine, (yield from edit(name, [clips[i] for i in mine])), strict=True):
                 made[i] = its
-                remarks += [Remark(remark.text, None if remark.clip is None else i) for remark in its.remarks]
+                remarks += [Remark(remark.text, i) for remark in its.remarks]
         results = [(clip, i) for i in range(len(clips)) for clip in made[i].clips]
         decoded = sum(m.decoded[0] for m in made.values()), sum(m.decoded[1] for m in made.values())
         return Answer(

@@ -22,8 +22,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mido.midifiles.meta import MetaSpec_sequencer_specific, add_meta_spec
 
-from models.music import midi, note_seq
+from models.music import midi, midi_file, note_seq
 from models.music.clip import Clip, Note
+from models.music.midi_file import Limits
 
 CLIPS = Path(__file__).parent / "clips"
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -433,6 +434,180 @@ def test_an_event_of_someone_else_or_a_broken_one_of_ours_changes_nothing(payloa
     notes = [(0, "note_on", 60, 100), (480, "note_off", 60, 64)]
     event = mido.MetaMessage("sequencer_specific", data=tuple(payload))
     assert midi.from_bytes(track_of(*notes, first=event)).parts == midi.from_bytes(track_of(*notes)).parts
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        json.dumps({"part": 1, "clip": {"beats": 1e308}}, separators=(",", ":")),
+        json.dumps({"part": 1, "shift": 1e300}, separators=(",", ":")),
+        json.dumps({"part": 1, "clip": {"loop": [0, 1e300]}}, separators=(",", ":")),
+        json.dumps({"part": 1, "clip": {"tempo": 1e-300}}, separators=(",", ":")),
+        '{"part":1,"notes":{' + ",".join(f'"{k}":{{}}' for k in range(50_000)) + "}}",
+        '{"part":1,"clip":{"loop":[' + "1," * 50_000 + "1]}}",
+        '{"part":1,"clip":{"name":"' + "x" * 100_000 + '"}}',
+    ],
+    ids=lambda payload: payload[:24],
+)
+def test_an_event_of_ours_is_believed_only_as_far_as_it_can_be_true(payload: str) -> None:
+    notes = [(0, "note_on", 60, 100), (480, "note_off", 60, 64)]
+    event = mido.MetaMessage("sequencer_specific", data=tuple(b"\x7dLatentBridge 1 " + payload.encode()))
+    assert midi.from_bytes(track_of(*notes, first=event)).parts == midi.from_bytes(track_of(*notes)).parts
+
+
+def test_a_note_stays_about_where_the_file_has_it_whatever_our_event_says() -> None:
+    clip = Clip((Note(60, 0.0, 1.0, probability=0.5), Note(62, 1.0, 1.0)), beats=4.0, channel=1)
+    data = midi.to_bytes(clip)
+    told = b'"0":{"probability":0.5'
+    assert told in data
+    for more in (b'"start":1e9', b'"duration":1e9', b'"start":-5'):
+        moved = data.replace(told, told.replace(b'"prob', more + b',"prob'))
+        size = data.index(b"LatentBridge") - 2
+        changed = bytearray(moved)
+        changed[size] += len(moved) - len(data)
+        changed[21] += len(moved) - len(data)  # the length of the track
+        assert (
+            midi.from_bytes(bytes(changed)).parts[0].clip.notes
+            == clip.with_notes(replace(note, probability=1.0) for note in clip.notes).notes
+        )
+
+
+# Limits
+
+
+@pytest.mark.parametrize(
+    ("limits", "sentence"),
+    [
+        (Limits(file_bytes=100), r"band\.mid has 652 bytes; at most 100 are read"),
+        (Limits(tracks=3), r"band\.mid has 4 tracks; at most 3 are read"),
+        (Limits(events=50), r"band\.mid has more than 50 events, the most that are read"),
+        (Limits(notes=40), r"band\.mid has more than 40 notes, the most that are read"),
+    ],
+)
+def test_a_file_over_a_limit_is_told_which(limits: Limits, sentence: str) -> None:
+    with pytest.raises(midi.MidiError, match=sentence):
+        midi.read(CLIPS / "band.mid", limits)
+
+
+def test_a_piece_of_40_minutes_in_20_tracks_is_under_half_of_every_limit() -> None:
+    data = long_piece(minutes=40, tracks=20)
+    half = Limits(*(value // 2 for value in vars(midi_file.DEFAULT).values()))
+    contents = midi_file.parse(data, half)
+    assert len(data) < half.file_bytes
+    assert sum(map(len, contents.tracks)) > 800_000
+
+
+def long_piece(*, minutes: int, tracks: int) -> bytes:
+    """Write a piece at 120 bpm, sixteenths throughout in every track, a quarter of them with bends."""
+    end = minutes * 120 * 480
+    events: list[list[midi_file.Event]] = [[(end, midi_file.END_OF_TRACK)]]
+    for track in range(tracks):
+        one: list[midi_file.Event] = []
+        for tick in range(0, end, 120):
+            pitch = 40 + (tick // 120 * 7 + track) % 40
+            one.append((tick, bytes((0x90 | track % 16, pitch, 80))))
+            if track % 4 == 0:
+                one.append((tick + 60, bytes((0xE0 | track % 16, 0, tick // 120 % 128))))
+            one.append((tick + 110, bytes((0x80 | track % 16, pitch, 64))))
+        events.append([*one, (end, midi_file.END_OF_TRACK)])
+    return midi_file.write(1, 480, events)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has neither fifos nor /dev/zero")
+def test_only_files_are_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo.mid")
+    (tmp_path / "zero.mid").symlink_to("/dev/zero")
+    for name in ("fifo.mid", "zero.mid"):
+        with pytest.raises(midi.MidiError, match=rf"{name} cannot be read: it is a device or a pipe"):
+            midi.read(tmp_path / name)
+
+
+def test_a_track_is_as_long_as_it_says_or_the_file_is_cut_off() -> None:
+    data = (CLIPS / "rock.mid").read_bytes()
+    for size in (0x7FFFFFFF, len(data) - 22 + 1):
+        with pytest.raises(midi.MidiError, match="is cut off"):
+            midi.from_bytes(data[:18] + size.to_bytes(4, "big") + data[22:])
+    with pytest.raises(midi.MidiError, match="a time or a length of more than 4 bytes"):
+        midi.from_bytes(midi_of(b"\x90\x3c\x40" + b"\xff" * 9 + b"\x00\x80\x3c\x40"))
+
+
+# Gaps
+
+FAR = 2**28 - 1
+
+
+@pytest.mark.parametrize("gaps", [1, 2, 9])
+def test_a_gap_of_any_length_is_kept_and_costs_no_bytes(gaps: int) -> None:
+    far = b"\xff\xff\xff\x7f\xff\x01\x00" * (gaps - 1) + b"\xff\xff\xff\x7f"
+    data = midi_of(b"\x90\x3c\x40\x60\x80\x3c\x40" + far + b"\x90\x3e\x40\x60\x80\x3e\x40")
+    song = midi.from_bytes(data)
+    first, second = song.parts[0].clip.notes
+    assert second.start * 480 == 96 + gaps * FAR
+    changed = midi.replace_part(song, 0, song.parts[0].clip.with_notes([first, replace(second, pitch=70)]))
+    written = midi.to_bytes(changed)
+    assert len(written) < len(data) + 20
+    assert midi.from_bytes(written).parts == changed.parts
+    assert midi.from_bytes(written).parts[0].clip.notes == (first, replace(second, pitch=70))
+
+
+def test_a_gap_that_opens_is_filled_where_one_event_cannot_say_it() -> None:
+    far = b"\xff\xff\xff\x7f"
+    on_off = b"\x90\x3c\x40\x60\x80\x3c\x40"
+    song = midi.from_bytes(midi_of(on_off + far + on_off + far + on_off))
+    first, _, last = song.parts[0].clip.notes
+    changed = midi.replace_part(song, 0, song.parts[0].clip.with_notes([first, last]))
+    assert last.start * 480 == 2 * (96 + FAR)
+    assert [note.start for note in midi.from_bytes(midi.to_bytes(changed)).parts[0].clip.notes] == [0.0, last.start]
+
+
+def test_a_clip_longer_than_a_file_can_say_is_so_by_our_event() -> None:
+    clip = Clip((Note(60, 0.0, 1.0),), beats=4.0 * 2**30, channel=1)
+    data = midi.to_bytes(clip)
+    assert len(data) < 200
+    assert midi.from_bytes(data).parts[0].clip == clip
+
+
+# Files of other kinds, and what strays into tracks
+
+
+def test_stray_real_time_bytes_are_skipped_and_counted() -> None:
+    body = b"\xf8\x00\x90\x3c\x40\x30\xfe\x30\x3c\x00\x00\xfa"
+    song = midi.from_bytes(midi_of(body))
+    assert [(note.start * 480, note.end * 480) for note in song.parts[0].clip.notes] == [(0, 96)]
+    assert song.remarks == ("held 3 stray real-time bytes, which were skipped",)
+    assert midi.from_bytes(midi.to_bytes(song)).remarks == ()
+
+
+def test_an_rmi_is_the_file_in_it() -> None:
+    inside = (CLIPS / "band.mid").read_bytes()
+    chunks = b"INFO\x03\x00\x00\x00abc\x00" + b"data" + len(inside).to_bytes(4, "little") + inside
+    data = b"RIFF" + (4 + len(chunks)).to_bytes(4, "little") + b"RMID" + chunks
+    assert midi.to_bytes(midi.from_bytes(data)) == inside
+    for broken, sentence in (
+        (data[:-9], "cut off"),
+        (data[:20], "is a RIFF file without MIDI data"),
+        (data.replace(b"RMID", b"WAVE"), "is not a MIDI file"),
+        (data.replace(b"MThd", b"MThx"), "is not a MIDI file"),
+    ):
+        with pytest.raises(midi.MidiError, match=sentence):
+            midi.from_bytes(broken)
+
+
+def test_what_is_between_tracks_and_no_track_is_left_out() -> None:
+    data = (CLIPS / "rock.mid").read_bytes()
+    assert midi.from_bytes(data[:14] + b"XFIH\x00\x00\x00\x02ab" + data[14:]).parts == midi.from_bytes(data).parts
+
+
+@pytest.mark.parametrize("message", [b"\xf0\x03\x01\x02\x03", b"\xf7\x02\xf8\x01", b"\xff\x51\x01\x07", b"\xf3\x07", b"\xf6"])
+def test_what_is_odd_but_harmless_is_written_as_it_was_read(message: bytes) -> None:
+    data = midi_of(b"\x90\x3c\x40\x60\x80\x3c\x40\x00" + message)
+    assert midi.to_bytes(midi.from_bytes(data)) == data
+
+
+def midi_of(body: bytes) -> bytes:
+    """Write a file of one track that begins with these events, the first on tick 0."""
+    track = b"\x00" + body + b"\x00\xff\x2f\x00"
+    return b"MThd\0\0\0\6\0\0\0\1\x01\xe0MTrk" + len(track).to_bytes(4, "big") + track
 
 
 # note-seq
