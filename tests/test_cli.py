@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -16,11 +17,16 @@ from pathlib import Path
 import pytest
 import typer
 
+from bridge import files
 from bridge.cli import app, main
 from bridge.doctor import examine
-from bridge.requests import VERBS
+from bridge.engine import Answer, Engine
+from bridge.requests import VERBS, ClipsRequest, Request, Vary
+from bridge.validation import STAND_IN
+from models.editing.batching import Progress
 from models.music import midi
 from models.music.midi_file import END_OF_TRACK
+from models.pause import pause
 from tests.support.processes import INTERRUPTIBLE, PROGRAM, started
 
 pytestmark = pytest.mark.usefixtures("own_models")
@@ -395,6 +401,196 @@ def test_ctrl_c_says_what_is_there_and_leaves_with_130(clips: Path, tmp_path: Pa
     assert process.returncode == 130
     assert rest.splitlines()[-1].startswith("latent-bridge: stopped; ")
     assert "Traceback" not in rest
+
+
+# Folders that go on
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills programs in another way")
+def test_a_run_that_was_killed_goes_on_and_gives_the_bytes_of_one_that_was_not(clips: Path, tmp_path: Path, run: Run) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(40):
+        name = ("chords", "rock", "twinkle", "band")[number % 4]
+        shutil.copy(clips / f"{name}.mid", tmp_path / "in" / f"{name}_{number:02}.mid")
+    asked = ("vary", tmp_path / "in", "--count", 4, "--lock-voices", "kick", "--out")
+    with started([*INTERRUPTIBLE, *map(str, (*asked, tmp_path / "out"))], stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        seed = process.stderr.readline().partition("--seed ")[2].split()[0]  # comes with the first record
+        process.kill()
+    made_before = len(list((tmp_path / "out").glob("*.json")))
+    result = run(*asked, tmp_path / "out", "--skip-existing")
+    assert result.code == 0
+    assert f"the seed is that of the run that goes on: {seed}" in result.err
+    assert f"{made_before} of 40 were made before, and are left as they are" in result.err
+    assert run(*asked, tmp_path / "whole", "--seed", seed).code == 0
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_what_is_done_is_skipped_and_what_is_not_is_made_again(run: Run, clips: Path, tmp_path: Path) -> None:
+    names = ("rock", "funk", "house", "twinkle", "bossa")
+    (tmp_path / "in").mkdir()
+    for name in names:
+        shutil.copy(clips / f"{name}.mid", tmp_path / "in")
+    asked = ("vary", tmp_path / "in", "--count", 1, "--out", tmp_path / "out", "--skip-existing")
+    assert run(*asked, "--seed", 3).names == [f"{name}_vary_01.mid" for name in sorted(names)]
+    before = contents(tmp_path / "out")
+    shutil.copy(clips / "shuffle.mid", tmp_path / "in" / "funk.mid")  # another source
+    (tmp_path / "out" / "house_vary.json").unlink()  # not finished
+    (tmp_path / "out" / "house_vary_01.mid").write_bytes(b"half")
+    (tmp_path / "out" / "twinkle_vary_01.mid").unlink()  # lost
+    (tmp_path / "out" / "bossa_vary.json").write_text("{")  # broken
+    again = run(*asked, "--json")  # the seed is in the records
+    told = json.loads(again.out)
+    assert [Path(path).name for path in told["skipped"]] == ["rock_vary.json"]
+    assert told["seed"] == 3
+    after = contents(tmp_path / "out")
+    assert {name for name in before if before[name] != after[name]} == {"funk_vary_01.mid", "funk_vary.json"}
+    assert run(*asked).out == ""
+
+
+def test_another_request_or_another_seed_is_made_again(run: Run, clips: Path, tmp_path: Path) -> None:
+    asked = ("vary", clips / "rock.mid", "--count", 1, "--out", tmp_path, "--skip-existing")
+    assert run(*asked, "--seed", 1).names == ["rock_vary_01.mid"]
+    assert run(*asked, "--seed", 1).names == []
+    for other in (("--seed", 2), ("--seed", 2, "--amount", 0.5), ("--seed", 2, "--amount", 0.5, "--track", 1)):
+        assert run(*asked, *other).names == ["rock_vary_01.mid"]
+    assert run(*asked).names == ["rock_vary_01.mid"]  # no record of this request: a new seed
+    assert run(*asked, "--force").code == 2
+
+
+def test_records_of_two_runs_do_not_say_which_is_to_go_on(run: Run, clips: Path, tmp_path: Path) -> None:
+    for name, seed in (("rock", 1), ("funk", 2)):
+        assert run("vary", clips / f"{name}.mid", "--count", 1, "--seed", seed, "--out", tmp_path).code == 0
+    asked = ("vary", clips / "rock.mid", clips / "funk.mid", "--count", 1, "--out", tmp_path, "--skip-existing")
+    result = run(*asked)
+    assert result.code == 1
+    assert "rock_vary.json has seed 1" in result.err
+    assert "--seed" in result.err
+    assert run(*asked, "--seed", 1).names == ["funk_vary_01.mid"]
+
+
+def test_a_folder_that_is_written_to_can_go_on_too(run: Run, clips: Path, tmp_path: Path) -> None:
+    for name in ("rock", "funk"):
+        shutil.copy(clips / f"{name}.mid", tmp_path)
+    asked = ("vary", tmp_path, "--count", 2, "--out", tmp_path, "--skip-existing")
+    assert len(run(*asked, "--seed", 1).names) == 4
+    (tmp_path / "funk_vary.json").unlink()
+    assert run(*asked).names == ["funk_vary_01.mid", "funk_vary_02.mid"]
+
+
+# Files that would stop a folder
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has neither fifos nor /dev/zero")
+def test_what_is_no_file_is_named_and_the_folder_goes_on(run: Run, clips: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    os.mkfifo(folder / "fifo.mid")
+    (folder / "zero.mid").symlink_to("/dev/zero")
+    (folder / "gone.mid").symlink_to(folder / "nowhere.mid")
+    shutil.copy(clips / "rock.mid", folder)
+    result = run("vary", folder, "--count", 1, "--seed", 1, "--out", tmp_path / "out")
+    assert (result.code, result.names) == (1, ["rock_vary_01.mid"])
+    for name, reason in (("fifo", "a device or a pipe"), ("zero", "a device or a pipe"), ("gone", "does not exist")):
+        assert [line for line in result.err.splitlines() if f"{name}.mid" in line and reason in line]
+    assert len(result.err.splitlines()) == 3
+
+
+def test_karaoke_and_riff_files_are_read_in_folders_too(run: Run, clips: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    inside = (clips / "rock.mid").read_bytes()
+    (folder / "song.kar").write_bytes((clips / "twinkle.mid").read_bytes())
+    data = b"RMIDdata" + len(inside).to_bytes(4, "little") + inside
+    (folder / "BEAT.RMI").write_bytes(b"RIFF" + len(data).to_bytes(4, "little") + data)
+    result = run("vary", folder, "--amount", 0, "--seed", 1, "--out", tmp_path / "out")
+    assert (result.code, result.names) == (0, ["BEAT_vary_01.mid", "song_vary_01.mid"])
+    assert (tmp_path / "out" / "BEAT_vary_01.mid").read_bytes() == inside
+    assert run("recall", tmp_path / "out" / "BEAT_vary.json", "--out", tmp_path / "again").code == 0
+    assert (tmp_path / "again" / "BEAT_vary_01.mid").read_bytes() == inside
+
+
+def test_stray_bytes_that_were_skipped_are_told(run: Run, clips: Path, tmp_path: Path) -> None:
+    data = (clips / "rock.mid").read_bytes()
+    size = int.from_bytes(data[18:22], "big")
+    (tmp_path / "stray.mid").write_bytes(data[:18] + (size + 2).to_bytes(4, "big") + b"\0\xf8" + data[22:])
+    result = run("vary", tmp_path / "stray.mid", "--count", 1, "--seed", 1, "--out", tmp_path / "out")
+    assert result.code == 0
+    assert "stray.mid held 1 stray real-time byte, which was skipped" in result.err
+
+
+class Clock:
+    """Time that passes only where a test lets it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class SlowEngine(Engine):
+    """An engine that spends two minutes on clips of one file, and pauses meanwhile."""
+
+    def __init__(self, clock: Clock, slow: str) -> None:
+        super().__init__(batch_size=files.BATCH)
+        self._clock, self._slow = clock, slow
+
+    def run(self, request: Request, progress: Progress = lambda fraction: None) -> Answer:
+        assert isinstance(request, ClipsRequest)
+        if any(self._slow in clip.name for clip in request.clips):
+            self._clock.now += 120
+            pause()
+        return super().run(request, progress)
+
+
+def test_of_files_that_run_together_only_the_slow_one_is_given_up(clips: Path, tmp_path: Path) -> None:
+    clock = Clock()
+    jobs = files.plan("vary", Vary(clips=(STAND_IN,)), [clips / f"{name}.mid" for name in ("rock", "funk", "house")], tmp_path)
+    request = Vary(clips=(STAND_IN,), count=1, seed=1)
+    for seconds, given_up in ((60.0, ["funk"]), (0.0, []), (180.0, [])):
+        care = files.Care(watch=files.Watch(seconds, clock))
+        made = dict(files.run(SlowEngine(clock, "funk"), request, jobs, progress=lambda fraction: None, care=care))
+        failed = {job.stem: result.reason for job, result in made.items() if isinstance(result, files.Failed)}
+        assert list(failed) == given_up
+        assert all("funk.mid: given up after 60 s without progress" in reason for reason in failed.values())
+
+
+def test_a_file_is_given_up_while_it_is_read_too(run: Run, clips: Path, tmp_path: Path) -> None:
+    result = run("vary", clips / "rock.mid", "--seed", 1, "--file-timeout", 1e-9, "--out", tmp_path / "out")
+    assert result.code == 1
+    assert "rock.mid: given up after 1e-09 s without progress; --file-timeout" in result.err
+    assert not (tmp_path / "out").exists()
+    assert run("vary", clips / "rock.mid", "--file-timeout", -1, "--out", tmp_path / "out").code == 2
+
+
+@pytest.mark.parametrize("left", [0, 1, 2])
+def test_where_the_disk_is_full_nothing_is_half_written(
+    run: Run, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: int
+) -> None:
+    asked = ("vary", clips / "rock.mid", clips / "funk.mid", "--count", 2, "--seed", 1, "--out", tmp_path / "out")
+    written: list[Path] = []
+    whole = Path.write_bytes
+
+    def write_bytes(path: Path, data: bytes) -> int:
+        written.append(path)
+        if len(written) > left:
+            whole(path, data[: len(data) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return whole(path, data)
+
+    with monkeypatch.context() as full:
+        full.setattr(Path, "write_bytes", write_bytes)
+        result = run(*asked)
+    name = ("rock_vary_01.mid", "rock_vary_02.mid", "rock_vary.json")[left]
+    assert result.code == 1
+    assert result.err == f"latent-bridge: {tmp_path / 'out' / name} cannot be written: the disk is full\n"
+    assert list((tmp_path / "out").iterdir()) == []
+    assert len(run(*asked, "--skip-existing").names) == 4
 
 
 # Training and the doctor

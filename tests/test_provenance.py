@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bridge.cli import main
+from bridge.provenance import EMBEDDED_BYTES
+from models.music import midi
 
 pytestmark = pytest.mark.usefixtures("own_models")
 
@@ -119,3 +124,41 @@ def test_recall_does_not_write_over_files(clips: Path, tmp_path: Path, capsys: p
     assert run("recall", tmp_path / "rock_vary.json", "--out", tmp_path) == 1
     assert "--force" in capsys.readouterr().err
     assert run("recall", tmp_path / "rock_vary.json", "--out", tmp_path, "--force") == 0
+
+
+def test_a_large_source_is_told_by_its_path_and_is_looked_at_before_it_is_used(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    song = midi.read(clips / "rock.mid")
+    track = (song.tracks[0][0], (0, b"\xff\x01" + b"x" * EMBEDDED_BYTES), *song.tracks[0][1:])
+    large = tmp_path / "large.mid"
+    midi.write(large, replace(song, tracks=(track,)))
+    asked = ("vary", large, "--count", 1, "--seed", 1)
+    assert run(*asked, "--out", tmp_path / "by_path") == 0
+    assert run(*asked, "--embed", "--out", tmp_path / "embedded") == 0
+    source, *others = json.loads((tmp_path / "by_path" / "large_vary.json").read_text(encoding="utf-8"))["sources"]
+    assert (source["path"], source["midi"], others) == (str(large), None, [])
+    assert run("recall", tmp_path / "by_path" / "large_vary.json", "--out", tmp_path / "again") == 0
+    assert contents(tmp_path / "again") == contents(tmp_path / "by_path") == contents(tmp_path / "embedded")
+
+    large.write_bytes(large.read_bytes().replace(b"xx", b"xy", 1))
+    assert run("recall", tmp_path / "by_path" / "large_vary.json", "--out", tmp_path / "changed") == 1
+    assert "large.mid has changed since the clips were made from it" in capsys.readouterr().err
+    large.unlink()
+    assert run("recall", tmp_path / "by_path" / "large_vary.json", "--out", tmp_path / "gone") == 1
+    assert "large.mid does not exist; the clips were made from it, and with --embed" in capsys.readouterr().err
+    assert run("recall", tmp_path / "embedded" / "large_vary.json", "--out", tmp_path / "without") == 0
+    assert contents(tmp_path / "without") == contents(tmp_path / "by_path")
+
+
+def test_a_record_of_a_small_source_is_as_it_always_was(clips: Path, tmp_path: Path) -> None:
+    assert run("vary", clips / "rock.mid", "--count", 1, "--out", tmp_path) == 0
+    record = json.loads((tmp_path / "rock_vary.json").read_text(encoding="utf-8"))
+    assert [set(source) for source in record["sources"]] == [{"name", "sha256", "midi"}]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no fifos")
+def test_a_record_that_is_no_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tmp_path / "fifo.json")
+    assert run("recall", tmp_path / "fifo.json", "--out", tmp_path) == 1
+    assert "fifo.json is not a record of clips: it is no file" in capsys.readouterr().err
