@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
 import json
 import os
 import shutil
@@ -11,7 +12,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -483,6 +484,25 @@ def test_a_folder_that_is_written_to_can_go_on_too(run: Run, clips: Path, tmp_pa
 
 
 # Files that would stop a folder
+
+
+@pytest.mark.skipif(importlib.util.find_spec("models.editing.gaps") is None, reason="gaps are not closed in models.editing")
+@pytest.mark.parametrize("verb", ["vary", "reconstruct"])
+@pytest.mark.parametrize("name", ["rock", "twinkle"])
+def test_a_gap_of_any_length_is_kept(run: Run, clips: Path, tmp_path: Path, verb: str, name: str) -> None:
+    song = midi.read(clips / f"{name}.mid")
+    gap = 4 * song.ticks_per_beat * 1_000_000  # a million bars of 4/4 between the first bar and the second
+    cut = 4 * song.ticks_per_beat
+    track = tuple((tick + gap * (tick >= cut), message) for tick, message in song.tracks[0])
+    midi.write(tmp_path / "gap.mid", replace(song, tracks=(track,)))
+    result = run(verb, tmp_path / "gap.mid", "--seed", 1, *(("--count", 1) if verb == "vary" else ()), "--out", tmp_path)
+    assert result.code == 0
+    before = midi.read_clip(tmp_path / "gap.mid")
+    after = midi.read_clip(tmp_path / f"gap_{verb}_01.mid")
+    silent = 5.0, gap / song.ticks_per_beat + 3.0
+    assert after.beats == before.beats
+    assert not [note for note in after.notes if silent[0] < note.start < silent[1]]
+    assert [note for note in after.notes if note.start > silent[1]]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has neither fifos nor /dev/zero")
