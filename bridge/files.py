@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import logging
+import os
 import queue
 import threading
 import time
@@ -45,7 +46,8 @@ BATCH = 32  # windows of every decode, filled up where fewer: so a clip is the s
 GROUP = 16  # files that are run together
 GROUP_BYTES = 2**20  # of all of them, so that large files do not add up in memory
 ENDINGS = (".mid", ".midi", ".kar", ".rmi")
-FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))  # no other file could be written either
+FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+FINAL = (*FULL, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EIO)  # no other file could be written either
 
 log = logging.getLogger("bridge")
 
@@ -60,7 +62,7 @@ class WriteError(FileError):
     def __init__(self, path: Path, error: OSError) -> None:
         reason = "the disk is full" if error.errno in FULL else error.strerror
         super().__init__(f"{path} cannot be written: {reason}")
-        self.is_final = error.errno in FULL
+        self.is_final = error.errno in FINAL
 
 
 class NoProgress(Exception):
@@ -162,10 +164,10 @@ def plan(verb: str, request: Request, paths: Sequence[Path], out: Path) -> list[
         folders = [path for path in paths if path.is_dir()]
         if folders:
             raise FileError(f"{folders[0]} is a folder; {verb} takes files")
-        return [Job("--".join(path.stem for path in paths), tuple((path.name, path) for path in paths))]
+        return [Job("--".join(path.stem for path in paths), tuple((printable(path.name), path) for path in paths))]
     jobs: dict[str, Job] = {}
     for name, path in find_files(paths, out):
-        job = Job(PurePath(name).with_suffix("").as_posix(), ((name, path),))
+        job = Job(PurePath(name).with_suffix("").as_posix(), ((printable(name), path),))
         # Most disks of musicians do not tell Beat from beat.
         other = jobs.setdefault(job.stem.casefold(), job)
         if other is not job:
@@ -193,6 +195,11 @@ def find_files(paths: Sequence[Path], out: Path) -> list[tuple[str, Path]]:
     return list(found.values())
 
 
+def printable(name: str) -> str:
+    """Write a file name that is no Unicode so that it can be shown and recorded."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def is_together(request: Request) -> bool:
     """Tell whether all the clips of a request make one thing, as the ends of an interpolation do."""
     return isinstance(request, ClipsRequest) and clip_counts(type(request))[1] is not None
@@ -210,10 +217,16 @@ def record_path(out: Path, job: Job, verb: str) -> Path:
 
 def refuse_existing(paths: Sequence[Path]) -> None:
     """Refuse to write over files."""
-    existing = [path for path in paths if path.exists()]
+    existing = [path for path in paths if _is_there(path)]
     if existing:
         more = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
         raise FileError(f"{existing[0]}{more} would be overwritten: choose another --out, or add --force")
+
+
+def _is_there(path: Path) -> bool:
+    with suppress(OSError):  # a name that is too long is told when it is written
+        return path.exists()
+    return False
 
 
 def without_outputs(jobs: Sequence[Job], places: Callable[[Job], Sequence[Path]]) -> list[Job]:
@@ -342,7 +355,7 @@ def save(
         "sources": tuple(SourceFile.of(source.name, source.content, source.path, embed=embed) for source in made.sources),
         "models": models_used(engine, made.models),
         "info": made.info,
-        "outputs": outputs([path.name for path in written], made.clips),
+        "outputs": outputs([printable(path.name) for path in written], made.clips),
     }
     text = record_bytes(settings.model_copy(update=whole))
     write_together([*zip(written, made.clips, strict=True), (record, text)])
@@ -351,7 +364,7 @@ def save(
 
 def write_together(contents: Sequence[tuple[Path, bytes]]) -> None:
     """Write files whole or not at all, the last one last: where it is there, and new, all are."""
-    temporary = [path.parent / f".{hashlib.sha256(path.name.encode()).hexdigest()[:16]}.part" for path, _ in contents]
+    temporary = [path.parent / f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}.part" for path, _ in contents]
     path = Path()
     try:
         # A temporary name follows from the final one, so that a run that goes on leaves none of one that was killed.
@@ -464,6 +477,8 @@ def _describe(error: Exception, names: str, watch: Watch) -> str:
         return watch.describe(names)
     if isinstance(error, ValueError):
         return f"{names}: {error}" if names and names not in str(error) else str(error)
+    if isinstance(error, MemoryError):
+        return f"{names}: needs more memory than there is".removeprefix(": ")
     log.debug("%s: a defect", names, exc_info=error)
     about = " ".join(f"{type(error).__name__} {error}".split())
     return f"{names}: a defect of the program kept it from being done ({about}); please report it".removeprefix(": ")

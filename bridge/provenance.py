@@ -35,9 +35,11 @@ class SourceFile(BaseModel):
     @staticmethod
     def of(name: str, content: bytes, path: Path, *, embed: bool = False) -> SourceFile:
         """Keep a file: itself if it is small or is to be embedded, else its hash and its path."""
-        if embed or len(content) <= EMBEDDED_BYTES:
+        place = str(path.resolve())
+        is_text = place.isascii() or place.encode("utf-8", "ignore").decode() == place  # else JSON cannot hold it
+        if embed or len(content) <= EMBEDDED_BYTES or not is_text:
             return SourceFile(name=name, sha256=sha256(content), midi=base64.b64encode(content).decode("ascii"))
-        return SourceFile(name=name, sha256=sha256(content), path=str(path.resolve()))
+        return SourceFile(name=name, sha256=sha256(content), path=place)
 
     @property
     def content(self) -> bytes | None:

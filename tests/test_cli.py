@@ -520,6 +520,18 @@ def test_what_is_no_file_is_named_and_the_folder_goes_on(run: Run, clips: Path, 
     assert len(result.err.splitlines()) == 3
 
 
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="has names in Unicode only")
+def test_a_name_that_is_no_unicode_and_one_that_is_too_long_stop_nothing(run: Run, clips: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in (os.fsdecode(b"\xff.mid"), "x" * 250 + ".mid", "rock.mid"):
+        shutil.copy(clips / "rock.mid", folder / name)
+    result = run("vary", folder, "--count", 1, "--seed", 1, "--out", tmp_path / "out")
+    assert (result.code, result.names) == (1, ["rock_vary_01.mid", r"\udcff_vary_01.mid"])
+    assert "cannot be written: File name too long" in result.err
+    assert len(list((tmp_path / "out").iterdir())) == 4
+
+
 def test_karaoke_and_riff_files_are_read_in_folders_too(run: Run, clips: Path, tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
@@ -608,7 +620,8 @@ def test_where_the_disk_is_full_nothing_is_half_written(
         result = run(*asked)
     name = ("rock_vary_01.mid", "rock_vary_02.mid", "rock_vary.json")[left]
     assert result.code == 1
-    assert result.err == f"latent-bridge: {tmp_path / 'out' / name} cannot be written: the disk is full\n"
+    assert f"{tmp_path / 'out' / name} cannot be written: the disk is full" in result.err
+    assert "--skip-existing goes on" in result.err
     assert list((tmp_path / "out").iterdir()) == []
     assert len(run(*asked, "--skip-existing").names) == 4
 

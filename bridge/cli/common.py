@@ -56,10 +56,9 @@ class Report:
 
     def close(self, *, as_json: bool, **more: object) -> None:
         """Print what was made, and leave with 1 where anything failed."""
-        if as_json:
-            typer.echo(json.dumps({**more, **vars(self)}, indent=2, ensure_ascii=False))
-        elif self.clips:
-            typer.echo("\n".join(self.clips))
+        text = json.dumps({**more, **vars(self)}, indent=2, ensure_ascii=False) if as_json else "\n".join(self.clips)
+        if text:
+            typer.echo(text.encode("utf-8", "backslashreplace").decode("utf-8"))  # names of files need not be Unicode
         raise typer.Exit(1 if self.errors else 0)
 
 

@@ -112,6 +112,8 @@ def _make(verb: str, request: Request, paths: Sequence[Path], how: Making) -> No
             except files.WriteError as error:
                 report.fail(str(error))
                 if error.is_final:
+                    if job is not jobs[-1]:
+                        tell("stopped; --skip-existing goes on from here")
                     break
                 continue
             report.clips += map(str, written)
