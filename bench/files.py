@@ -454,15 +454,36 @@ def main() -> None:
     parser.add_argument("--mebibytes", type=int, default=2048, help="of address space, with what is loaded")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="write the mutants there that were not read or refused")
     options = parser.parse_args()
-    tried = list(try_all(options))
+    child = Child(options.mebibytes)
+    tried = list(try_all(options, child))
     print_outcomes(tried)
+    honest = long_piece()
+    outcome = child.ask("", honest, 600)
+    child.end()
+    print(
+        f"\n40 minutes of sixteenths in 20 tracks, {len(honest):,} bytes: {outcome.kind}, written and read again in "
+        f"{outcome.seconds:.1f} s, {outcome.mebibytes:.0f} MiB with all that is loaded"
+    )
     sys.exit(int(any(t.outcome.kind not in (READ, REFUSED) for t in tried)))
 
 
-def try_all(options: argparse.Namespace) -> Iterator[Tried]:
+def long_piece() -> bytes:
+    """Write an honest piece that is as large as any."""
+    end = 40 * 120 * 480
+    tracks: Tracks = [[(0, b"\xff\x51\x07\xa1\x20"), (end, END_OF_TRACK)]]
+    for track in range(20):
+        on, off = 0x90 | track % 16, 0x80 | track % 16
+        notes = ((tick, 40 + (tick // 120 * 7 + track) % 40) for tick in range(0, end, 120))
+        tracks.append(
+            [e for tick, pitch in notes for e in ((tick, bytes((on, pitch, 80))), (tick + 110, bytes((off, pitch, 64))))]
+        )
+        tracks[-1].append((end, END_OF_TRACK))
+    return write(1, 480, tracks)
+
+
+def try_all(options: argparse.Namespace, child: Child) -> Iterator[Tried]:
     """Try each mutant."""
     sources = [path for path in sorted(options.folder.rglob("*")) if path.suffix.lower() in ENDINGS and path.stat().st_size]
-    child = Child(options.mebibytes)
     for number in range(options.files):
         rng = random.Random(f"{options.seed} {number}")
         source = rng.choice(sources)
@@ -474,7 +495,6 @@ def try_all(options: argparse.Namespace) -> Iterator[Tried]:
             options.keep.mkdir(parents=True, exist_ok=True)
             (options.keep / f"{number:05}_{outcome.kind.replace(' ', '_')}.mid").write_bytes(data)
         yield Tried(mutation, source.name, verb, outcome)
-    child.end()
 
 
 def print_outcomes(tried: Sequence[Tried]) -> None:

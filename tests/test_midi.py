@@ -7,11 +7,13 @@ import io
 import itertools
 import json
 import os
+import random
 import runpy
 import subprocess
 import sys
 import tarfile
 import zlib
+from collections import Counter
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -529,6 +531,22 @@ def test_a_track_is_as_long_as_it_says_or_the_file_is_cut_off() -> None:
             midi.from_bytes(data[:18] + size.to_bytes(4, "big") + data[22:])
     with pytest.raises(midi.MidiError, match="a time or a length of more than 4 bytes"):
         midi.from_bytes(midi_of(b"\x90\x3c\x40" + b"\xff" * 9 + b"\x00\x80\x3c\x40"))
+
+
+def test_mutants_are_read_or_refused_with_a_sentence() -> None:
+    bench = runpy.run_path(str(CLIPS.parents[1] / "bench" / "files.py"))
+    kinds: Counter[str] = Counter()
+    for number in range(100):
+        rng = random.Random(f"mutant {number}")
+        _, data = bench["mutate"]((CLIPS / f"{rng.choice(OPEN)}.mid").read_bytes(), rng)
+        song = song_or_sentence(data)
+        kinds[type(song).__name__] += 1
+        if isinstance(song, midi.Song):
+            assert midi.from_bytes(midi.to_bytes(song)).parts == song.parts
+        else:
+            assert song.startswith("broken.mid ")
+            assert "\n" not in song
+    assert min(kinds.values()) > 20
 
 
 # Gaps
