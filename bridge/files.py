@@ -259,36 +259,22 @@ def run(
     engine: Engine, request: Request, jobs: Sequence[Job], *, progress: Progress, care: Care = Care()
 ) -> Iterator[tuple[Job, Made | Failed | Done]]:
     """Run jobs, several at a time, each as it would come out alone; a job that fails does not stop the others."""
-    first = 0
-    for group in _groups(jobs):
+    first = held = 0
+    group: list[tuple[Job, Sequence[bytes] | Failed | Done]] = []
 
-        def told(fraction: float, first: int = first, size: int = len(group)) -> None:
-            care.watch.progressed()
-            progress((first + fraction * size) / len(jobs))
+    def told(fraction: float) -> None:
+        care.watch.progressed()
+        progress((first + fraction * len(group)) / len(jobs))
 
-        yield from zip(group, _run_group(engine, request, group, care, told), strict=True)
-        first += len(group)
-
-
-def _groups(jobs: Sequence[Job]) -> Iterator[list[Job]]:
-    """Divide jobs into those that are run together."""
-    group: list[Job] = []
-    held = 0
     for job in jobs:
-        size = sum(_size(path) for _, path in job.files)
+        contents = _read_job(job, care)
+        size = 0 if isinstance(contents, Failed | Done) else sum(map(len, contents))
         if group and (len(group) == GROUP or held + size > GROUP_BYTES):
-            yield group
-            group, held = [], 0
-        group.append(job)
+            yield from _run_group(engine, request, group, care, told)
+            first, held, group = first + len(group), 0, []
+        group.append((job, contents))
         held += size
-    if group:
-        yield group
-
-
-def _size(path: Path) -> int:
-    with suppress(OSError):  # whoever reads it says what is wrong
-        return path.stat().st_size
-    return 0
+    yield from _run_group(engine, request, group, care, told)
 
 
 def make(engine: Engine, request: Request, sources: Sequence[Opened], progress: Progress) -> list[Made]:
@@ -427,31 +413,47 @@ def _source_content(source: SourceFile) -> bytes:
     return content
 
 
-def _run_group(
-    engine: Engine, request: Request, jobs: Sequence[Job], care: Care, progress: Progress
-) -> list[Made | Failed | Done]:
-    opened = [_open_job(job, request, care) for job in jobs]
-    whole = [files for files in opened if isinstance(files, tuple)]
-    results = iter(_make_all(engine, request, whole, care.watch, progress))
-    return [next(results) if isinstance(files, tuple) else files for files in opened]
-
-
-def _open_job(job: Job, request: Request, care: Care) -> tuple[Opened, ...] | Failed | Done:
-    opened: list[Opened] = []
-    names = ", ".join(name for name, _ in job.files)
+def _read_job(job: Job, care: Care) -> Sequence[bytes] | Failed | Done:
+    """Read the files of a job, where there is still something to make of them."""
     try:
         contents = [_read_in_time(path, care.watch) for _, path in job.files]
-        if care.is_done(job, [sha256(content) for content in contents]):
-            return Done()
+        return Done() if care.is_done(job, [sha256(content) for content in contents]) else contents
+    except Exception as error:  # whatever is wrong with this file, the others are not to suffer
+        return Failed(_describe(error, _names(job), care.watch))
+
+
+def _run_group(
+    engine: Engine,
+    request: Request,
+    group: Sequence[tuple[Job, Sequence[bytes] | Failed | Done]],
+    care: Care,
+    progress: Progress,
+) -> Iterator[tuple[Job, Made | Failed | Done]]:
+    opened = [
+        contents if isinstance(contents, Failed | Done) else _open_job(job, contents, request, care) for job, contents in group
+    ]
+    whole = [files for files in opened if isinstance(files, tuple)]
+    results = iter(_make_all(engine, request, whole, care.watch, progress))
+    for (job, _), files in zip(group, opened, strict=True):
+        yield job, next(results) if isinstance(files, tuple) else files
+
+
+def _open_job(job: Job, contents: Sequence[bytes], request: Request, care: Care) -> tuple[Opened, ...] | Failed:
+    opened: list[Opened] = []
+    try:
         for (name, path), content in zip(job.files, contents, strict=True):
             care.watch.progressed()
             with pausing(care.watch.check):
                 opened.append(open_file(name, content, request, care.track, path))
     except ModelError:
         raise  # no job of them all can do without
-    except Exception as error:  # whatever is wrong with this file, the others are not to suffer
-        return Failed(_describe(error, names, care.watch))
+    except Exception as error:  # as in reading
+        return Failed(_describe(error, _names(job), care.watch))
     return tuple(opened)
+
+
+def _names(job: Job) -> str:
+    return ", ".join(name for name, _ in job.files)
 
 
 def _make_all(

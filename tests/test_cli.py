@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -590,6 +591,25 @@ def test_of_files_that_run_together_only_the_slow_one_is_given_up(clips: Path, t
         failed = {job.stem: result.reason for job, result in made.items() if isinstance(result, files.Failed)}
         assert list(failed) == given_up
         assert all("funk.mid: given up after 60 s without progress" in reason for reason in failed.values())
+
+
+class DeadDisk(type(Path())):  # type: ignore[misc]
+    """A path on a disk that does not answer until a test is over."""
+
+    answers = threading.Event()
+
+    def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
+        self.answers.wait()
+        return super().stat(follow_symlinks=follow_symlinks)  # type: ignore[no-any-return]
+
+
+def test_a_disk_that_does_not_answer_is_not_waited_for(clips: Path) -> None:
+    job = files.Job("rock", (("rock.mid", DeadDisk(clips / "rock.mid")),))
+    care = files.Care(watch=files.Watch(0.01))
+    ((_, result),) = files.run(Engine(), Vary(clips=(STAND_IN,), seed=1), [job], progress=lambda fraction: None, care=care)
+    DeadDisk.answers.set()
+    assert isinstance(result, files.Failed)
+    assert result.reason.startswith("rock.mid: given up after 0.01 s without progress")
 
 
 def test_a_file_is_given_up_while_it_is_read_too(run: Run, clips: Path, tmp_path: Path) -> None:
