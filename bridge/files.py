@@ -40,6 +40,7 @@ from models.music.clip import Clip
 from models.music.midi import MidiError, Part, Song, find_part, from_bytes, list_parts, replace_parts, shortened, to_bytes
 from models.music.midi_file import read_file, unwrap
 from models.pause import pausing
+from models.plain_file import shown
 from models.store import ModelError, find_model, read_card
 
 BATCH = 32  # windows of every decode, filled up where fewer: so a clip is the same whatever is made beside it, and at recall
@@ -164,10 +165,10 @@ def plan(verb: str, request: Request, paths: Sequence[Path], out: Path) -> list[
         folders = [path for path in paths if path.is_dir()]
         if folders:
             raise FileError(f"{folders[0]} is a folder; {verb} takes files")
-        return [Job("--".join(path.stem for path in paths), tuple((printable(path.name), path) for path in paths))]
+        return [Job("--".join(path.stem for path in paths), tuple((shown(path.name), path) for path in paths))]
     jobs: dict[str, Job] = {}
     for name, path in find_files(paths, out):
-        job = Job(PurePath(name).with_suffix("").as_posix(), ((printable(name), path),))
+        job = Job(PurePath(name).with_suffix("").as_posix(), ((shown(name), path),))
         # Most disks of musicians do not tell Beat from beat.
         other = jobs.setdefault(job.stem.casefold(), job)
         if other is not job:
@@ -193,11 +194,6 @@ def find_files(paths: Sequence[Path], out: Path) -> list[tuple[str, Path]]:
         for file in inside:
             found.setdefault(file.resolve(), (file.relative_to(path).as_posix(), file))
     return list(found.values())
-
-
-def printable(name: str) -> str:
-    """Write a file name that is no Unicode so that it can be shown and recorded."""
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def is_together(request: Request) -> bool:
@@ -341,11 +337,16 @@ def save(
         "sources": tuple(SourceFile.of(source.name, source.content, source.path, embed=embed) for source in made.sources),
         "models": models_used(engine, made.models),
         "info": made.info,
-        "outputs": outputs([printable(path.name) for path in written], made.clips),
+        "outputs": outputs([_recordable(path.name) for path in written], made.clips),
     }
     text = record_bytes(settings.model_copy(update=whole))
     write_together([*zip(written, made.clips, strict=True), (record, text)])
     return written
+
+
+def _recordable(name: str) -> str:
+    """Write a file name that is no Unicode as one that JSON can hold."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def write_together(contents: Sequence[tuple[Path, bytes]]) -> None:

@@ -13,6 +13,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from bridge import __version__
+from models.plain_file import PlainFileError, read_plain_file, shown
 
 EMBEDDED_BYTES = 256_000  # of a source: a larger one is told by its path
 RECORD_BYTES = 128 * 2**20  # of a record with four sources of the largest size in it
@@ -98,16 +99,9 @@ def record_bytes(record: Record) -> bytes:
 def read_record(path: Path) -> Record:
     """Read a record from a file."""
     try:
-        if path.exists() and not path.is_file():
-            raise RecordError(f"{path} is not a record of clips: it is no file")
-        with path.open("rb") as file:
-            text = file.read(RECORD_BYTES + 1)
-    except OSError as error:
-        raise RecordError(f"{path} cannot be read: {error.strerror}") from error
-    if len(text) > RECORD_BYTES:
-        raise RecordError(f"{path} is not a record of clips: it has more than {RECORD_BYTES:,} bytes")
-    try:
-        return Record.model_validate_json(text)
+        return Record.model_validate_json(read_plain_file(path, RECORD_BYTES))
+    except PlainFileError as error:
+        raise RecordError(f"{shown(path)} is not a record of clips: it {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))

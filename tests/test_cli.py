@@ -516,7 +516,7 @@ def test_what_is_no_file_is_named_and_the_folder_goes_on(run: Run, clips: Path, 
     shutil.copy(clips / "rock.mid", folder)
     result = run("vary", folder, "--count", 1, "--seed", 1, "--out", tmp_path / "out")
     assert (result.code, result.names) == (1, ["rock_vary_01.mid"])
-    for name, reason in (("fifo", "a device or a pipe"), ("zero", "a device or a pipe"), ("gone", "does not exist")):
+    for name, reason in (("fifo", "is not a file"), ("zero", "is not a file"), ("gone", "cannot be read: No such file")):
         assert [line for line in result.err.splitlines() if f"{name}.mid" in line and reason in line]
     assert len(result.err.splitlines()) == 3
 

@@ -93,7 +93,7 @@ ALLOWED: dict[str, set[str]] = {
     "models.plain_file": set(),
     "models.tensor_file": set(),
     "models.pause": set(),
-    "models.music": {*MUSIC, "models.extras", "models.yaml_text"},
+    "models.music": {*MUSIC, "models.extras", "models.plain_file", "models.yaml_text"},
     "models.families": FAMILIES,
     "models.card": set(),
     "models.network": NETWORK,
@@ -107,10 +107,11 @@ ALLOWED: dict[str, set[str]] = {
     "bridge.engine": {"bridge.requests", "models.store", "models.network.decoding", *FAMILIES, "models.editing"},
     "bridge.config": {"models.yaml_text"},
     "bridge.devices": {"models.extras"},
-    "bridge.provenance": set(),
+    "bridge.provenance": {"models.plain_file"},
     "bridge.files": {
         *("bridge.devices", "bridge.engine", "bridge.provenance", "bridge.requests", "bridge.validation"),
-        *("models.editing.batching", "models.families.registry", "models.families.routing", *MUSIC, "models.store"),
+        *("models.editing.batching", "models.families.registry", "models.families.routing", *MUSIC, "models.plain_file"),
+        "models.store",
     },
     "bridge.evaluation": {
         *("bridge.engine", "bridge.requests", "bridge.validation", "models.evaluation", "models.editing.batching"),

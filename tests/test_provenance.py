@@ -146,7 +146,10 @@ def test_a_large_source_is_told_by_its_path_and_is_looked_at_before_it_is_used(
     assert "large.mid has changed since the clips were made from it" in capsys.readouterr().err
     large.unlink()
     assert run("recall", tmp_path / "by_path" / "large_vary.json", "--out", tmp_path / "gone") == 1
-    assert "large.mid does not exist; the clips were made from it, and with --embed" in capsys.readouterr().err
+    assert (
+        "large.mid cannot be read: No such file or directory; the clips were made from it, and with --embed"
+        in capsys.readouterr().err
+    )
     assert run("recall", tmp_path / "embedded" / "large_vary.json", "--out", tmp_path / "without") == 0
     assert contents(tmp_path / "without") == contents(tmp_path / "by_path")
 
@@ -161,4 +164,4 @@ def test_a_record_of_a_small_source_is_as_it_always_was(clips: Path, tmp_path: P
 def test_a_record_that_is_no_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     os.mkfifo(tmp_path / "fifo.json")
     assert run("recall", tmp_path / "fifo.json", "--out", tmp_path) == 1
-    assert "fifo.json is not a record of clips: it is no file" in capsys.readouterr().err
+    assert "fifo.json is not a record of clips: it is not a file" in capsys.readouterr().err

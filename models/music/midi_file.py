@@ -6,14 +6,13 @@ memory grows. Events keep their bytes, so that what nobody here understands is w
 
 from __future__ import annotations
 
-import os
-import stat
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from models.pause import pause
+from models.plain_file import PlainFileError, read_plain_file, shown
 
 # What happens at a tick, as bytes: a channel or system message from its status byte on; FF, the type and the text of a meta
 # event; F0 or F7 and what follows of a system exclusive one. Lengths are not in it: they follow from the bytes.
@@ -63,28 +62,9 @@ class Contents:
 def read_file(path: Path, limits: Limits = DEFAULT) -> bytes:
     """Read a regular file that is not too large; a fifo or a device is not even opened."""
     try:
-        _check_regular(path, path.stat(), limits)
-        # It may have become another meanwhile: what is opened is looked at again, and no fifo is waited for.
-        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        with open(os.open(path, flags), "rb") as file:  # noqa: PTH123 - Path.open takes no flags
-            _check_regular(path, os.fstat(file.fileno()), limits)
-            data = file.read(limits.file_bytes + 1)
-    except FileNotFoundError as error:
-        raise MidiError(f"{path} does not exist") from error
-    except OSError as error:
-        raise MidiError(f"{path} cannot be read: {error.strerror}") from error
-    if len(data) > limits.file_bytes:
-        raise MidiError(f"{path} has more than {limits.file_bytes:,} bytes, the most that are read")
-    return data
-
-
-def _check_regular(path: Path, status: os.stat_result, limits: Limits) -> None:
-    if stat.S_ISDIR(status.st_mode):
-        raise MidiError(f"{path} cannot be read: it is a folder")
-    if not stat.S_ISREG(status.st_mode):
-        raise MidiError(f"{path} cannot be read: it is a device or a pipe, not a file")
-    if status.st_size > limits.file_bytes:
-        raise MidiError(f"{path} has {status.st_size:,} bytes; at most {limits.file_bytes:,} are read")
+        return read_plain_file(path, limits.file_bytes)
+    except PlainFileError as error:
+        raise MidiError(f"{shown(path)} {error}") from error
 
 
 def unwrap(data: bytes) -> bytes:
