@@ -167,8 +167,9 @@ def plan(verb: str, request: Request, paths: Sequence[Path], out: Path) -> list[
             raise FileError(f"{folders[0]} is a folder; {verb} takes files")
         return [Job("--".join(path.stem for path in paths), tuple((shown(path.name), path) for path in paths))]
     jobs: dict[str, Job] = {}
-    for name, path in find_files(paths, out):
-        job = Job(PurePath(name).with_suffix("").as_posix(), ((shown(name), path),))
+    found = find_files(paths, out)
+    for stem, (name, path) in zip(_stems([name for name, _ in found]), found, strict=True):
+        job = Job(stem, ((shown(name), path),))
         # Most disks of musicians do not tell Beat from beat.
         other = jobs.setdefault(job.stem.casefold(), job)
         if other is not job:
@@ -176,6 +177,18 @@ def plan(verb: str, request: Request, paths: Sequence[Path], out: Path) -> list[
                 f"{other.files[0][1]} and {path} would both be written as {job.stem}_{verb}: take them one at a time"
             )
     return list(jobs.values())
+
+
+def _stems(names: Sequence[str]) -> list[str]:
+    """Call files by their names without the endings; of song.mid and song.kar the second keeps its own."""
+    owners: dict[str, str] = {}
+    stems = [PurePath(name).with_suffix("").as_posix() for name in names]
+    endings = [PurePath(name).suffix.lower() for name in names]
+    for stem, ending in zip(stems, endings, strict=True):
+        if ending == ENDINGS[0] or stem.casefold() not in owners:
+            owners[stem.casefold()] = ending
+    whole = zip(names, stems, endings, strict=True)
+    return [stem if owners[stem.casefold()] == ending else name for name, stem, ending in whole]
 
 
 def find_files(paths: Sequence[Path], out: Path) -> list[tuple[str, Path]]:

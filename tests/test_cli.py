@@ -547,6 +547,14 @@ def test_karaoke_and_riff_files_are_read_in_folders_too(run: Run, clips: Path, t
     assert (tmp_path / "again" / "BEAT_vary_01.mid").read_bytes() == inside
 
 
+def test_files_of_one_name_and_several_endings_are_all_made(run: Run, clips: Path, tmp_path: Path) -> None:
+    for name in ("song.kar", "song.mid", "tune.kar", "tune.MIDI"):
+        shutil.copy(clips / "rock.mid", tmp_path / name)
+    result = run("vary", tmp_path, "--count", 1, "--seed", 1, "--out", tmp_path / "out")
+    assert result.code == 0
+    assert result.names == [f"{name}_vary_01.mid" for name in ("song.kar", "song", "tune", "tune.kar")]
+
+
 def test_stray_bytes_that_were_skipped_are_told(run: Run, clips: Path, tmp_path: Path) -> None:
     data = (clips / "rock.mid").read_bytes()
     size = int.from_bytes(data[18:22], "big")
