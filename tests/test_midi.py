@@ -442,6 +442,7 @@ def test_an_event_of_someone_else_or_a_broken_one_of_ours_changes_nothing(payloa
     "payload",
     [
         json.dumps({"part": 1, "clip": {"beats": 1e308}}, separators=(",", ":")),
+        json.dumps({"part": 1, "clip": {"start": 1e15}}, separators=(",", ":")),
         json.dumps({"part": 1, "shift": 1e300}, separators=(",", ":")),
         json.dumps({"part": 1, "clip": {"loop": [0, 1e300]}}, separators=(",", ":")),
         json.dumps({"part": 1, "clip": {"tempo": 1e-300}}, separators=(",", ":")),
@@ -583,6 +584,11 @@ def test_a_clip_longer_than_a_file_can_say_is_so_by_our_event() -> None:
     data = midi.to_bytes(clip)
     assert len(data) < 200
     assert midi.from_bytes(data).parts[0].clip == clip
+
+
+def test_what_is_later_than_any_file_says_is_refused() -> None:
+    with pytest.raises(midi.MidiError, match="is too late for a MIDI file"):
+        midi.to_bytes(Clip((Note(60, 1e15, 1.0),), beats=4.0, channel=1))
 
 
 # Files of other kinds, and what strays into tracks

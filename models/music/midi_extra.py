@@ -97,6 +97,8 @@ def restore(plain: Clip, extra: Extra) -> Clip:
     """Give back what was lost, as far as it makes sense."""
     try:
         clip = replace(plain, **extra.clip.model_dump(exclude_unset=True))
+        if clip.start > plain.end:  # a track lasts at least until its clip begins
+            return plain
         if extra.notes and extra.check == _check(plain):
             told = {index: fields.model_dump(exclude_unset=True) for index, fields in extra.notes.items()}
             last = max(note.end for note in plain.notes)

@@ -234,6 +234,8 @@ def write(file_format: int, ticks_per_beat: int, tracks: Sequence[Sequence[Event
 
 
 def _track_bytes(events: Sequence[Event]) -> bytearray:
+    if events[-1][0] > LAST_TICK * DEFAULT.events:  # no file says that in events of its own
+        raise MidiError(f"what happens at tick {events[-1][0]:,} is too late for a MIDI file")
     track = bytearray()
     now = running = 0
     for number, (tick, message) in enumerate(events):
