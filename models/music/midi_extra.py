@@ -97,7 +97,7 @@ def restore(plain: Clip, extra: Extra) -> Clip:
     """Give back what was lost, as far as it makes sense."""
     try:
         clip = replace(plain, **extra.clip.model_dump(exclude_unset=True))
-        if clip.start > plain.end:  # a track lasts at least until its clip begins
+        if clip.start > plain.end + plain.bar:  # a track lasts about as long as its clip
             return plain
         if extra.notes and extra.check == _check(plain):
             told = {index: fields.model_dump(exclude_unset=True) for index, fields in extra.notes.items()}
