@@ -317,8 +317,9 @@ def make(engine: Engine, request: Request, sources: Sequence[Opened], progress: 
 
 
 def _remarks_about(answer: Answer, mine: range) -> list[str]:
-    """List what was said of some clips, or of none in particular."""
-    return list(dict.fromkeys(r.text for r in answer.remarks if r.clip is None or r.clip in mine))
+    """List what was said of some clips, or of none in particular; clip by clip, whatever was run beside them."""
+    said = [(-1 if r.clip is None else r.clip, r.text) for r in answer.remarks if r.clip is None or r.clip in mine]
+    return list(dict.fromkeys(text for _, text in sorted(said, key=lambda one: one[0])))
 
 
 def open_file(name: str, content: bytes, request: Request, track: str | None, path: Path = Path()) -> Opened:

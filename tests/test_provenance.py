@@ -36,7 +36,21 @@ def test_a_file_varied_among_others_comes_out_as_alone(clips: Path, tmp_path: Pa
         record = tmp_path / "all" / f"{name}_vary.json"
         assert run("recall", record, "--out", tmp_path / "recalled") == 0
         assert run("vary", clips / f"{name}.mid", "--count", 5, "--seed", 11, "--out", tmp_path / "alone") == 0
+        assert record.read_bytes() == (tmp_path / "alone" / f"{name}_vary.json").read_bytes()
     assert contents(tmp_path / "all") == contents(tmp_path / "recalled") == contents(tmp_path / "alone")
+
+
+def test_what_is_said_of_a_file_is_said_in_its_own_order(clips: Path, tmp_path: Path) -> None:
+    tune, beat = midi.read(clips / "twinkle.mid"), midi.read(clips / "pads_not_gm.mid")
+    clip = tune.parts[0].clip
+    tune = midi.replace_part(tune, 0, clip.with_notes([*clip.notes, *(note.changed(pitch=40) for note in clip.notes[:2])]))
+    midi.write(tmp_path / "both.mid", midi.Song(1, 480, (*tune.tracks, *beat.tracks), (), (), ()))
+    for folder, beside in (("alone", []), ("among", [clips / "rock.mid"])):  # a drum clip is done first, and drums with it
+        asked = (*beside, tmp_path / "both.mid", "--count", 1, "--seed", 1)
+        assert run("vary", *asked, "--out", tmp_path / folder) == 0
+    record = (tmp_path / "alone" / "both_vary.json").read_bytes()
+    assert all(text in record for text in (b"is polyphonic", b"pads the model does not know"))
+    assert record == (tmp_path / "among" / "both_vary.json").read_bytes()
 
 
 @pytest.mark.parametrize(
