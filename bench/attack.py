@@ -15,10 +15,9 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from bench.attacks import ATTACKS, Effort, Trial
+from bench.attacks import ATTACKS, Effort, Lost, Trial
 from bench.attacks.good import Waits, good_client
 from bench.attacks.peer import Peer
-from bench.attacks.trial import Lost
 
 QUIET_PAUSE_S = 0.5  # between two varies in peace, so that there are enough of them soon
 TITLES = ("attack", "tried", "outcome", "memory, MB", "vary p50 / p95, ms", "hello p50 / p95 / max, ms")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from bench.attacks.load import start_heavy
@@ -39,7 +40,7 @@ def expect_once(trial: Trial, peer: Peer, number: int, what: str, *, seconds: fl
 def one_byte(trial: Trial) -> None:
     """Five hundred bytes from five hundred ports, and a request that runs is forgotten."""
     ports = trial.effort.of(1100)
-    trial.tried = f"{ports} ports, twice, while an id runs"
+    trial.tried = f"{2 * ports} ports, while an id runs"
     _crowd(trial, ports, lambda peer: peer.throw(b"?"))
 
 
@@ -47,13 +48,12 @@ def one_byte(trial: Trial) -> None:
 def many_hellos(trial: Trial) -> None:
     """Eleven hundred others say hello, and a client that was greeted before loses its request or its palette."""
     ports = trial.effort.of(1100)
-    trial.tried = f"{ports} ports, twice, while an id runs and a palette is kept"
+    trial.tried = f"{2 * ports} ports, while an id runs and a palette is kept"
     _crowd(trial, ports, lambda peer: peer.send("hello", 0, 1, peer.session, "crowd"))
 
 
-def _crowd(trial: Trial, ports: int, say: object) -> None:
-    assert callable(say)
-    allow_files(ports + 200)
+def _crowd(trial: Trial, ports: int, say: Callable[[Peer], None]) -> None:
+    allow_files(2 * ports + 200)
     with trial.server() as server, trial.good(server), Peer(server.port) as victim, ExitStack() as stack:
         victim.hello()
         end = victim.ask("blend", "grid", 0, "seed", 1, "kind", "drums", clips=[BEAT, BEAT[:8]])
@@ -62,12 +62,10 @@ def _crowd(trial: Trial, ports: int, say: object) -> None:
         running = victim.new_id()
         victim.send("sample", running, "count", 64, "bars", trial.effort.of(16, 2), "seed", 1)
         trial.demand(victim.until("progress", "done", number=running) is not None, "the sample does not begin")
-        for _ in range(2):
-            for number in range(ports):
-                peer = stack.enter_context(Peer(server.port))
-                say(peer)
-                if number % 16 == 15:
-                    peer.drain(0.001)
+        for _ in range(2 * ports):
+            peer = stack.enter_context(Peer(server.port))
+            say(peer)
+            peer.drain(0.001)
         code = expect_once(trial, victim, running, "the id that ran")
         trial.expect(code == "done", f"the id that ran ends with {code}")
         code = code_of(victim.ask("at", palette, 0.5, 0.5, seconds=20))

@@ -76,14 +76,16 @@ class Trial:
         self.expect(not grown > megabytes, f"memory grew by {grown:.0f} MB, more than {megabytes:.0f}")
 
     @contextmanager
-    def server(self, *arguments: str | Path, files: int = 0, is_to_end: bool = False) -> Iterator[Server]:
+    def server(
+        self, *arguments: str | Path, files: int = 0, patience: float = 60.0, is_to_end: bool = False
+    ) -> Iterator[Server]:
         """Start a server and wait until it is ready; in the end it must be alive, and answer, unless it was to end."""
         self.home.mkdir(parents=True, exist_ok=True)
         limit = self.effort.memory_limit
         options = {"memory_limit": limit, "files": files, "models": self.models}
         with start_server(self.home, *arguments, **options) as server:  # type: ignore[arg-type]
             with Peer(server.port) as peer:
-                self.demand(peer.wait_until_ready(), "it is never ready")
+                self.demand(peer.wait_until_ready(patience), "it is never ready")
                 peer.ask("vary", "amount", 0.3, "count", 1, "seed", 1, clips=[[(36, 0.0, 0.25, 100.0)]])
             forget_peak(server.process.pid)
             self.before = server.memory()
