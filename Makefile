@@ -8,7 +8,7 @@ OLD_ENOUGH = $(PYTHON) -c 'import sys; sys.exit("Latent Bridge needs Python 3.11
 PARALLEL := -n 4 --dist loadfile
 PEERS := liblo-tools puredata-core supercollider-language
 
-.PHONY: demo test test-core lint bench figures cards pictures clean
+.PHONY: demo test test-core lint bench attack soak figures cards pictures clean
 
 demo: .venv/installed
 	@echo "Eight variations of a funk beat, and of the Ode to Joy:"
@@ -35,6 +35,13 @@ lint: .venv/tested
 bench: .venv/tested
 	$(BIN)/python bench/speed.py
 	$(BIN)/python bench/osc.py
+
+# What an attacker would try, against a fresh server each: half an hour. And two musicians for an hour, as docs/soak.md tells.
+attack: .venv/tested
+	$(BIN)/python bench/attack.py
+
+soak: .venv/tested
+	$(BIN)/python bench/soak.py --hours 1 --out docs/soak.md
 
 # Measures all that is published, and writes the cards, the README's table and docs/variation.md; `make cards` only writes them.
 figures: .venv/tested

@@ -50,6 +50,7 @@ class Counts:
     ends: list[str] = field(default_factory=list)
     vary: list[float] = field(default_factory=list)
     puck: list[float] = field(default_factory=list)
+    said: dict[str, str] = field(default_factory=dict)  # the last error of each code that is not expected
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,10 @@ class LossyPeer(Peer):
         if self._dice.random() < self._double:
             super().throw(datagram)
 
-    def _receive(self, seconds: float) -> Message | None:
+    def receive(self, seconds: float) -> Message | None:
+        """Take the next message that does not get lost."""
         end = time.monotonic() + seconds
-        while (message := super()._receive(max(0.0, end - time.monotonic()))) is not None:
+        while (message := super().receive(max(0.0, end - time.monotonic()))) is not None:
             if self._dice.random() >= self._lose:
                 return message
         return None
@@ -124,20 +126,21 @@ class Device:
                     self._stop.wait(self._dice.uniform(0.1, 1.0))
 
     def _ask(self, peer: Peer, verb: str, *pairs: Value, clips: Sequence[Sequence[Row]] = ()) -> str:
-        beats = 8.0
-        code = code_of(peer.ask(verb, *pairs, clips=clips, beats=beats, seconds=PATIENCE_S))
-        self._counts.ends.append(code)
+        message = peer.ask(verb, *pairs, clips=clips, seconds=PATIENCE_S)
+        self._counts.ends.append(code := code_of(message))
+        if message and code not in EXPECTED:
+            self._counts.said[code] = f"{verb}: {message.values[2]}"
         return code
 
-    def _clip(self) -> list[Row]:
-        """Take a clip that the server has not met."""
+    def _clips(self, count: int = 1) -> list[list[Row]]:
+        """Take clips of one kind that the server has not met."""
         rows = self._dice.choice((BEAT, TUNE))
-        return [(pitch, start, duration, 40.0 + self._dice.randrange(64)) for pitch, start, duration, _ in rows]
+        return [[(*row[:3], 40.0 + self._dice.randrange(64)) for row in rows[self._dice.randrange(4) :]] for _ in range(count)]
 
     def vary(self, peer: Peer) -> None:
         """Ask for eight variations."""
         asked = time.monotonic()
-        self._ask(peer, "vary", "count", 8, "amount", self._dice.randrange(10) / 10, clips=[self._clip()])
+        self._ask(peer, "vary", "count", 8, "amount", self._dice.randrange(10) / 10, clips=self._clips())
         self._counts.vary.append(1000 * (time.monotonic() - asked))
 
     def sample(self, peer: Peer) -> None:
@@ -146,15 +149,15 @@ class Device:
 
     def interpolate(self, peer: Peer) -> None:
         """Ask for the way between two clips."""
-        self._ask(peer, "interpolate", "steps", 7, "kind", "drums", clips=[self._clip(), self._clip()])
+        self._ask(peer, "interpolate", "steps", 7, clips=self._clips(2))
 
     def blend(self, peer: Peer) -> None:
         """Ask for a grid of blends."""
-        self._ask(peer, "blend", "grid", self._dice.randrange(3, 7), clips=[self._clip() for _ in range(4)])
+        self._ask(peer, "blend", "grid", self._dice.randrange(3, 7), clips=self._clips(4))
 
     def puck(self, peer: Peer) -> None:
         """Move the puck: positions are sent whether or not the one before has been answered."""
-        if self._ask(peer, "blend", "grid", 0, clips=[self._clip() for _ in range(4)]) != "done":
+        if self._ask(peer, "blend", "grid", 0, clips=self._clips(4)) != "done":
             return
         palette, sent = peer.id, dict[int, float]()
         peer.ends.clear()
@@ -227,7 +230,7 @@ def main() -> None:
         for device in devices:
             device.close()
         rest = look(server, counts, 0.0)  # what ended after the last line counts too
-        wrong = judge([*lines], rest, options.growth)
+        wrong = [*judge(lines, rest, options.growth), *counts.said.values()]
         if not server.is_alive:
             wrong.append(f"the server ended with {server.process.returncode}")
     said = "Nothing grew, and every request was answered." if not wrong else "Not well: " + "; ".join(wrong) + "."

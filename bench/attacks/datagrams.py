@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 
-from bench.attacks.osc import Message, pack
+from bench.attacks.osc import pack
 from bench.attacks.peer import BEAT, Peer, code_of
-from bench.attacks.server import measure_processor
+from bench.attacks.server import allow_files, measure_processor
 from bench.attacks.trial import HELLO_MS, Trial, attack
 
 LONGEST_CLIP = 32_768  # notes
@@ -89,7 +89,7 @@ def _set_off_loop(peer: Peer, port: int) -> None:
 
 
 def _expect_no_loop(trial: Trial, used: float) -> None:
-    limit = LOOP_SHARE if trial.effort.is_timed else 0.4  # a loop takes most of a core, a start on a busy machine may take some
+    limit = LOOP_SHARE if trial.effort.is_timed else 0.12  # at rest it takes next to nothing; a loop all that it gets
     trial.notes.append(f"{used:.0%} of a core")
     trial.expect(not used > limit, f"a loop takes {used:.0%} of a core")
 
@@ -100,7 +100,6 @@ def server_messages(trial: Trial) -> None:
     trial.tried = "welcome model progress info missing done error bye"
     with trial.server() as server, Peer(server.port) as peer:
         peer.hello()
-        peer.drain(0.3)
         said = [
             pack("welcome", 1, "0", "cpu", "ready", 0, 5),
             pack("model", 0, "a", "b", 2, "c"),
@@ -114,10 +113,13 @@ def server_messages(trial: Trial) -> None:
         ]
         for message in said:
             peer.throw(message)
-        peer.send("hello", 0, 1, peer.session, "attack")
-        first = peer.receive(20)
-        name = first.name if first else "nothing"
-        trial.expect(name == "welcome", f"they are answered: {name} {first.values if first else ''}")
+        peer.send("echo", 78, "the end")
+        heard = []
+        while (message := peer.receive(20)) is not None and message.name != "echo":
+            heard.append(message)
+        trial.expect(message is not None, "the server does not answer any more")
+        answers = [f"{m.name} {m.values[-1]}" for m in heard if m.name not in ("welcome", "model")]  # of the hello before
+        trial.expect(not answers, f"{len(answers)} are answered, such as {''.join(answers[:1])}")
 
 
 @attack("report file that cannot be made")
@@ -130,12 +132,8 @@ def impossible_report(trial: Trial) -> None:
         (home / "file").write_text("not a folder")
         (home / "server.yaml").write_text(f"report: {(home / place).as_posix()}\n")
         with trial.server("--config", home / "server.yaml") as server, Peer(server.port) as peer:
-            end = peer.ask("report", "a line", seconds=10) if not number else _ask_report(peer)
+            end = peer.ask("report", "a line", seconds=10)
             trial.expect(end is not None, "a report ends in neither done nor error")
-
-
-def _ask_report(peer: Peer) -> Message | None:
-    return peer.ask("report", "another line", seconds=10)
 
 
 # Amplification
@@ -146,7 +144,7 @@ def repeats(trial: Trial) -> None:
     """Sixty-eight bytes, sent again and again, draw megabytes a second."""
     times = 100
     with trial.server() as server, trial.good(server), Peer(server.port) as peer:
-        for count, bars in ((4, 4), (64, 64)):
+        for count, bars in ((4, 4), (64, trial.effort.of(64, 8))):
             peer.hello()
             go = pack("sample", peer.new_id(), "count", count, "bars", bars, "seed", 1)
             peer.throw(go)
@@ -164,7 +162,7 @@ def repeats(trial: Trial) -> None:
             )
             trial.expect(again < 4 * first, f"{times} repeats drew {again / first:.0f} times the first answer within a second")
             peer.bytes = 0
-        trial.tried = f"{times} repeats of 2 samples"
+        trial.tried = f"{times} repeats of a short answer and of a long one"
 
 
 @attack("much for a peer that is not on this computer")
@@ -179,14 +177,14 @@ def distant(trial: Trial) -> None:
         go = pack("sample", 1, "count", 64, "bars", 64, "seed", 1)
         echo = pack("echo", 2, "e" * 60_000)
         peer.throw(go)
-        most, seconds = 0, max(4, int(trial.effort.seconds / 4))
+        most, seconds = 0.0, max(3, int(trial.effort.seconds / 4))
         for _ in range(seconds):
-            peer.bytes = 0
-            for _ in range(10):
+            peer.bytes, began = 0, time.monotonic()
+            while time.monotonic() < began + 1:
                 peer.throw(echo)
                 peer.throw(go)
                 peer.drain(0.1)
-            most = max(most, peer.bytes)
+            most = max(most, peer.bytes / (time.monotonic() - began))
         trial.notes.append(f"at most {most / 1000:.0f} kB a second")
         trial.expect(most <= 1.25 * 256 * 1024, f"it drew {most / 1000:.0f} kB in a second, more than 256 kB")
 
@@ -263,6 +261,9 @@ def bad_bundles(trial: Trial) -> None:
 @attack("more open files than select takes")
 def many_files(trial: Trial) -> None:
     """A server that has more than 1,024 files open hears nobody."""
+    if not allow_files(2000):
+        trial.tried = "nothing: this system does not allow so many"
+        return
     trial.tried = "1,100 files open before its sockets"
     with trial.server(files=1100) as server, Peer(server.port) as peer:
         end = peer.ask("vary", "count", 2, "seed", 1, clips=[BEAT], seconds=20)

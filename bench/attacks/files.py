@@ -87,9 +87,11 @@ def bad_folders(trial: Trial) -> None:
             spoil(models / f"bad{index}")
         inner.models = models
         try:
-            with inner.server(patience=20.0) as server, Peer(server.port) as peer:
-                peer.hello()
-                known = [message.values[1] for message in peer.drain(0.3) if message.name == "model"]
+            with inner.server(patience=20.0 if trial.effort.is_timed else PATIENCE_S) as server, Peer(server.port) as peer:
+                welcome = peer.hello()
+                count = int(welcome.values[4]) if welcome else 0
+                lines = [peer.until("model", seconds=20) for _ in range(count)]
+                known = [line.values[1] for line in lines if line]
                 inner.expect("mine" in known, f"the good model beside it is not listed: {known}")
                 for model in ("auto", "mine"):
                     code = code_of(peer.ask("vary", "count", 1, "seed", 1, "model", model, clips=[BEAT], seconds=20))

@@ -38,14 +38,12 @@ def fuzz(trial: Trial) -> None:
         for peer in peers:
             peer.hello()
             peer.id = HONEST
-        ids = dict.fromkeys(range(PORTS), 0)
         for number in range(count):
             which = dice.randrange(PORTS)
             datagram = _draw(dice, peers[which].own_port)
             # Half the ports never say hello, which may make the server forget what they wait for.
             if which >= PORTS // 2 or b"hello" not in datagram:
                 peers[which].throw(datagram)
-            ids[which] += 1
             if number % TOGETHER == TOGETHER - 1:
                 trial.demand(witness.hello(seconds=30) is not None, f"hello is not answered after {number} datagrams")
                 for peer in peers:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import socket
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Sequence
 
 from bench.attacks.osc import Message, Value, bundle, pack, unpack
@@ -33,7 +33,6 @@ class Peer:
         self.ends: dict[int, list[Message]] = {}  # every done and error, by id
         self.heard: Counter[str] = Counter()  # messages, by name
         self.bytes = 0
-        self.inbox: deque[Message] = deque()  # not yet looked at
 
     def __enter__(self) -> Peer:
         return self
@@ -67,11 +66,6 @@ class Peer:
 
     def receive(self, seconds: float) -> Message | None:
         """Take the next message; None where none comes in time."""
-        if self.inbox:
-            return self.inbox.popleft()
-        return self._receive(seconds)
-
-    def _receive(self, seconds: float) -> Message | None:
         end = time.monotonic() + seconds
         while True:
             # Not by select, which knows only the first 1,024 files of a process.
@@ -149,7 +143,7 @@ class Peer:
         self.throw(go)
         silent_since = time.monotonic()
         while (now := time.monotonic()) < end:
-            message = self._receive(min(SILENCE_S, end - now))
+            message = self.receive(min(SILENCE_S, end - now))
             if message is None or message.id != number:
                 if time.monotonic() - silent_since >= SILENCE_S:
                     self.throw(go)

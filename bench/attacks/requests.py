@@ -10,20 +10,11 @@ from contextlib import ExitStack
 
 from bench.attacks.load import start_heavy
 from bench.attacks.peer import BEAT, TUNE, Peer, code_of
+from bench.attacks.server import allow_files
 from bench.attacks.trial import Lost, Trial, attack
 
 EXIT_S = 2.0
 ENDED_S = 20.0  # where times do not count
-
-
-def allow_files(number: int) -> None:
-    """Let this process open so many files, where the system has a limit that can be raised."""
-    if sys.platform != "win32":
-        import resource
-
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if soft < number:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (min(number, hard) if hard > 0 else number, hard))
 
 
 def expect_once(trial: Trial, peer: Peer, number: int, what: str, *, seconds: float = 60.0) -> str:
@@ -39,7 +30,7 @@ def expect_once(trial: Trial, peer: Peer, number: int, what: str, *, seconds: fl
 @attack("one byte from each of many ports")
 def one_byte(trial: Trial) -> None:
     """Five hundred bytes from five hundred ports, and a request that runs is forgotten."""
-    ports = trial.effort.of(1100)
+    ports = trial.effort.of(1100, 300)  # twice as many are more than a server remembers
     trial.tried = f"{2 * ports} ports, while an id runs"
     _crowd(trial, ports, lambda peer: peer.throw(b"?"))
 
@@ -47,7 +38,7 @@ def one_byte(trial: Trial) -> None:
 @attack("many peers say hello")
 def many_hellos(trial: Trial) -> None:
     """Eleven hundred others say hello, and a client that was greeted before loses its request or its palette."""
-    ports = trial.effort.of(1100)
+    ports = trial.effort.of(1100, 300)  # twice as many are more than a server remembers
     trial.tried = f"{2 * ports} ports, while an id runs and a palette is kept"
     _crowd(trial, ports, lambda peer: peer.send("hello", 0, 1, peer.session, "crowd"))
 
@@ -141,7 +132,7 @@ def next_owner(trial: Trial) -> None:
             first.ask("vary", "count", 2, clips=[TUNE])
             answered, port = first.id, first.own_port
             flood = first.new_id()
-            first.send("sample", flood, "count", 64, "bars", 64, "seed", 1)
+            first.send("sample", flood, "count", 64, "bars", trial.effort.of(64, 16), "seed", 1)
             trial.demand(first.until("clip", number=flood, seconds=120) is not None, "the long answer does not begin")
         try:
             second = Peer(server.port, bind=port)
@@ -190,6 +181,8 @@ def _stop(trial: Trial, number: signal.Signals, *, is_heavy: bool) -> None:
         peer.send("clip", peer.id, 0, 8.0, 4, 4, len(BEAT), "half")
         peer.send("vary", peer.id, "clips", 1)
         peer.until("missing", number=peer.id, seconds=5)
+        peer.drain()
+        left = [number for number in ids if number not in peer.ends]
         stopped = time.monotonic()
         server.interrupt(number)
         code = server.wait(ENDED_S)
@@ -198,9 +191,11 @@ def _stop(trial: Trial, number: signal.Signals, *, is_heavy: bool) -> None:
         if trial.effort.is_timed:
             trial.expect(took <= EXIT_S, f"{name}: it takes {took:.1f} s to end")
         peer.drain(0.2)
-        ends = {code_of(end) for i in ids for end in peer.ends.get(i, [])}
+        ends = {code_of(end) for i in left for end in peer.ends.get(i, [])}
         silent = [i for i in ids if len(peer.ends.get(i, [])) != 1]
         trial.expect(not silent, f"{name}: {len(silent)} of {len(ids)} ids do not end once")
-        trial.expect(ends == {"cancelled"}, f"{name}: ids end with {', '.join(sorted(ends)) or 'nothing'}")
+        # Something may just have ended by itself.
+        is_well = "cancelled" in ends and ends <= {"cancelled", "done", "incomplete"}
+        trial.expect(is_well, f"{name}: ids end with {', '.join(sorted(ends)) or 'nothing'}")
         trial.expect(peer.heard["bye"] == 1, f"{name}: {peer.heard['bye']} goodbyes")
         trial.notes.append(f"{name}: {took:.2f} s")

@@ -30,6 +30,21 @@ from bridge.cli import main
 main()"""
 
 
+def allow_files(number: int) -> bool:
+    """Let this process, and those it starts, open so many files; False where the system does not."""
+    if sys.platform == "win32":
+        return False
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        if 0 <= soft < number:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (number, hard))
+    except ValueError:
+        return False
+    return True
+
+
 def command(limits: Mapping[str, int], *arguments: str | Path, files: int = 0) -> list[str]:
     """Write how the program is started under limits of the system."""
     return [sys.executable, "-c", START.format(limits=dict(limits), files=files), *map(str, arguments)]
