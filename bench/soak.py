@@ -236,7 +236,7 @@ def main() -> None:
     said = "Nothing grew, and every request was answered." if not wrong else "Not well: " + "; ".join(wrong) + "."
     print(f"\n{said}")
     if options.out:
-        command = "python bench/soak.py " + " ".join(sys.argv[1:])
+        command = " ".join(["python bench/soak.py", *sys.argv[1:]])
         table = "\n".join([*head, *(row(line.cells) for line in lines)])
         options.out.write_text(page(command, table, said, sum(line.asked for line in lines)), encoding="utf-8")
     sys.exit(1 if wrong else 0)

@@ -111,8 +111,8 @@ def server_messages(trial: Trial) -> None:
             pack("error", -1, "bad_request", "text"),
             pack("bye", 5),
         ]
-        for message in said:
-            peer.throw(message)
+        for datagram in said:
+            peer.throw(datagram)
         peer.send("echo", 78, "the end")
         heard = []
         while (message := peer.receive(20)) is not None and message.name != "echo":
