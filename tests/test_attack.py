@@ -13,41 +13,7 @@ from bench.soak import Line, judge
 
 SHORT = Effort(seconds=0.3, datagrams=2000, share=0.05, is_timed=False)
 LONG = {"64 ports full of the heaviest jobs"}  # in short, they are what the others are
-OPEN = {
-    "empty notes far ahead",
-    "reply_port is the server's own",
-    "reply_port is another server's",
-    "messages that only servers send",
-    "report file that cannot be made",
-    "much for a peer that is not on this computer",
-    "more open files than select takes",
-    "bad folders among the user's models",
-    "--model with bad weights",
-    "small MIDI files that take much",
-    "a fifo for a file",
-    "a full disk",
-    "a folder run that is killed",
-    "every waiting place taken",
-    "many peers say hello",
-    "an id again after many newer ones",
-    "answers to an old reply_port",
-    "the next owner of a port",
-}
-
-
-def test_the_codec_of_the_attacks_writes_what_others_read() -> None:
-    from pythonosc.osc_bundle import OscBundle
-    from pythonosc.osc_message import OscMessage
-
-    from bench.attacks.osc import bundle, pack, unpack
-
-    message = pack("notes", 1, -2, 0.5, "näme", "four")
-    read = OscMessage(message)
-    assert (read.address, read.params) == ("/bridge/notes", [1, -2, 0.5, "näme", "four"])
-    assert unpack(message) == ("notes", (1, -2, 0.5, "näme", "four"))
-    assert [content.dgram for content in OscBundle(bundle([message, message]))] == [message, message]
-
-
+OPEN = {"small MIDI files that take much", "a fifo for a file", "a full disk", "a folder run that is killed"}
 NAMES = [
     pytest.param(name, marks=pytest.mark.xfail(strict=False, reason="not mended yet") if name in OPEN else ())
     for name in ATTACKS
