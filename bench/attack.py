@@ -102,7 +102,9 @@ def waited(waits: Waits) -> dict[str, str]:
         return {"vary": "–", "hello": "–"}
     vary = [Waits.at(waits.vary, share) for share in (0.5, 0.95)]
     hello = [Waits.at(waits.hello, share) for share in (0.5, 0.95, 1.0)]
-    return {name: " / ".join(f"{v:.0f}" for v in values) for name, values in (("vary", vary), ("hello", hello))}
+    return {
+        name: " / ".join("–" if v != v else f"{v:.0f}" for v in values) for name, values in (("vary", vary), ("hello", hello))
+    }
 
 
 def print_row(cells: tuple[str, ...] | list[str]) -> None:

@@ -24,10 +24,10 @@ def dense(notes: int, beats: float = 8.0, pitches: int = 1) -> list[Row]:
 Heavy = Callable[[float], tuple[Sequence[Sequence[Row]], float, tuple[Value, ...]]]
 # For each verb its heaviest, at a share of its size: clips, their beats, keys.
 HEAVY: dict[str, Heavy] = {
-    "interpolate": lambda s: ([dense(int(4000 * s)), dense(int(4000 * s), pitches=2)], 8.0, ("steps", 7)),
+    "interpolate": lambda s: ([dense(int(4000 * s)), dense(int(4000 * s), pitches=2)], 8.0, ("steps", 7, "kind", "drums")),
     "vary": lambda s: ([dense(int(32_000 * s))], 8.0, ("count", 64, "amount", 0.6)),
-    "blend": lambda s: ([dense(int(1000 * s), 128.0, p) for p in (3, 5, 7, 11)], 128.0, ("grid", 16)),
-    "cross": lambda s: ([dense(int(8000 * s)), dense(int(8000 * s), pitches=40)], 8.0, ("count", 64)),
+    "blend": lambda s: ([dense(int(1000 * s), 128.0, p) for p in (3, 5, 7, 11)], 128.0, ("grid", 16, "kind", "drums")),
+    "cross": lambda s: ([dense(int(8000 * s)), dense(int(8000 * s), pitches=40)], 8.0, ("count", 64, "kind", "drums")),
     "reconstruct": lambda s: ([dense(int(1000 * s), 2048.0, 12)] * 60, 2048.0, ()),
     "sample": lambda s: ([], 8.0, ("count", 64, "bars", max(1, int(64 * s)))),
     "vary many": lambda s: ([dense(int(8000 * s), 1024.0, 40)], 1024.0, ("count", 64, "kind", "notes")),
@@ -157,12 +157,15 @@ def cancels(trial: Trial) -> None:
                 number = start_heavy(peer, name)
                 peer.drain(0.3)
                 if number in peer.ends:
-                    trial.notes.append(f"{name}: {code_of(peer.ends[number][0])} before it could be cancelled")
+                    end = peer.ends[number][0]
+                    trial.notes.append(f"{name}: {code_of(end)} before it could be cancelled ({end.values[-1]})")
                     continue
-                cancelled = time.monotonic()
+                cancelled, used = time.monotonic(), server.processor_time()
                 peer.send("cancel", number)
-                waits = [_light(trial, peer, cancelled), _light(trial, other)]
-                trial.notes.append(f"{name}: {waits[0]:.0f} and {waits[1]:.0f} ms")
+                waits = [_light(trial, peer, cancelled)]
+                used = 1000 * (server.processor_time() - used)
+                waits.append(_light(trial, other))
+                trial.notes.append(f"{name}: {waits[0]:.0f} ms, {used:.0f} of processor, and {waits[1]:.0f} ms")
                 codes = [code_of(end) for end in peer.ends.get(number, [])]
                 trial.expect(codes == ["cancelled"], f"the {name} ends with {', '.join(codes) or 'nothing'}")
                 trial.expect_soon(waits[0], quiet + CANCEL_MS, f"a light job behind a cancelled {name}")

@@ -30,7 +30,7 @@ def expect_once(trial: Trial, peer: Peer, number: int, what: str, *, seconds: fl
 @attack("one byte from each of many ports")
 def one_byte(trial: Trial) -> None:
     """Five hundred bytes from five hundred ports, and a request that runs is forgotten."""
-    ports = trial.effort.of(1100, 300)  # twice as many are more than a server remembers
+    ports = trial.effort.of(1100, 40)  # twice as many are more than a server remembers
     trial.tried = f"{2 * ports} ports, while an id runs"
     _crowd(trial, ports, lambda peer: peer.throw(b"?"))
 
@@ -38,7 +38,7 @@ def one_byte(trial: Trial) -> None:
 @attack("many peers say hello")
 def many_hellos(trial: Trial) -> None:
     """Eleven hundred others say hello, and a client that was greeted before loses its request or its palette."""
-    ports = trial.effort.of(1100, 300)  # twice as many are more than a server remembers
+    ports = trial.effort.of(1100, 40)  # twice as many are more than a server remembers
     trial.tried = f"{2 * ports} ports, while an id runs and a palette is kept"
     _crowd(trial, ports, lambda peer: peer.send("hello", 0, 1, peer.session, "crowd"))
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,10 +90,18 @@ class Trial:
                 peer.ask("vary", "amount", 0.3, "count", 1, "seed", 1, clips=[[(36, 0.0, 0.25, 100.0)]])
             forget_peak(server.process.pid)
             self.before = server.memory()
+            watch = threading.Thread(target=self._watch, args=(server,), daemon=True)
+            watch.start()
             try:
                 yield server
             finally:
                 self._look_after(server, is_to_end=is_to_end)
+
+    def _watch(self, server: Server) -> None:
+        """Note the most memory that it held: when it has ended, the system does not tell any more."""
+        while server.is_alive and (now := server.memory("VmHWM")) > 0:
+            self.peak = now
+            time.sleep(0.2)
 
     def _look_after(self, server: Server, *, is_to_end: bool) -> None:
         if server.is_alive:
@@ -100,11 +109,9 @@ class Trial:
             with Peer(server.port) as peer:
                 self.expect(peer.hello(seconds=20) is not None, "hello is not answered any more")
         elif not is_to_end:
-            self.failures.append(f"the server ended with {server.process.returncode}: {' '.join(server.log[-1:])[:80]}")
-        for line in server.log:
-            if "could not be dealt with" in line or "Traceback" in line:
-                self.failures.append(f"its log has a bug: {server.log[-1][:80]}")
-                break
+            self.failures.append(f"the server ended with {server.wait(5)}: {_last_error(server.log)}")
+        if any("could not be dealt with" in line or "Traceback" in line for line in server.log):
+            self.failures.append(f"its log has a bug: {_last_error(server.log)}")
 
     @contextmanager
     def good(self, server: Server) -> Iterator[GoodClient]:
@@ -129,6 +136,12 @@ class Trial:
             self.failures.append(f"the good client's vary: {under:.0f} ms, in peace {quiet:.0f}")
         if waits.hello and (slow := Waits.at(waits.hello, 0.95)) > HELLO_MS:
             self.failures.append(f"the good client's hello: {slow:.0f} ms, more than {HELLO_MS:.0f}")
+
+
+def _last_error(log: Sequence[str]) -> str:
+    """Find where the last error of a log came from, and what it was."""
+    where = [line.strip() for line in log if line.strip().startswith("File ")]
+    return "; ".join([*where[-1:], *log[-1:]])[-200:]
 
 
 Run = Callable[[Trial], None]
