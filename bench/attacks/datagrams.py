@@ -144,7 +144,7 @@ def repeats(trial: Trial) -> None:
     """Sixty-eight bytes, sent again and again, draw megabytes a second."""
     times = 100
     with trial.server() as server, trial.good(server), Peer(server.port) as peer:
-        for count, bars in ((4, 4), (64, trial.effort.of(64, 8))):
+        for count, bars in ((4, 4), (64, trial.effort.of(64, 4))):
             peer.hello()
             go = pack("sample", peer.new_id(), "count", count, "bars", bars, "seed", 1)
             peer.throw(go)

@@ -285,7 +285,7 @@ def _is_whole(path: Path) -> bool:
 @attack("a folder run that is killed")
 def killed_run(trial: Trial) -> None:
     """A run over a folder that is cut off must begin anew, or leaves half of a file that looks whole."""
-    count, kills = trial.effort.of(48, 20), trial.effort.of(3)
+    count, kills = trial.effort.of(48, 17), trial.effort.of(3)
     trial.tried = f"{count} files; killed {kills} times, gone on with --skip-existing"
     folder = trial.home / "folder"
     folder.mkdir()

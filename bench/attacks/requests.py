@@ -132,7 +132,7 @@ def next_owner(trial: Trial) -> None:
             answer = first.ask("vary", "count", 2, clips=[TUNE])
             answered, port = first.id, first.own_port
             flood = first.new_id()
-            first.send("sample", flood, "count", 64, "bars", trial.effort.of(64, 16), "seed", 1)
+            first.send("sample", flood, "count", 64, "bars", trial.effort.of(64, 8), "seed", 1)
             trial.demand(first.until("clip", number=flood, seconds=120) is not None, "the long answer does not begin")
         try:
             second = Peer(server.port, bind=port)
