@@ -1,22 +1,16 @@
-"""MIDI files in, MIDI files out: which to read, how to call what is made of them, the runs between. No options, no terminal."""
+"""MIDI files in, MIDI files out: the runs between, one job as it would come out alone. No options, no terminal."""
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import logging
-import os
-import queue
-import threading
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from bridge.devices import find_device
 from bridge.engine import MORPH, Answer, Engine
+from bridge.file_jobs import FileError, Job, is_together, record_path
 from bridge.provenance import (
     ModelUsed,
     Record,
@@ -32,72 +26,23 @@ from bridge.provenance import (
     versions,
 )
 from bridge.requests import VERBS, ClipsRequest, Request
-from bridge.validation import STAND_IN, clip_counts
+from bridge.validation import STAND_IN
+from bridge.watch import NoProgress, Watch, read_in_time
+from bridge.writing import write_together
 from models.editing.batching import Progress
 from models.families.registry import find_family, kinds
-from models.families.routing import default_family, route
+from models.families.routing import route
 from models.music.clip import Clip
 from models.music.midi import MidiError, Part, Song, find_part, from_bytes, list_parts, replace_parts, shortened, to_bytes
 from models.music.midi_file import read_file, unwrap
 from models.pause import pausing
-from models.plain_file import shown
 from models.store import ModelError, find_model, read_card
 
 BATCH = 32  # windows of every decode, filled up where fewer: so a clip is the same whatever is made beside it, and at recall
 GROUP = 16  # files that are run together
 GROUP_BYTES = 2**20  # of all of them, so that large files do not add up in memory
-ENDINGS = (".mid", ".midi", ".kar", ".rmi")
-FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
-FINAL = (*FULL, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EIO)  # no other file could be written either
 
 log = logging.getLogger("bridge")
-
-
-class FileError(ValueError):
-    """Files that cannot be read or written as was asked, in one sentence."""
-
-
-class WriteError(FileError):
-    """A file that could not be written; `is_final` where no other could be either."""
-
-    def __init__(self, path: Path, error: OSError) -> None:
-        reason = "the disk is full" if error.errno in FULL else error.strerror
-        super().__init__(f"{path} cannot be written: {reason}")
-        self.is_final = error.errno in FINAL
-
-
-class NoProgress(Exception):
-    """A file that has been worked on for too long without progress. No ValueError: nothing but its end may catch it."""
-
-
-class Watch:
-    """Ends work on a file that makes no progress for so many seconds; with 0 nothing ever ends."""
-
-    def __init__(self, seconds: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
-        self.seconds = seconds
-        self._clock = clock
-        self._since = clock()
-
-    def progressed(self) -> None:
-        """Begin to count anew: a file is begun, or a batch is decoded."""
-        self._since = self._clock()
-
-    def check(self) -> None:
-        """Raise where there was no progress for too long. To be called at pauses, which are none themselves."""
-        if self.seconds and self._clock() - self._since > self.seconds:
-            raise NoProgress
-
-    def describe(self, names: str) -> str:
-        """Say what was given up."""
-        return f"{names}: given up after {self.seconds:g} s without progress; --file-timeout says how long to wait, 0 for ever"
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is made together and written in one record: clips of no file, of one file, or of several that belong together."""
-
-    stem: str  # where below the output folder, and how the names begin: "sub/beat"
-    files: tuple[tuple[str, Path], ...]  # what each is called in messages and in the record, and where it is
 
 
 @dataclass(frozen=True)
@@ -155,93 +100,6 @@ class Care:
     track: str | None = None
     watch: Watch = field(default_factory=Watch)
     is_done: Callable[[Job, Sequence[str]], bool] = lambda job, hashes: False  # a job, and the hashes of its files
-
-
-def plan(verb: str, request: Request, paths: Sequence[Path], out: Path) -> list[Job]:
-    """Decide what is made of which files; refuses two jobs whose clips would have the same names."""
-    if not isinstance(request, ClipsRequest):
-        return [Job(_model_name(request), ())]
-    if is_together(request):
-        folders = [path for path in paths if path.is_dir()]
-        if folders:
-            raise FileError(f"{folders[0]} is a folder; {verb} takes files")
-        return [Job("--".join(path.stem for path in paths), tuple((shown(path.name), path) for path in paths))]
-    jobs: dict[str, Job] = {}
-    found = find_files(paths, out)
-    for stem, (name, path) in zip(_stems([name for name, _ in found]), found, strict=True):
-        job = Job(stem, ((shown(name), path),))
-        # Most disks of musicians do not tell Beat from beat.
-        other = jobs.setdefault(job.stem.casefold(), job)
-        if other is not job:
-            raise FileError(
-                f"{other.files[0][1]} and {path} would both be written as {job.stem}_{verb}: take them one at a time"
-            )
-    return list(jobs.values())
-
-
-def _stems(names: Sequence[str]) -> list[str]:
-    """Call files by their names without the endings; of song.mid and song.kar the second keeps its own."""
-    owners: dict[str, str] = {}
-    stems = [PurePath(name).with_suffix("").as_posix() for name in names]
-    endings = [PurePath(name).suffix.lower() for name in names]
-    for stem, ending in zip(stems, endings, strict=True):
-        if ending == ENDINGS[0] or stem.casefold() not in owners:
-            owners[stem.casefold()] = ending
-    whole = zip(names, stems, endings, strict=True)
-    return [stem if owners[stem.casefold()] == ending else name for name, stem, ending in whole]
-
-
-def find_files(paths: Sequence[Path], out: Path) -> list[tuple[str, Path]]:
-    """List files as they are, and the MIDI files in folders by their names there, each once; never those inside `out`."""
-    found: dict[Path, tuple[str, Path]] = {}
-    for path in paths:
-        if not path.is_dir():
-            found.setdefault(path.resolve(), (path.name, path))
-            continue
-        # What is no file is listed too: it is named where it is read.
-        inside = [p for p in sorted(path.rglob("*")) if _is_midi(p.relative_to(path)) and not p.is_dir()]
-        if out.resolve() != path.resolve():
-            inside = [p for p in inside if not p.resolve().is_relative_to(out.resolve())]
-        if not inside:
-            raise FileError(f"{path} holds no MIDI files ({', '.join(ENDINGS[:-1])} or {ENDINGS[-1]})")
-        for file in inside:
-            found.setdefault(file.resolve(), (file.relative_to(path).as_posix(), file))
-    return list(found.values())
-
-
-def is_together(request: Request) -> bool:
-    """Tell whether all the clips of a request make one thing, as the ends of an interpolation do."""
-    return isinstance(request, ClipsRequest) and clip_counts(type(request))[1] is not None
-
-
-def clip_path(out: Path, job: Job, verb: str, label: str) -> Path:
-    """Say where a clip goes."""
-    return out / f"{job.stem}_{verb}_{label}.mid"
-
-
-def record_path(out: Path, job: Job, verb: str) -> Path:
-    """Say where the record of a job goes."""
-    return out / f"{job.stem}_{verb}.json"
-
-
-def refuse_existing(paths: Sequence[Path]) -> None:
-    """Refuse to write over files."""
-    existing = [path for path in paths if _is_there(path)]
-    if existing:
-        more = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
-        raise FileError(f"{existing[0]}{more} would be overwritten: choose another --out, or add --force")
-
-
-def _is_there(path: Path) -> bool:
-    with suppress(OSError):  # a name that is too long is told when it is written
-        return path.exists()
-    return False
-
-
-def without_outputs(jobs: Sequence[Job], places: Callable[[Job], Sequence[Path]]) -> list[Job]:
-    """Leave out the jobs whose files are clips of others among them: in a folder that is written to, these are no sources."""
-    made = {path.resolve() for job in jobs for path in places(job)}
-    return [job for job in jobs if not any(path.resolve() in made for _, path in job.files)]
 
 
 def earlier_seed(jobs: Sequence[Job], out: Path, asked: Record) -> int | None:
@@ -363,27 +221,6 @@ def _recordable(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def write_together(contents: Sequence[tuple[Path, bytes]]) -> None:
-    """Write files whole or not at all, the last one last: where it is there, and new, all are."""
-    temporary = [path.parent / f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}.part" for path, _ in contents]
-    path = Path()
-    try:
-        # A temporary name follows from the final one, so that a run that goes on leaves none of one that was killed.
-        for (path, content), part in zip(contents, temporary, strict=True):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(content)
-        if len(contents) > 1:
-            path.unlink(missing_ok=True)  # an older one must not speak for new files
-        for (path, _), part in zip(contents, temporary, strict=True):
-            part.replace(path)
-    except OSError as error:
-        raise WriteError(path, error) from error
-    finally:
-        for part in temporary:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
-
-
 def settings(verb: str, request: Request, *, track: str | None, device: str) -> Record:
     """Begin a record with what all the jobs of a command share."""
     asked = request.model_dump(mode="json", exclude={"clips"})
@@ -431,10 +268,10 @@ def _source_content(source: SourceFile) -> bytes:
 def _read_job(job: Job, care: Care) -> Sequence[bytes] | Failed | Done:
     """Read the files of a job, where there is still something to make of them."""
     try:
-        contents = [_read_in_time(path, care.watch) for _, path in job.files]
+        contents = [read_in_time(path, care.watch) for _, path in job.files]
         return Done() if care.is_done(job, [sha256(content) for content in contents]) else contents
     except Exception as error:  # whatever is wrong with this file, the others are not to suffer
-        return Failed(_describe(error, _names(job), care.watch))
+        return Failed(_describe(error, job.names, care.watch))
 
 
 def _run_group(
@@ -463,12 +300,8 @@ def _open_job(job: Job, contents: Sequence[bytes], request: Request, care: Care)
     except ModelError:
         raise  # no job of them all can do without
     except Exception as error:  # as in reading
-        return Failed(_describe(error, _names(job), care.watch))
+        return Failed(_describe(error, job.names, care.watch))
     return tuple(opened)
-
-
-def _names(job: Job) -> str:
-    return ", ".join(name for name, _ in job.files)
 
 
 def _make_all(
@@ -501,28 +334,6 @@ def _describe(error: Exception, names: str, watch: Watch) -> str:
     return f"{names}: a defect of the program kept it from being done ({about}); please report it".removeprefix(": ")
 
 
-def _read_in_time(path: Path, watch: Watch) -> bytes:
-    """Read a file, on a thread of its own: a disk that does not answer cannot be told to stop, but need not be waited for."""
-    if not watch.seconds:
-        return read_file(path)
-    results: queue.SimpleQueue[bytes | Exception] = queue.SimpleQueue()
-
-    def read() -> None:
-        try:
-            results.put(read_file(path))
-        except Exception as error:
-            results.put(error)
-
-    threading.Thread(target=read, daemon=True).start()
-    try:
-        result = results.get(timeout=watch.seconds)
-    except queue.Empty:
-        raise NoProgress from None
-    if isinstance(result, Exception):
-        raise result
-    return result
-
-
 def _versions(source: Opened, parts: Sequence[Sequence[Clip]]) -> list[bytes]:
     """Put the variations of all parts together: as many files as the part with most has, the others in turn."""
     varied = [(index, clips) for index, clips in zip(source.parts, parts, strict=True) if clips]
@@ -542,13 +353,3 @@ def _is_covered(part: Part, request: Request) -> bool:
     if asked is None and request.model != "auto":
         asked = read_card(find_model(request.model)).family
     return asked in (None, family) and find_family(family).covers(clip)
-
-
-def _model_name(request: Request) -> str:
-    """Name the model of a request without clips, as the engine chooses it."""
-    return default_family(request.kind) if request.model == "auto" else read_card(find_model(request.model)).name
-
-
-def _is_midi(name: Path) -> bool:
-    hidden = any(part.startswith(".") for part in name.parts)  # such as the ._ files that macOS leaves on other disks
-    return name.suffix.lower() in ENDINGS and not hidden

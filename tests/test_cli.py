@@ -19,12 +19,13 @@ from pathlib import Path
 import pytest
 import typer
 
-from bridge import files
+from bridge import file_jobs, files
 from bridge.cli import app, main
 from bridge.doctor import examine
 from bridge.engine import Answer, Engine
 from bridge.requests import VERBS, ClipsRequest, Request, Vary
 from bridge.validation import STAND_IN
+from bridge.watch import Watch
 from models.editing.batching import Progress
 from models.music import midi
 from models.music.midi_file import END_OF_TRACK
@@ -591,10 +592,11 @@ class SlowEngine(Engine):
 
 def test_of_files_that_run_together_only_the_slow_one_is_given_up(clips: Path, tmp_path: Path) -> None:
     clock = Clock()
-    jobs = files.plan("vary", Vary(clips=(STAND_IN,)), [clips / f"{name}.mid" for name in ("rock", "funk", "house")], tmp_path)
+    paths = [clips / f"{name}.mid" for name in ("rock", "funk", "house")]
+    jobs = file_jobs.plan("vary", Vary(clips=(STAND_IN,)), paths, tmp_path)
     request = Vary(clips=(STAND_IN,), count=1, seed=1)
     for seconds, given_up in ((60.0, ["funk"]), (0.0, []), (180.0, [])):
-        care = files.Care(watch=files.Watch(seconds, clock))
+        care = files.Care(watch=Watch(seconds, clock))
         made = dict(files.run(SlowEngine(clock, "funk"), request, jobs, progress=lambda fraction: None, care=care))
         failed = {job.stem: result.reason for job, result in made.items() if isinstance(result, files.Failed)}
         assert list(failed) == given_up
@@ -612,8 +614,8 @@ class DeadDisk(type(Path())):  # type: ignore[misc]
 
 
 def test_a_disk_that_does_not_answer_is_not_waited_for(clips: Path) -> None:
-    job = files.Job("rock", (("rock.mid", DeadDisk(clips / "rock.mid")),))
-    care = files.Care(watch=files.Watch(0.01))
+    job = file_jobs.Job("rock", (("rock.mid", DeadDisk(clips / "rock.mid")),))
+    care = files.Care(watch=Watch(0.01))
     ((_, result),) = files.run(Engine(), Vary(clips=(STAND_IN,), seed=1), [job], progress=lambda fraction: None, care=care)
     DeadDisk.answers.set()
     assert isinstance(result, files.Failed)

@@ -108,8 +108,14 @@ ALLOWED: dict[str, set[str]] = {
     "bridge.config": {"models.yaml_text"},
     "bridge.devices": {"models.extras"},
     "bridge.provenance": {"models.plain_file"},
+    "bridge.watch": {"models.music.midi_file"},
+    "bridge.writing": set(),
+    "bridge.file_jobs": {
+        *("bridge.requests", "bridge.validation", "models.families.routing", "models.plain_file", "models.store"),
+    },
     "bridge.files": {
         *("bridge.devices", "bridge.engine", "bridge.provenance", "bridge.requests", "bridge.validation"),
+        *("bridge.file_jobs", "bridge.watch", "bridge.writing"),
         *("models.editing.batching", "models.families.registry", "models.families.routing", *MUSIC, "models.plain_file"),
         "models.store",
     },
@@ -142,6 +148,7 @@ ALLOWED: dict[str, set[str]] = {
     "bridge.cli.options": {"bridge.requests", "bridge.validation"},  # what the docs, too, are made from
     "bridge.cli": {
         *("bridge.cli", "bridge.config", "bridge.devices", "bridge.doctor", "bridge.evaluation", "bridge.files"),
+        *("bridge.file_jobs", "bridge.watch", "bridge.writing"),
         *("bridge.provenance", "bridge.requests", "bridge.server", "bridge.service", "bridge.validation"),
         *("models.extras", "models.store", "models.training", "max_for_live"),
     },

@@ -68,7 +68,7 @@ def _music_command(verb: str, kind: type[Request]) -> Callable[..., None]:
 
 
 def _make(verb: str, request: Request, paths: Sequence[Path], how: Making) -> None:
-    from bridge import files
+    from bridge import file_jobs, files, watch, writing
 
     labels = request.labels
     if not labels:
@@ -76,14 +76,14 @@ def _make(verb: str, request: Request, paths: Sequence[Path], how: Making) -> No
     if how.force and how.skip_existing:
         raise typer.BadParameter("--force makes all anew, so there is nothing to skip", param_hint="'--skip-existing'")
 
-    def places(job: files.Job) -> list[Path]:
-        return [files.clip_path(how.out, job, verb, label) for label in labels]
+    def places(job: file_jobs.Job) -> list[Path]:
+        return [file_jobs.clip_path(how.out, job, verb, label) for label in labels]
 
-    jobs = files.plan(verb, request, paths, how.out)
+    jobs = file_jobs.plan(verb, request, paths, how.out)
     if how.skip_existing:
-        jobs = files.without_outputs(jobs, places)
+        jobs = file_jobs.without_outputs(jobs, places)
     elif not how.force:
-        files.refuse_existing([path for job in jobs for path in (*places(job), files.record_path(how.out, job, verb))])
+        file_jobs.refuse_existing([path for job in jobs for path in (*places(job), file_jobs.record_path(how.out, job, verb))])
     engine, device = files.start_engine(how.device)
     report = Report()
     if how.skip_existing and request.seed is None:
@@ -95,12 +95,12 @@ def _make(verb: str, request: Request, paths: Sequence[Path], how: Making) -> No
     if is_drawn:
         request = request.model_copy(update={"seed": secrets.randbelow(2**31)})
     settings = files.settings(verb, request, track=how.track, device=device)
-    care = files.Care(how.track, files.Watch(how.file_timeout))
+    care = files.Care(how.track, watch.Watch(how.file_timeout))
     if how.skip_existing:
         care = replace(care, is_done=files.was_done(engine, how.out, settings))
     with tell_when_stopped(report), show_progress(verb) as progress:
         for job, made in files.run(engine, request, jobs, progress=progress, care=care):
-            record = files.record_path(how.out, job, verb)
+            record = file_jobs.record_path(how.out, job, verb)
             if isinstance(made, files.Done):
                 report.skipped.append(str(record))
                 continue
@@ -109,7 +109,7 @@ def _make(verb: str, request: Request, paths: Sequence[Path], how: Making) -> No
                 continue
             try:
                 written = files.save(made, places(job), record, engine=engine, settings=settings, embed=how.embed)
-            except files.WriteError as error:
+            except writing.WriteError as error:
                 report.fail(str(error))
                 if error.is_final:
                     if job is not jobs[-1]:
@@ -135,12 +135,12 @@ def recall(
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Make the clips of a record again, byte for byte: on the CPU, with the same weights and version of numpy."""
-    from bridge import devices, files, provenance
+    from bridge import devices, file_jobs, files, provenance, writing
 
     told = provenance.read_record(record)
     paths = [out / output.name for output in told.outputs]
     if not force:
-        files.refuse_existing(paths)
+        file_jobs.refuse_existing(paths)
     report = Report()
     engine, device = files.start_engine(told.device if told.device in devices.devices() else "cpu")
     for line in provenance.differences(told, device):
@@ -148,7 +148,7 @@ def recall(
     with tell_when_stopped(report), show_progress("recall") as progress:
         contents = files.make_again(engine, told, progress)
     for path, content in zip(paths, contents, strict=False):
-        files.write_together([(path, content)])
+        writing.write_together([(path, content)])
         report.clips.append(str(path))
     different = provenance.compare(told, contents)
     if different:
