@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.music import distance as distance_module
+from models.music import large_matching
 from models.music.assignment import assign
 from models.music.clip import Clip, Note
 from models.music.distance import Comparison, VoiceOf, compare, distance, distances
@@ -118,7 +120,29 @@ def test_many_distances_at_once_are_the_same_distances() -> None:
     assert distances(a, others, voice=VOICES) == [distance(a, b, voice=VOICES) for b in others]
 
 
-@pytest.mark.parametrize(("notes", "beats", "limit"), [(40, 8, 100), (1_000, 128, 100), (10_000, 1_000, 100), (10_000, 8, 600)])
+@settings(max_examples=300, deadline=None)
+@given(clips, clips, voices)
+def test_large_clips_are_matched_as_small_ones_are(a: Clip, b: Clip, voice: VoiceOf | None) -> None:
+    small = compare(a, b, voice=voice)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(distance_module, "LARGE", 0)
+        assert compare(a, b, voice=voice) == small
+
+
+@pytest.mark.parametrize("large", [0, 4096])
+def test_crowded_clips_are_matched_as_well_where_paths_are_long(large: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(8)
+    pairs = [(random_clip(90, 1.5, rng), random_clip(90, 1.5, rng)) for _ in range(6)]
+    expected = [edits_by_assignment(a, b, VOICES) / 90 for a, b in pairs]
+    monkeypatch.setattr(distance_module, "LARGE", large)
+    monkeypatch.setattr(distance_module, "PATIENCE", -1)
+    monkeypatch.setattr(large_matching, "PATIENCE", -1)
+    assert [distance(a, b, voice=VOICES) for a, b in pairs] == expected
+
+
+@pytest.mark.parametrize(
+    ("notes", "beats", "limit"), [(40, 8, 100), (1_000, 128, 250), (10_000, 1_000, 250), (10_000, 8, 1_400)]
+)
 def test_the_work_of_a_note_does_not_grow_with_the_clip_and_little_where_it_is_crowded(
     notes: int, beats: int, limit: int
 ) -> None:

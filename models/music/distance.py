@@ -7,9 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from models.music.clip import Clip
+from models.music.large_matching import LargeTarget, Matching, Ordered, list_bits
+from models.music.paced import paced, sorted_in_runs
 
 SAME_ONSET = 1 / 32  # beats: closer onsets count as the same
 NEAR_ONSET = 1.0  # beats: how far a note may go and still be the same note, moved
+LARGE = 4096  # notes of a clip beyond which it is matched in less memory (`large_matching`), with the same result
+
+PATIENCE = 8  # notes to go through on paths for each note, before paths are looked for in another way
 
 # The drum voice of a pitch, None for a pad of no voice: a mapping's `get`, as of `grid.VOICE_OF`.
 VoiceOf = Callable[[int], int | None]
@@ -54,25 +59,50 @@ class Reference:
     """A clip that others are measured from, of which what was found out is remembered from one to the next."""
 
     def __init__(self, a: Clip, *, voice: VoiceOf | None = None) -> None:
-        self._target = _target(a, voice)
+        self._ordered, self._voice = _order(a), voice
+        self._bits: _Target | None = None
+        self._large: LargeTarget | None = None
 
     def distance(self, b: Clip) -> float:
         """Return the distance to another clip."""
-        kept, _, mates = _match(_order(b), self._target)
-        ours, theirs = len(self._target.onsets), len(mates)
+        kept, mates = self._match(_order(b))
+        ours, theirs = len(self._ordered), len(mates)
         matched = theirs - mates.count(-1)
         return (ours + theirs - kept - matched) / max(ours, theirs, 1)
+
+    def match(self, b: Clip) -> tuple[list[bool], list[int], Ordered, Ordered]:
+        """Match another clip's notes in order with ours: which are kept, the number of each one's mate or -1, and both orders."""
+        source = _order(b)
+        _, mates = self._match(source)
+        low = high = 0
+        is_kept: list[bool] = []
+        onsets = [onset for onset, _, _ in self._ordered]
+        for (onset, pitch, _), mate in paced(zip(source, mates, strict=True)):
+            low, high = _window(onsets, onset, SAME_ONSET)
+            is_kept.append(low <= mate < high and self._ordered[mate][1] == pitch)
+        return is_kept, mates, source, self._ordered
+
+    def _match(self, source: Ordered) -> tuple[int, list[int]]:
+        """Match notes with ours: how many are kept, and the number of each one's mate, -1 for none."""
+        if max(len(source), len(self._ordered)) <= LARGE:
+            self._bits = self._bits or _target(self._ordered, self._voice)
+            kept, _, mates = _match(source, self._bits)
+            return kept, mates
+        if self._large is None:
+            same, near, voice = SAME_ONSET + _SLACK, NEAR_ONSET + _SLACK, self._voice
+            self._large = LargeTarget(self._ordered, lambda pitch: lane_of(pitch, voice), same=same, near=near)
+        found = Matching(source, self._large)
+        return found.kept, found.mates
 
 
 def compare(a: Clip, b: Clip, *, voice: VoiceOf | None = None) -> Comparison:
     """Match the notes of two clips, kept and moved, in one of the best ways; indices are those of `a.notes`, `b.notes`."""
-    source, target = _order(a), _target(b, voice)
-    _, is_kept, mates = _match(source, target)
+    is_kept, mates, source, target = Reference(b, voice=voice).match(a)
     kept: list[tuple[int, int]] = []
     moved: list[tuple[int, int]] = []
-    for (_, _, i), keeps, mate in zip(source, is_kept, mates, strict=True):
+    for (_, _, i), keeps, mate in paced(zip(source, is_kept, mates, strict=True)):
         if mate >= 0:
-            (kept if keeps >> mate & 1 else moved).append((i, target.indices[mate]))
+            (kept if keeps else moved).append((i, target[mate][2]))
     pairs = [(a.notes[i], b.notes[j]) for i, j in kept + moved]
     from_a, to_b = {i for i, _ in kept + moved}, {j for _, j in kept + moved}
     return Comparison(
@@ -96,7 +126,6 @@ def lane_of(pitch: int, voice: VoiceOf | None) -> int:
 # time is a run of bits, a pitch or a voice a mask. That keeps small clips fast, and large ones too.
 
 _SLACK = 1e-9  # onsets are differences of floats; what is exactly 1/32 beat away must not fall out by rounding
-_Ordered = list[tuple[float, int, int]]  # (onset from the clip's start, pitch, index), sorted
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +133,6 @@ class _Target:
     """The notes to be matched with, as bits: bit k is the k-th note in order of onset."""
 
     onsets: list[float]
-    indices: list[int]
     pitches: dict[int, int]  # pitch -> its notes
     lanes: dict[int, int]  # lane -> its notes; see lane_of
     voice: VoiceOf | None
@@ -124,18 +152,23 @@ class _Target:
 
     def _window(self, onset: float, width: float) -> int:
         """The notes within `width` beats of an onset."""
-        reach = width + _SLACK
-        low = bisect_left(self.onsets, onset - reach)
-        return (1 << bisect_right(self.onsets, onset + reach, low)) - (1 << low)
+        low, high = _window(self.onsets, onset, width)
+        return (1 << high) - (1 << low)
 
 
-def _order(clip: Clip) -> _Ordered:
+def _window(onsets: Sequence[float], onset: float, width: float) -> tuple[int, int]:
+    """Find the places in rising onsets that lie within `width` beats of one."""
+    reach = width + _SLACK
+    low = bisect_left(onsets, onset - reach)
+    return low, bisect_right(onsets, onset + reach, low)
+
+
+def _order(clip: Clip) -> Ordered:
     start = clip.start
-    return sorted([(note.start - start, note.pitch, i) for i, note in enumerate(clip.notes)])
+    return sorted_in_runs([(note.start - start, note.pitch, i) for i, note in paced(enumerate(clip.notes))])
 
 
-def _target(clip: Clip, voice: VoiceOf | None) -> _Target:
-    ordered = _order(clip)
+def _target(ordered: Ordered, voice: VoiceOf | None) -> _Target:
     pitches: dict[int, int] = {}
     for k, (_, pitch, _) in enumerate(ordered):
         pitches[pitch] = pitches.get(pitch, 0) | 1 << k
@@ -145,10 +178,10 @@ def _target(clip: Clip, voice: VoiceOf | None) -> _Target:
         for pitch, notes in pitches.items():
             lane = lane_of(pitch, voice)
             lanes[lane] = lanes.get(lane, 0) | notes
-    return _Target([onset for onset, _, _ in ordered], [i for _, _, i in ordered], pitches, lanes, voice)
+    return _Target([onset for onset, _, _ in ordered], pitches, lanes, voice)
 
 
-def _match(source: _Ordered, target: _Target) -> tuple[int, list[int], list[int]]:
+def _match(source: Ordered, target: _Target) -> tuple[int, list[int], list[int]]:
     """Match source notes with target bits so that 2 kept + moved is largest: (kept, keepable bits, bit or -1 per note).
 
     First as many notes are kept as can be: trading a kept pair for two moved ones gains nothing. A smallest vertex cover of
@@ -170,7 +203,7 @@ def _match(source: _Ordered, target: _Target) -> tuple[int, list[int], list[int]
     return kept, keeps, mates
 
 
-def _keep(source: _Ordered, target: _Target) -> tuple[list[int], list[int], dict[int, int], tuple[int, int]]:
+def _keep(source: Ordered, target: _Target) -> tuple[list[int], list[int], dict[int, int], tuple[int, int]]:
     """Keep as many notes as can be; with windows of one width, the earliest free note is always a right choice.
 
     Returns the bits that each source note may be kept as, the bit it is kept as or -1, the owners of bits, and two sets of
@@ -202,7 +235,7 @@ def _uncovered(keeps: list[int], mates: list[int], owners: dict[int, int]) -> tu
     for x in queue:
         fresh = keeps[x] & ~contested
         contested |= fresh
-        queue += [owners[bit] for bit in _bits(fresh)]
+        queue += [owners[bit] for bit in list_bits(fresh)]
     return set(queue), contested
 
 
@@ -212,26 +245,46 @@ def _move(pairs: list[int], mates: list[int], owners: dict[int, int], bits: tupl
     `bits` are those that are free, and those that paths may lead over.
     """
     free, usable = bits
-    for start in range(len(pairs)):
-        if mates[start] >= 0 or not pairs[start]:
-            continue
-        unseen = usable
-        came: dict[int, int] = {}
-        queue = [start]
-        for x in queue:
-            fresh = pairs[x] & unseen
-            if fresh & free:
-                first = fresh & free
-                first &= -first
-                free ^= first
-                _flip(x, first.bit_length() - 1, came, mates, owners)
-                break
-            unseen ^= fresh
-            for bit in _bits(fresh):
-                came[bit] = x
-                queue.append(owners[bit])
-        else:
+    patience = PATIENCE * (len(pairs) + LARGE)
+    starts = [x for x, mate in enumerate(mates) if mate < 0 and pairs[x]]
+    left: list[int] = []
+    for at, start in enumerate(starts):
+        free, unseen, seen = _augment(start, pairs, mates, owners, (free, usable))
+        if mates[start] < 0:
             usable = unseen  # no later path can lead out of here either
+        patience -= seen
+        if patience < 0:
+            left = starts[at + 1 :]
+            break
+    while left:  # paths are long: what one led over is left out until all others have had their turn
+        unseen = usable
+        for start in left:
+            free, unseen, _ = _augment(start, pairs, mates, owners, (free, unseen | free))
+        unmatched = [x for x in left if mates[x] < 0]
+        if len(unmatched) == len(left):
+            break
+        left = unmatched
+
+
+def _augment(
+    start: int, pairs: list[int], mates: list[int], owners: dict[int, int], bits: tuple[int, int]
+) -> tuple[int, int, int]:
+    """Match a note along a shortest augmenting path, if there is one: returns what is free and unseen, and how many were seen."""
+    free, unseen = bits
+    came: dict[int, int] = {}
+    queue = [start]
+    for x in paced(queue):
+        fresh = pairs[x] & unseen
+        if fresh & free:
+            first = fresh & free
+            first &= -first
+            _flip(x, first.bit_length() - 1, came, mates, owners)
+            return free ^ first, unseen & ~first, len(queue)
+        unseen ^= fresh
+        for bit in list_bits(fresh):
+            came[bit] = x
+            queue.append(owners[bit])
+    return free, unseen, len(queue)
 
 
 def _flip(x: int, bit: int, came: dict[int, int], mates: list[int], owners: dict[int, int]) -> None:
@@ -240,15 +293,6 @@ def _flip(x: int, bit: int, came: dict[int, int], mates: list[int], owners: dict
         mates[x], owners[bit] = bit, x
         bit = left
         x = came.get(bit, -1)
-
-
-def _bits(mask: int) -> list[int]:
-    found = []
-    while mask:
-        low = mask & -mask
-        found.append(low.bit_length() - 1)
-        mask ^= low
-    return found
 
 
 def _mean(values: list[float]) -> float:
