@@ -7,16 +7,19 @@ another nowhere but here, and none has to be finished before another's next batc
 from __future__ import annotations
 
 import logging
+from bisect import bisect_right
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from functools import cached_property
+from itertools import accumulate, pairwise
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.families.grid import Grid
-from models.network.decoding import DecodeBatch, LatentModel
-from models.network.latent import pad_rows
+from models.network.decoding import DecodeBatch, DecodePieces, LatentModel
+from models.network.latent import Latents, pad_rows
 
 CPU_ROWS = 32  # rows of one batch on a CPU: more gain little, and progress, cancelling and other requests wait for a batch
 GPU_ROWS = 1024
@@ -31,18 +34,28 @@ Progress = Callable[[float], None]
 
 @dataclass(frozen=True)
 class Encode:
-    """Windows to be placed on the sphere; the result is Latents [B, Z]."""
+    """Windows to be placed on the sphere, those of several grids behind one another; the result is Latents [B, Z]."""
 
     model: LatentModel
-    grid: Grid
+    grids: Sequence[Grid]
 
     def __len__(self) -> int:
         """How many rows there are."""
-        return len(self.grid)
+        return self._ends[-1] if self.grids else 0
 
     def part(self, first: int, last: int) -> Encode:
         """Some of the rows."""
-        return Encode(self.model, self.grid[first:last])
+        found: list[Grid] = []
+        for k in range(bisect_right(self._ends, first), len(self.grids)):
+            begin = self._ends[k] - len(self.grids[k])
+            if begin >= last:
+                break
+            found.append(self.grids[k][max(first - begin, 0) : last - begin])
+        return Encode(self.model, found)
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        return list(accumulate(map(len, self.grids)))
 
     @property
     def like(self) -> tuple[object, ...]:
@@ -55,7 +68,7 @@ class Decode:
     """A batch of latents whose music is wanted; the result is a Grid. `span` is the progress before and after it, 0..1."""
 
     model: LatentModel
-    batch: DecodeBatch
+    batch: DecodeBatch | DecodePieces
     span: tuple[float, float] = (0.0, 1.0)
 
     def __len__(self) -> int:
@@ -69,7 +82,7 @@ class Decode:
     @property
     def like(self) -> tuple[object, ...]:
         """Jobs that are alike can share a batch."""
-        return id(self.model), Decode, self.batch.randomness is None
+        return id(self.model), Decode, self.batch.is_drawn
 
 
 @dataclass(frozen=True)
@@ -89,7 +102,7 @@ class Task:
     done: Callable[[Any], None]
     job: Encode | Decode | Turn = Turn()
     taken: int = 0  # rows of the job that are computed
-    parts: list[Any] = field(default_factory=list)
+    made: list[NDArray[Any]] = field(default_factory=list)  # the arrays of the result, filled in as rows are computed
     result: Any = None  # of the job before, to go on with
     reached: float = 0.0  # the progress that was told
 
@@ -97,6 +110,19 @@ class Task:
     def rows(self) -> int:
         """How many rows of its job are not yet computed."""
         return 0 if isinstance(self.job, Turn) else len(self.job) - self.taken
+
+    def keep(self, result: Grid | Latents, rows: int) -> None:
+        """Put computed rows in their place."""
+        parts: list[NDArray[Any]] = [result]  # type: ignore[list-item]
+        if isinstance(result, Grid):
+            parts = [result.tokens, result.velocities, result.offsets]
+        if not self.taken:
+            size = self.rows
+            self.made = parts if rows == size else [np.empty((size, *p.shape[1:]), p.dtype) for p in parts]
+        for made, part in zip(self.made, parts, strict=True):
+            if made is not part:
+                made[self.taken : self.taken + rows] = part
+        self.taken += rows
 
 
 class Batcher:
@@ -152,15 +178,13 @@ class Batcher:
             if isinstance(result, Exception):  # it is this request's own: whoever asked is told, all others go on
                 self.end(task, result)
                 continue
-            task.parts.append(result)
-            task.taken += n
+            task.keep(result, n)
             if task.rows:
                 self._report_progress(task, task.taken)
             else:
-                is_music = isinstance(task.job, Decode)
-                task.result = Grid.stack(task.parts) if is_music else np.concatenate(task.parts)
+                task.result = Grid(*task.made) if isinstance(task.job, Decode) else task.made[0]
                 self._report_progress(task, task.taken)
-                task.job, task.parts = Turn(), []
+                task.job, task.made = Turn(), []
         rows = max(1, sum(n for _, n in shares))
         return [(task, n / rows) for task, n in shares]
 
@@ -247,8 +271,8 @@ def _compute(jobs: Sequence[Encode | Decode], batch_size: int | None) -> list[An
     spare = max(0, batch_size - int(cuts[-1])) if batch_size else 0
     model = jobs[0].model
     if isinstance(jobs[0], Encode):
-        grid = Grid.stack(j.grid for j in jobs if isinstance(j, Encode))
+        grid = Grid.stack(grid for j in jobs if isinstance(j, Encode) for grid in j.grids)
         return np.split(model.encode(grid.map(lambda v: pad_rows(v, spare)))[: cuts[-1]], cuts[:-1])
-    batch = DecodeBatch.stack([j.batch for j in jobs if isinstance(j, Decode)], model.family)
+    batch = DecodeBatch.stack([j.batch[:] for j in jobs if isinstance(j, Decode)], model.family)
     made = model.decode(batch.padded(spare))
     return [made[a:b] for a, b in pairwise([0, *cuts.tolist()])]

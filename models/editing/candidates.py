@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,17 +12,24 @@ from models.editing.batching import Computation, Decode
 from models.editing.clip_state import ClipState, EditContext, Encoding
 from models.families.constraints import Known, told
 from models.families.grid import Grid
-from models.network.decoding import DecodeBatch, LatentModel
+from models.network.decoding import DecodeBatch, DecodePieces, LatentModel
 from models.network.latent import Latents, Randomness
+from models.pause import pause
+
+ROWS_AT_ONCE = 4096  # of candidates that are decoded together: each row takes some 10 kB until it is a clip's
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A clip to be made around another: the rows of its windows, and for a long clip, rows over its seams."""
+    """A clip to be made around another: how to make the rows of its windows, and for a long clip, of its seams."""
 
     source: ClipState
-    windows: DecodeBatch
-    seams: DecodeBatch | None
+    windows: Callable[[], DecodeBatch]
+    seams: Callable[[], DecodeBatch] | None
+
+    def __len__(self) -> int:
+        """How many windows it has."""
+        return len(self.source.own.mu)
 
 
 def rows_around(
@@ -34,43 +41,64 @@ def rows_around(
     at_seam: bool = False,
 ) -> DecodeBatch:
     """Make rows of latents [B, Z] and noise levels [B] that keep and lean on what the constraints want."""
-    known, bias = source.compiled.known_of(source.layout), source.compiled.logit_bias
-    if at_seam:
-        if known:
-            known = Known(told(known.grid.map(source.over_seams), source.layout), source.over_seams(known.mask))
-        bias = None if bias is None else source.over_seams(bias)
+    known, bias = (source.seam_known, source.seam_bias) if at_seam else (source.known, source.compiled.logit_bias)
     z, levels = point
+    pause()
     return DecodeBatch(z, levels, randomness, np.full(len(z), context.temperature, np.float32), known, bias)
 
 
 def decode_candidates(
     model: LatentModel, candidates: Sequence[Candidate], *, span: tuple[float, float] = (0.0, 1.0)
 ) -> Computation[list[Grid]]:
-    """Decode candidates, in one batch with the reconstructions that are lacking; then over the seams of long clips."""
+    """Decode candidates, as many together as fit, with the reconstructions that are lacking; then over the seams of long clips."""
+    changed: list[Grid] = []
+    groups = list(_groups(candidates))
+    for k, group in enumerate(groups):
+        first, last = (span[0] + (span[1] - span[0]) * share / len(groups) for share in (k, k + 1))
+        changed += yield from _decode_group(model, group, (first, last))
+    return changed
+
+
+def _groups(candidates: Sequence[Candidate]) -> Iterator[list[Candidate]]:
+    group: list[Candidate] = []
+    rows = 0
+    for candidate in candidates:
+        rows += len(candidate)
+        if group and rows > ROWS_AT_ONCE:
+            yield group
+            group, rows = [], len(candidate)
+        group.append(candidate)
+    yield group
+
+
+def _decode_group(model: LatentModel, candidates: Sequence[Candidate], span: tuple[float, float]) -> Computation[list[Grid]]:
     middle = span[0] + (span[1] - span[0]) / (2 if any(c.seams for c in candidates) else 1)
-    grid = yield from _with_reconstructions(
-        model, [c.source.own for c in candidates], [c.windows for c in candidates], (span[0], middle)
-    )
+    batches = [c.windows() for c in candidates]
+    grid = yield from _with_reconstructions(model, [c.source.own for c in candidates], batches, (span[0], middle))
+    del batches
     changed: list[Grid] = []
     for candidate in candidates:
-        rows = len(candidate.windows)
+        rows = len(candidate)
         changed.append(candidate.source.enforce_locks(candidate.source.change(grid[:rows])))
         grid = grid[rows:]
+        pause()
     long = [k for k, candidate in enumerate(candidates) if candidate.seams]
     if not long:
         return changed
-    batches = [_joining_on(c.source, c.seams, changed[k]) for k in long if (c := candidates[k]).seams]
+    batches = [_joining_on(c.source, c.seams(), changed[k]) for k in long if (c := candidates[k]).seams]
     encodings = [seam for k in long if (seam := candidates[k].source.seam)]
     grid = yield from _with_reconstructions(model, encodings, batches, (middle, span[1]))
     for k in long:
-        source, rows = candidates[k].source, len(candidates[k].windows)
+        source, rows = candidates[k].source, len(candidates[k])
         changed[k] = source.merge_seams(changed[k], source.change(grid[:rows], at_seam=True))
         grid = grid[rows:]
+        pause()
     return changed
 
 
 def _joining_on(source: ClipState, batch: DecodeBatch, changed: Grid) -> DecodeBatch:
     """Tell rows over seams what lies about the seam, so that what is made there joins on to it."""
+    pause()
     around = told(changed.map(source.over_seams), source.layout)
     seam = source.family.seam()
     mask = np.ones((*around.tokens.shape[:2], source.layout.vocabulary.facet_count), bool)
@@ -78,9 +106,14 @@ def _joining_on(source: ClipState, batch: DecodeBatch, changed: Grid) -> DecodeB
     own = source.seam.grid if source.seam else around
     tokens = around.tokens.copy()
     tokens[:, seam] = own.tokens[:, seam]
-    bias = batch.logit_bias
+    bias = source.compiled.logit_bias
     if bias is not None:
-        bias = np.where(mask.all(-1, keepdims=True), np.float32(0), bias)
+        is_known = mask.all(-1, keepdims=True)
+
+        def where_unknown(scores: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+            return np.where(is_known[rows], np.float32(0), scores)
+
+        bias = source.seam_bias.changed(where_unknown) if source.seam_bias else None
     return replace(batch, known=Known(replace(around, tokens=tokens), mask), logit_bias=bias)
 
 
@@ -90,9 +123,9 @@ def _with_reconstructions(
     """Decode batches together with the likeliest music of those encodings that lack it."""
     new = list({id(encoding): encoding for encoding in encodings if encoding.reconstruction is None}.values())
     likeliest = [_likeliest(model, encoding.mu) for encoding in new]
-    grid: Grid = yield Decode(model, DecodeBatch.stack([*likeliest, *batches], model.family), span)
+    grid: Grid = yield Decode(model, DecodePieces([*likeliest, *batches], model.family), span)
     for encoding in new:
-        encoding.reconstruction, grid = grid[: len(encoding.mu)], grid[len(encoding.mu) :]
+        encoding.reconstruction, grid = grid[: len(encoding.mu)].copied(), grid[len(encoding.mu) :]
     return grid
 
 

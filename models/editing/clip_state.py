@@ -14,18 +14,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.editing.batching import Computation, Encode
-from models.families.constraints import Constraints, GridConstraints
+from models.editing.gaps import Gaps, find_gaps
+from models.families.constraints import Constraints, GridConstraints, Known, LogitBias, told
 from models.families.family import Family, Kit
 from models.families.grid import Grid, shift_back, shift_by_half
 from models.families.layout import GridLayout
 from models.music.clip import Clip, Note, note_order
 from models.music.distance import Reference
+from models.music.paced import paced, sorted_in_runs
 from models.network.decoding import LatentModel
 from models.network.latent import Latents, Randomness
+from models.pause import pause
 
 VOICES = 8  # of a polyphonic clip at the most; the notes beyond are kept as they are
 FEW = 3  # onsets of a lower voice in a window; with fewer, out of the model's range, the window is left as it is
 REMEMBERED = 256  # clips whose place in latent space is kept, so that what is varied again is not encoded again
+REMEMBERED_WINDOWS = 8192  # windows of all these, some 6 kB each; the clip that was asked for last may have more
+PIECE = 2**20  # bytes that are hashed at once
+ROWS = 512  # windows that are gone through at once
 
 
 @dataclass(frozen=True)
@@ -62,18 +68,25 @@ class EncodingCache:
 
     def __init__(self) -> None:
         self._found: OrderedDict[tuple[int, bytes], Encoding] = OrderedDict()
+        self._windows = 0
 
     def find(self, model: LatentModel, grid: Grid) -> Encoding:
         """Find the encoding of windows by a model; a new one, still empty, where there is none."""
         digest = hashlib.blake2b(digest_size=16)
         for values in (grid.tokens, grid.velocities, grid.offsets):
-            digest.update(np.ascontiguousarray(values).tobytes())
+            content = memoryview(np.ascontiguousarray(values)).cast("B") if values.size else memoryview(b"")
+            for first in range(0, len(content), PIECE):
+                digest.update(content[first : first + PIECE])
+                pause()
         key = id(model), digest.digest()  # models of one name may differ; an engine keeps all that it loads
-        found = self._found.setdefault(key, Encoding(grid))
+        # From here on nothing pauses: a job that is ended leaves the cache as it should be.
+        if key not in self._found:
+            self._found[key] = Encoding(grid)
+            self._windows += len(grid)
         self._found.move_to_end(key)
-        while len(self._found) > REMEMBERED:
-            self._found.popitem(last=False)
-        return found
+        while len(self._found) > 1 and (len(self._found) > REMEMBERED or self._windows > REMEMBERED_WINDOWS):
+            self._windows -= len(self._found.popitem(last=False)[1].grid)
+        return self._found[key]
 
 
 @dataclass(frozen=True)
@@ -117,6 +130,7 @@ class ClipState:
     own: Encoding
     seam: Encoding | None
     unchanging: NDArray[np.bool_]  # [B]: windows that hold too little for the model, and stay as they are
+    gaps: Gaps  # taken out of the clip
 
     @cached_property
     def clip(self) -> Clip:
@@ -138,7 +152,12 @@ class ClipState:
         encoding = self.seam if at_seam and self.seam else self.own
         if encoding.reconstruction is None:
             raise RuntimeError("the clip has not been reconstructed")
-        changed = self.family.apply_residual(encoding.grid, encoding.reconstruction, decoded)
+        parts: list[Grid] = []
+        for first in range(0, len(decoded), ROWS):
+            rows = slice(first, first + ROWS)
+            parts.append(self.family.apply_residual(encoding.grid[rows], encoding.reconstruction[rows], decoded[rows]))
+            pause()
+        changed = parts[0] if len(parts) == 1 else Grid.stack(parts)
         if at_seam or not self.unchanging.any():
             return changed
         changed.tokens[self.unchanging] = encoding.grid.tokens[self.unchanging]
@@ -183,6 +202,23 @@ class ClipState:
         return Grid.where(is_new, over.map(lambda v: shift_back(v, voices=layout.voices)), changed)
 
     @cached_property
+    def known(self) -> Known | None:
+        """What a decoder is told of the clip."""
+        return self.compiled.known_of(self.layout)
+
+    @cached_property
+    def seam_known(self) -> Known | None:
+        """What a decoder of windows over seams is told of the clip."""
+        known = self.known
+        return known and Known(told(known.grid.map(self.over_seams), self.layout), self.over_seams(known.mask))
+
+    @cached_property
+    def seam_bias(self) -> LogitBias | None:
+        """What the scores of windows over seams lean on."""
+        bias = self.compiled.logit_bias
+        return None if bias is None else bias.over_seams(self.layout.voices)
+
+    @cached_property
     def _reference(self) -> Reference:
         return Reference(self.free, voice=self.layout.lane_of)
 
@@ -191,19 +227,23 @@ class ClipState:
         if not locked:
             return clip
         index = self.clip.notes[0].from_clip
-        return clip.with_notes(n for n in clip.notes if n.from_clip != index or n.from_note not in locked)
+        return clip.with_notes(n for n in paced(clip.notes) if n.from_clip != index or n.from_note not in locked)
 
 
 def read_clips(
-    context: EditContext, clips: Sequence[Clip], *, together: bool = False
+    context: EditContext, clips: Sequence[Clip], *, together: bool = False, alike: bool = False
 ) -> Computation[tuple[list[ClipState], list[Remark]]]:
     """Lay clips out and encode them, all windows in one batch; the remarks name each clip by its place here.
 
-    `together`, all are laid out in as many voices as the one with most, and locks hold for the first alone.
+    `together`, all are laid out in as many voices as the one with most, and locks hold for the first alone. Long silences
+    are taken out (see `gaps`): those of each clip, or, where clips lie `alike` (together they do), those that all have.
     """
     model, constraints = context.model, context.constraints
     _check_locked_notes(constraints, clips[:1] if together else clips)
-    layouts = [context.lay_out(clip) for clip in clips]
+    spec = context.family.spec
+    gaps = [find_gaps(clips, spec)] * len(clips) if together or alike else [find_gaps([clip], spec) for clip in clips]
+    closed = [its.close(clip) for its, clip in zip(gaps, clips, strict=True)]
+    layouts = [context.lay_out(clip) for clip in closed]
     if together:
         voices = max((layout.voices for layout in layouts), default=1)
         layouts = [layout.with_voices(voices) for layout in layouts]
@@ -213,6 +253,8 @@ def read_clips(
         remarks += [Remark(text, k) for text in describe_layout(layout)]
         others = [other.grid for other in layouts if other is not layout] if together else []
         its = constraints if k == 0 or not together else constraints.unlocked()
+        pause()
+        its = gaps[k].close_constraints(its, clips[k].start)
         compiled = context.family.compile(layout, its, also=others)
         own = context.encodings.find(model, layout.grid)
         over = None
@@ -220,13 +262,13 @@ def read_clips(
             shifted = layout.grid.map(lambda v, n=layout.voices: shift_by_half(v, voices=n))  # type: ignore[misc]
             over = context.encodings.find(model, shifted)
         still = np.zeros(len(layout.grid), bool) if together else _too_sparse(layout)
-        states.append(ClipState(context.family, layout, its, compiled, own, over, still))
+        states.append(ClipState(context.family, layout, its, compiled, own, over, still, gaps[k]))
     new = [encoding for s in states for encoding in (s.own, s.seam) if encoding is not None and not len(encoding.mu)]
     new = list({id(encoding): encoding for encoding in new}.values())
     if new:
-        mu = yield Encode(model, Grid.stack(encoding.grid for encoding in new))
+        mu = yield Encode(model, tuple(encoding.grid for encoding in new))
         for encoding in new:
-            encoding.mu, mu = mu[: len(encoding.grid)], mu[len(encoding.grid) :]
+            encoding.mu, mu = mu[: len(encoding.grid)].copy(), mu[len(encoding.grid) :]
     return states, remarks
 
 
@@ -248,12 +290,12 @@ def describe_layout(layout: GridLayout) -> list[str]:
 
 def mark_notes(clip: Clip, index: int) -> Clip:
     """Note in every note of a source which it is."""
-    return clip.with_notes(replace(n, from_clip=index, from_note=i) for i, n in enumerate(clip.notes))
+    return clip.with_notes(replace(n, from_clip=index, from_note=i) for i, n in paced(enumerate(clip.notes)))
 
 
 def sorted_notes(clip: Clip) -> tuple[Note, ...]:
     """List the notes of a clip in order: what makes two results the same."""
-    return tuple(sorted(clip.notes, key=note_order))
+    return tuple(sorted_in_runs(clip.notes, key=note_order))
 
 
 def called(clip: Clip) -> str:
@@ -277,4 +319,9 @@ def _check_locked_notes(constraints: Constraints, clips: Sequence[Clip]) -> None
 
 def _content_key(clip: Clip) -> int:
     """Number a clip by its content."""
-    return zlib.crc32(repr((clip.beats, clip.start, clip.meter, [note_order(n) for n in clip.notes])).encode())
+    found = zlib.crc32(repr((clip.beats, clip.start, clip.meter))[:-1].encode())
+    between = ", ["
+    for note in paced(clip.notes, 64):
+        found = zlib.crc32((between + repr(note_order(note))).encode(), found)
+        between = ", "
+    return zlib.crc32(b"])" if clip.notes else b", [])", found)

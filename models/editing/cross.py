@@ -11,8 +11,10 @@ from models.editing.candidates import rows_around
 from models.editing.clip_state import EditContext, Made, Remark, read_clips, sorted_notes
 from models.editing.fitting import fit_clip
 from models.music.clip import Clip, Note
-from models.network.decoding import DecodeBatch
+from models.music.paced import paced
+from models.network.decoding import DecodeBatch, DecodePieces
 from models.network.latent import add_noise, noise
+from models.pause import pause
 
 ROUNDS = 4  # how often to decode more where too few different clips came out
 FIRST_NOISE, MORE_NOISE = 0.3, 0.15  # the noise level of the first round, and what each further one adds
@@ -23,8 +25,8 @@ def cross(context: EditContext, a: Clip, b: Clip, *, count: int) -> Computation[
     family = context.family
     remarks = [Remark(text) for text in family.ignored(context.constraints)]
     there = fit_clip(b, a, a.beats)
-    there = there.with_notes(n for n in there.notes if n.start < a.end)
-    (rhythm, notes), said = yield from read_clips(context, [a, there])
+    there = there.with_notes(n for n in paced(there.notes) if n.start < a.end)
+    (rhythm, notes), said = yield from read_clips(context, [a, there], alike=True)
     rows, voices = len(rhythm.own.mu), rhythm.layout.voices
     # Voice by voice; where B has fewer, its last serves for the rest of A's.
     each = rows // voices
@@ -40,11 +42,13 @@ def cross(context: EditContext, a: Clip, b: Clip, *, count: int) -> Computation[
             levels = np.full(rows, FIRST_NOISE + MORE_NOISE * turn, np.float32)
             z = add_noise(mu, levels, noise(rng, *mu.shape))
             batches.append(rows_around(context, source, (z, levels), context.draw(rng, rows)))
-        grid = yield Decode(context.model, DecodeBatch.stack(batches, family))
+            pause()
+        grid = yield Decode(context.model, DecodePieces(batches, family))
         for k in range(len(batches)):
             mine = grid[k * rows : (k + 1) * rows]
             made = family.write_cross(rhythm.layout, mine, compiled, b, context.constraints)
-            found.setdefault(sorted_notes(made), made)
+            found.setdefault(sorted_notes(made), rhythm.gaps.open(made))
+            pause()
         if len(found) == count:
             break
     if len(found) < count:

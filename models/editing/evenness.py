@@ -12,6 +12,8 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
+from models.pause import pause
+
 MOST_UNEVENNESS = 0.25  # of steps (see `unevenness`) that are of FULL_STEP changes or more
 FULL_STEP = 4  # changes
 WHOLE_NOTE_SLACK = 0.05  # how much more uneven than the best split into whole notes steps of fewer changes may be
@@ -60,20 +62,28 @@ def choose_steps(
 
     `apart` [N, N] are their distances. The sum of the squares by which steps miss the length is the least there is; with
     length 0 they are the shortest of the even ones. `prices` [steps, N] are what a clip at a step costs besides. By
-    dynamic programming, N * N * steps.
+    dynamic programming, N * reach * steps, of pairs that are not infinitely far apart.
     """
     size = len(apart)
     if steps > size:
         raise ValueError(f"{steps} steps cannot be chosen from {size} clips")
-    cost = np.where(np.triu(np.ones((size, size), bool), 1), (apart - length) ** 2, np.inf)
-    best = cost[0].copy()
+    # Clips that are too far apart to follow one another are left out: the others are a band beside the diagonal.
+    i, j = np.nonzero(np.isfinite(np.triu(apart, 1)) & np.triu(np.ones((size, size), bool), 1))
+    reach = int((j - i).max()) if len(i) else 1
+    before = np.arange(size) - np.arange(reach, 0, -1)[:, None]  # [reach, N], the earliest first
+    band = np.where(before < 0, np.inf, (apart[np.maximum(before, 0), np.arange(size)] - length) ** 2)
+    before = np.maximum(before, 0)
+    best = np.where(np.arange(size) > 0, (apart[0] - length) ** 2, np.inf)
     came = [np.zeros(size, int)]
     for step in range(1, steps - 1):
         if prices is not None:
             best = best + prices[step]
-        ways = best[:, None] + cost
-        came.append(ways.argmin(0))
+        ways = best[before] + band
+        nearest = ways.argmin(0)
+        came.append(before[nearest, np.arange(size)])
         best = ways.min(0)
+        if step % 8 == 0:
+            pause()
     chosen = [size - 1]
     for back in reversed(came):
         chosen.append(int(back[chosen[-1]]))
@@ -98,6 +108,7 @@ def choose_evenly(
             chosen = choose_steps(apart, steps, length=length * longer, prices=prices)
             far = [float(apart[i, j]) for i, j in pairwise(chosen)]
             is_even = even.holds(far)
+            pause()
             key = (not is_even, int(mixed[chosen].sum()) if is_even else 0, unevenness(far) + DETOUR_PRICE * (longer - 1))
             best = min(best, (key, chosen))
         if not best[0][0]:

@@ -6,6 +6,8 @@ import math
 from dataclasses import replace
 
 from models.music.clip import Clip, Note
+from models.music.paced import paced, sorted_in_runs
+from models.pause import pause
 
 
 def fit_clip(clip: Clip, first: Clip, beats: float) -> Clip:
@@ -15,12 +17,22 @@ def fit_clip(clip: Clip, first: Clip, beats: float) -> Clip:
     """
     shift = first.start - clip.start
     rounds = math.ceil(beats / clip.beats - 1e-9)
-    notes = [_moved(n, shift + (beats - clip.beats if rounds > 1 and n.start >= clip.end else 0.0)) for n in clip.notes]
-    inside = [n for n in clip.notes if clip.start <= n.start < clip.end]
-    for k in range(1, rounds):
-        again = [n for n in (_moved(n, shift + k * clip.beats) for n in inside) if n.start < first.start + beats]
-        struck = {n.pitch: n.start for n in sorted(again, key=lambda n: -n.start)}
-        notes = [*(_cut(n, struck.get(n.pitch, math.inf)) for n in notes), *again]
+    past = beats - clip.beats if rounds > 1 else 0.0
+    notes = [_moved(n, shift + (past if n.start >= clip.end else 0.0)) for n in paced(clip.notes)]
+    inside = [n for n in paced(clip.notes) if clip.start <= n.start < clip.end]
+    ringing = range(len(notes))  # those that the next round may cut
+    for k in range(1, rounds) if inside else ():
+        pause()
+        moved = (_moved(n, shift + k * clip.beats) for n in paced(inside))
+        again = [n for n in moved if n.start < first.start + beats]
+        struck = {n.pitch: n.start for n in paced(sorted_in_runs(again, key=lambda n: (-n.start,)))}
+        for i in paced(ringing):
+            notes[i] = _cut(notes[i], struck.get(notes[i].pitch, math.inf))
+        # What rings on past this round: all others end before the next one begins.
+        after = first.start + (k + 1) * clip.beats - 1e-6
+        fresh = range(len(notes), len(notes) + len(again))
+        notes += again
+        ringing = [i for i in paced((*ringing, *fresh)) if notes[i].end > after and notes[i].start < first.start + beats]
     return replace(clip, notes=tuple(notes), beats=beats, start=first.start, meter=first.meter)
 
 

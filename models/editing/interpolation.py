@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,12 +20,14 @@ from models.families.constraints import PITCH, RHYTHM, split_untouched
 from models.music.clip import Clip, Note
 from models.music.distance import Reference, VoiceOf, compare, distance
 from models.music.morph import is_single_line, settle
+from models.music.paced import paced, sorted_in_runs
 
 DENSITY = 2  # points decoded for each step of an interpolation, at first; those that make the steps even are kept
 LEAST = 7  # points of an interpolation, however few its steps
 CLOSER = 1  # how often to decode more points of an interpolation where the music leaps
 STRIDE = 2.5  # how many times as many clips as on the average a step may go by, at first
 PARTS = 3  # clips to mix for each step's length of a path
+REMEMBERED_NOTES = 50_000  # of clips that were measured from; what was found out about each is a kilobyte or two a note
 ROUNDS = 4  # how often to mix more, where the steps are not even yet
 
 
@@ -37,7 +40,7 @@ def interpolate(palette: Palette, steps: int, *, even: bool) -> Computation[list
     size = max(DENSITY * inner, LEAST) if even else inner
     made = yield from palette.points_between([(k + 1) / (size + 1) for k in range(size)], even=even)
     if not even:
-        return [palette.originals[0], *(point.clip for point in made), palette.originals[1]]
+        return [palette.originals[0], *(palette.gaps.open(point.clip) for point in made), palette.originals[1]]
     voice = a.layout.lane_of
     rng = np.random.default_rng(palette.context.seed)
     path = Path(a.clip, b.clip, voice=voice)
@@ -60,7 +63,7 @@ def interpolate(palette: Palette, steps: int, *, even: bool) -> Computation[list
     if a.constraints.locks:
         mixing = "nowhere" if {RHYTHM, PITCH} & a.constraints.lock else "before the last"
     chosen = even_steps(path, steps, rng=rng, mixing=mixing)
-    return [palette.originals[0], *chosen[1:-1], palette.originals[1]]
+    return [palette.originals[0], *map(palette.gaps.open, chosen[1:-1]), palette.originals[1]]
 
 
 class Path:
@@ -70,7 +73,7 @@ class Path:
         """Begin with the ends alone."""
         self.clips, self.places, self.voice = [first, last], [0.0, 1.0], voice
         self._mixed = [False, False]
-        self._references = [Reference(clip, voice=voice) for clip in self.clips]
+        self._references: OrderedDict[int, Reference] = OrderedDict()
         self._far: dict[tuple[int, int], float] = {}
         found = compare(first, last, voice=voice)
         self._changes = len(found.moved) + len(found.dropped) + len(found.added)
@@ -78,7 +81,6 @@ class Path:
     def add(self, clips: Sequence[Clip], places: Sequence[float], *, mixed: bool = False) -> None:
         """Add clips, each at its place on the path, 0..1."""
         self.clips += clips
-        self._references += [Reference(clip, voice=self.voice) for clip in clips]
         self.places += places
         self._mixed += [mixed] * len(clips)
 
@@ -123,8 +125,16 @@ class Path:
 
     def _distance(self, i: int, j: int) -> float:
         if (i, j) not in self._far:
-            self._far[i, j] = self._references[i].distance(self.clips[j])
+            self._far[i, j] = self._reference(i).distance(self.clips[j])
         return self._far[i, j]
+
+    def _reference(self, i: int) -> Reference:
+        if i not in self._references:
+            while sum(len(self.clips[k].notes) for k in self._references) > REMEMBERED_NOTES:
+                self._references.popitem(last=False)
+            self._references[i] = Reference(self.clips[i], voice=self.voice)
+        self._references.move_to_end(i)
+        return self._references[i]
 
 
 Mixing = Literal["anywhere", "before the last", "nowhere"]
@@ -168,13 +178,13 @@ class PartialEdit:
         leaving = split_untouched(both, x.notes)[1]
         found = compare(x.with_notes(leaving), y.with_notes(coming), voice=voice)
         moves: list[tuple[Note, Note | None, Note | None, bool]]
-        moves = [(leaving[i], leaving[i], coming[j], False) for i, j in found.kept]
-        moves += [(leaving[i], leaving[i], coming[j], True) for i, j in found.moved]
-        moves += [(leaving[i], leaving[i], None, True) for i in found.dropped]
-        moves += [(coming[j], None, coming[j], True) for j in found.added]
-        moves.sort(key=lambda move: _when(x, move[0], turn))
-        pairs = tuple((here, there) for _, here, there, _ in moves)
-        changes = tuple(k for k, (*_, is_change) in enumerate(moves) if is_change)
+        moves = [(leaving[i], leaving[i], coming[j], False) for i, j in paced(found.kept)]
+        moves += [(leaving[i], leaving[i], coming[j], True) for i, j in paced(found.moved)]
+        moves += [(leaving[i], leaving[i], None, True) for i in paced(found.dropped)]
+        moves += [(coming[j], None, coming[j], True) for j in paced(found.added)]
+        moves = sorted_in_runs(moves, key=lambda move: _when(x, move[0], turn))
+        pairs = tuple((here, there) for _, here, there, _ in paced(moves))
+        changes = tuple(k for k, (*_, is_change) in paced(enumerate(moves)) if is_change)
         single = voice is None and is_single_line(x) and is_single_line(y)
         return PartialEdit(x, y, tuple(both), pairs, changes, single)
 
@@ -185,8 +195,8 @@ class PartialEdit:
         if count >= len(self.changes):
             return self.y
         end = self.changes[count]
-        new = [there for _, there in self.pairs[:end] if there]
-        old = [here for here, _ in self.pairs[end:] if here]
+        new = [there for _, there in paced(self.pairs[:end]) if there]
+        old = [here for here, _ in paced(self.pairs[end:]) if here]
         return self.x.with_notes([*self.both, *settle(old, new, self.single)]).in_order()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,11 @@ from models.editing.batching import Computation
 from models.editing.candidates import Candidate, decode_candidates, rows_around
 from models.editing.clip_state import ClipState, EditContext, Remark, read_clips
 from models.editing.fitting import fit_clip
+from models.editing.gaps import Gaps
 from models.families.constraints import Known, told
 from models.families.grid import Grid
 from models.music.clip import Clip
+from models.music.paced import paced
 from models.network.decoding import DecodeBatch
 from models.network.latent import (
     Latents,
@@ -26,6 +29,8 @@ from models.network.latent import (
     slerp,
     weighted_mean,
 )
+
+Between = Callable[[Sequence[Latents], Sequence[float]], Latents]  # a point between others, by their weights
 
 BRIDGES = (2 / 3, 1 / 3)  # shares of a clip that are told to make what lies between it and the next
 
@@ -50,13 +55,18 @@ class Palette:
     noise: Latents  # [B, Z], the same at all positions, so that the music follows the puck
     remarks: tuple[Remark, ...]
 
+    @property
+    def gaps(self) -> Gaps:
+        """What was taken out of the corners, and of all that lies between them."""
+        return self.corners[0].gaps
+
     def blend(self, positions: Sequence[tuple[float, float]]) -> Computation[list[Clip]]:
         """Blend at puck positions (x, y), 0..1; a corner is the clip that was given, not a reconstruction."""
         even = self.context.model.card.even_position
         weights = [corner_weights(len(self.corners), even(x), even(y)) for x, y in positions]
         made = yield from self._between([w for w in weights if max(w) < 1], lambda mus, w: weighted_mean(mus, w))
         inner = iter(clip for _, clip in made)
-        return [next(inner) if max(w) < 1 else self.originals[int(np.argmax(w))] for w in weights]
+        return [self.gaps.open(next(inner)) if max(w) < 1 else self.originals[int(np.argmax(w))] for w in weights]
 
     def points_between(self, places: Sequence[float], *, even: bool) -> Computation[list[Waypoint]]:
         """Decode points of the great circle from A to B; even: where the music lies in these places, not the latents."""
@@ -86,7 +96,7 @@ class Palette:
     def _between(
         self,
         weights: Sequence[Sequence[float]],
-        between: Callable[[Sequence[Latents], Sequence[float]], Latents],
+        between: Between,
         *,
         given: Sequence[Known] = (),
     ) -> Computation[list[tuple[Grid, Clip]]]:
@@ -99,18 +109,23 @@ class Palette:
         candidates: list[Candidate] = []
         for i, w in enumerate(weights):
             base = self.corners[0] if self.corners[0].constraints.locks else self.corners[int(np.argmax(w))]
-            mus = [corner.own.mu for corner in self.corners]
-            rows = self._rows(base, between(mus, w), mus)
-            if given:
-                mask = given[i].mask | rows.known.mask if rows.known else given[i].mask
-                rows = replace(rows, known=Known(told(given[i].grid, base.layout), mask))
-            seam = None
-            if base.seam:
-                mus = [corner.seam.mu for corner in self.corners if corner.seam]
-                seam = self._rows(base, between(mus, w), mus, at_seam=True)
-            candidates.append(Candidate(base, rows, seam))
+            its = given[i] if given else None
+            seams = partial(self._seam_rows, base, between, w) if base.seam else None
+            candidates.append(Candidate(base, partial(self._window_rows, base, between, w, its), seams))
         grids = yield from decode_candidates(self.context.model, candidates)
-        return [(grid, candidate.source.write(grid)) for candidate, grid in zip(candidates, grids, strict=True)]
+        return [(grid, candidate.source.write(grid)) for candidate, grid in paced(zip(candidates, grids, strict=True), 1)]
+
+    def _window_rows(self, base: ClipState, between: Between, weights: Sequence[float], given: Known | None) -> DecodeBatch:
+        mus = [corner.own.mu for corner in self.corners]
+        rows = self._rows(base, between(mus, weights), mus)
+        if given is None:
+            return rows
+        mask = given.mask | rows.known.mask if rows.known else given.mask
+        return replace(rows, known=Known(told(given.grid, base.layout), mask))
+
+    def _seam_rows(self, base: ClipState, between: Between, weights: Sequence[float]) -> DecodeBatch:
+        mus = [corner.seam.mu for corner in self.corners if corner.seam]
+        return self._rows(base, between(mus, weights), mus, at_seam=True)
 
     def _rows(self, base: ClipState, z: Latents, mus: Sequence[Latents], *, at_seam: bool = False) -> DecodeBatch:
         model = self.context.model

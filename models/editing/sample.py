@@ -12,6 +12,7 @@ from models.families.grid import Grid
 from models.music.clip import Clip, Note
 from models.network.decoding import DecodeBatch
 from models.network.latent import noise
+from models.pause import pause
 
 ROUNDS = 4  # how often to decode more where too few different clips came out
 
@@ -26,13 +27,15 @@ def sample(context: EditContext, *, beats: float, count: int) -> Computation[Mad
 def compose(context: EditContext, clip: Clip, count: int, rng: np.random.Generator) -> Computation[tuple[Clip, ...]]:
     """Sample different clips, laid out as `clip` is, which holds no notes."""
     layout = context.lay_out(clip)
-    bias = context.family.compile(layout, context.constraints.unlocked()).logit_bias
+    every = context.family.compile(layout, context.constraints.unlocked()).logit_bias
+    bias = None if every is None else every[:1]
     windows = len(layout.grid)
     found: dict[tuple[Note, ...], Clip] = {}
     for _ in range(ROUNDS):
         rows = count - len(found)
         grids = yield from _compose_halves(context, rows, 2 * windows, rng, bias)
         for k in range(rows):
+            pause()
             made = context.family.grid_to_clip(layout, grids[k * windows : (k + 1) * windows])
             found.setdefault(sorted_notes(made), made)
         if len(found) == count:
@@ -53,7 +56,7 @@ def _compose_halves(
             context.draw(rng, rows),
             np.full(rows, context.temperature, np.float32),
             known,
-            None if bias is None else np.repeat(bias[:1], rows, 0),  # an empty clip asks for the same everywhere
+            None if bias is None else np.repeat(bias, rows, 0),  # an empty clip asks for the same everywhere
         )
         grid = yield Decode(model, batch, (first / (halves - 1), (first + 1) / (halves - 1)))
         if first % 2 == 0:

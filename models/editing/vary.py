@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,16 +17,19 @@ from models.editing.edits import merge_edits, spread_evenly
 from models.editing.sample import compose
 from models.families.family import NoteEdit
 from models.families.grid import Grid
-from models.music.clip import Clip
+from models.music.clip import Clip, Note
 from models.music.distance import lane_of
+from models.music.paced import paced
 from models.network.decoding import DecodeBatch
 from models.network.latent import Latents, add_noise, noise
+from models.pause import pause
 
 SPARE = 0.375  # candidates decoded for each variation asked for, beyond the one; those nearest to the amount are kept
 NARROW = (0.95, 1.15)  # noise levels to decode at, to the one that the model's table gives for an amount
 WIDE = (1.3, 1.4, 1.5, 1.6)  # and a few for clips that the model is surer of than of most: a second round costs as much again
 NOISIER = 0.1  # added to the noise levels for each round
 NEAR = 0.04  # how far off an amount a variation may be, beyond what whole notes allow: what is taken back leaves a trace
+TRIES = 24  # how often to guess how many changes make an amount, before halving what is left
 OTHERS = 6  # changes to try for the last one that an amount has room for
 ROUNDS = 4  # how often to decode more where too few different clips came out
 
@@ -53,7 +58,7 @@ def vary(context: EditContext, clips: Sequence[Clip], *, amount: float, count: i
     for i, source in zip(filled, sources, strict=True):
         if context.family.is_fixed(source.layout, source.compiled, source.constraints):
             about[i].append(Remark(f"one clip, untouched, since the locks leave nothing of {called(clips[i])} free", i))
-            made[i] = Made((source.clip,), tuple(about[i]))
+            made[i] = Made((clips[i],), tuple(about[i]))
         else:
             free.append((i, source))
     rngs = [context.generator(source.clip) for _, source in free]
@@ -65,7 +70,7 @@ def vary(context: EditContext, clips: Sequence[Clip], *, amount: float, count: i
             about[i].append(Remark(text, i))
         elif len(variations) < count:
             about[i].append(Remark(f"{called(clips[i])} gave {len(variations)} different clips, not {count}", i))
-        results = tuple(clip for _, clip, _ in variations) or (source.clip,)
+        results = tuple(source.gaps.open(clip) for _, clip, _ in variations) or (clips[i],)
         made[i] = Made(results, tuple(about[i]), (struck, new))
     return [made[i] for i in range(len(clips))]
 
@@ -80,7 +85,7 @@ def vary_sources(
 ) -> Computation[list[list[Found]]]:
     """Decode around each source, about as far as the amount, and bring what comes out to it: up to `count` clips of each."""
     model = context.model
-    found: list[dict[object, Found]] = [{_onsets_key(s.clip): (math.inf, s.clip, (0, 0))} for s in sources]
+    found: list[dict[object, Found]] = [{_onsets_key(s.clip): (math.inf, s.clip, (0, 0))} for s in paced(sources, 1)]
     level = model.card.noise_level_for(amount)
     for turn in range(ROUNDS):
         good = [sum(off <= s.rounding + NEAR + 1e-9 for off, *_ in f.values()) for s, f in zip(sources, found, strict=True)]
@@ -93,6 +98,7 @@ def vary_sources(
             wide = WIDE if number > 2 * len(WIDE) else ()
             scales = np.array([*np.linspace(*NARROW, number - len(wide)), *wide])
             levels = np.clip(level * scales + NOISIER * turn, model.least_noise, 1).astype(np.float32)
+            pause()
             candidates += _noisy_candidates(context, sources[k], levels, rngs[k])
         grids = yield from decode_candidates(model, candidates, span=(1 - 0.4**turn, 1 - 0.4 ** (turn + 1)))
         for k in lacking:
@@ -120,8 +126,8 @@ def _noisy_candidates(
     return [
         Candidate(
             source,
-            rows(k, source.own.mu, at_seam=False),
-            rows(k, source.seam.mu, at_seam=True) if source.seam else None,
+            partial(rows, k, source.own.mu, at_seam=False),
+            partial(rows, k, source.seam.mu, at_seam=True) if source.seam else None,
         )
         for k in range(len(levels))
     ]
@@ -189,9 +195,13 @@ def _fit_amount(
     low, high, far_low, far_high = 0, len(edits) + 1, 0.0, max(amount * 1.01, len(edits) / size)
     if far > amount:  # then the first grid alone is taken, and all of it is known to be too much
         high, far_high = len(edits), far
+    tries = 0
     while best[0] > source.rounding and high - low > 1:
         guess = low + (high - low) * (amount - far_low) / (far_high - far_low)
         k = min(max(round(guess), low + 1), high - 1)
+        tries += 1
+        if tries > TRIES:  # they are of many notes, or of none: then halving is sure to end
+            k = (low + high) // 2
         came = keep(edits[:k])
         if came <= amount:
             low, far_low, far_high = k, came, max(far_high, came + (high - k) / size / 2)
@@ -206,19 +216,28 @@ def _fit_amount(
 
 def _count_decoded(source: ClipState, clip: Clip, grid: Grid) -> tuple[int, int]:
     """Count the new notes of a clip that a grid strikes, and all that are new."""
-    there = {(n.pitch, n.start) for n in source.clip.notes}
-    new = [n for n in clip.notes if n.from_note < 0 and (n.pitch, n.start) not in there]
+    there = {(n.pitch, n.start) for n in paced(source.clip.notes)}
+    new = [n for n in paced(clip.notes) if n.from_note < 0 and (n.pitch, n.start) not in there]
     layout = source.layout
     b, t, lanes = source.family.onset_lanes(grid)
     is_open = layout.open_steps[b, t]
     struck: dict[int, list[float]] = {}
-    for lane, beat in zip(lanes[is_open].tolist(), layout.beats[b, t][is_open].tolist(), strict=True):
+    for lane, beat in paced(zip(lanes[is_open].tolist(), layout.beats[b, t][is_open].tolist(), strict=True)):
         struck.setdefault(lane, []).append(beat)
+    for beats in struck.values():
+        beats.sort()
+        pause()
     close = 0.5 / layout.spec.steps_per_beat + 0.001  # half a step either way, and the rounding to ticks
     lane_of_pad = layout.lane_of
-    return sum(any(abs(n.start - at) <= close for at in struck.get(lane_of(n.pitch, lane_of_pad), ())) for n in new), len(new)
+
+    def is_struck(note: Note) -> bool:
+        beats = struck.get(lane_of(note.pitch, lane_of_pad), [])
+        k = bisect_left(beats, note.start)
+        return any(abs(note.start - at) <= close for at in beats[max(0, k - 1) : k + 1])
+
+    return sum(is_struck(n) for n in paced(new)), len(new)
 
 
 def _onsets_key(clip: Clip) -> object:
     """What makes clips different to a listener: which notes begin when."""
-    return frozenset((n.pitch, round(n.start * 32)) for n in clip.notes)
+    return frozenset((n.pitch, round(n.start * 32)) for n in paced(clip.notes))

@@ -6,9 +6,11 @@ forbids tokens; density and octave only lean on the scores. What the grid is too
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections import Counter
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -19,6 +21,7 @@ from models.families.grid import Grid
 from models.families.layout import GridLayout
 from models.music.clip import Clip, Note, note_order
 from models.music.key import Key
+from models.music.paced import paced, sorted_in_runs
 
 NEVER = np.float32(-np.inf)
 RHYTHM, PITCH, VELOCITY = "rhythm", "pitch", "velocity"
@@ -46,6 +49,45 @@ class Constraints:
         return Constraints(key=self.key, density=self.density, octave=self.octave)
 
 
+class LogitBias:
+    """Scores to add to tokens, [B, T, K] in nats, made when they are needed: those of a long clip are many times its size."""
+
+    def __init__(self, rows: int, make: Callable[[NDArray[np.int64]], NDArray[np.float32]]) -> None:
+        """`make` gives new scores [N, T, K] of the rows that it is given by number."""
+        self._rows, self._make = rows, make
+        self._whole: NDArray[np.float32] | None = None
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+        return self._rows
+
+    def __getitem__(self, rows: slice) -> NDArray[np.float32]:
+        """The scores of some rows."""
+        if self._rows > SMALL:
+            return self._make(np.arange(self._rows)[rows])
+        if self._whole is None:
+            self._whole = self._make(np.arange(self._rows))
+        return self._whole[rows]
+
+    def changed(self, change: Callable[[NDArray[np.float32], NDArray[np.int64]], NDArray[np.float32]]) -> LogitBias:
+        """The same with a change: it may change the scores that it is given, of the rows that it is given by number."""
+        return LogitBias(self._rows, lambda rows: change(self._make(rows), rows))
+
+    def over_seams(self, voices: int) -> LogitBias:
+        """Those of windows over the seams of each voice (see `shift_by_half`)."""
+        windows = self._rows // voices
+
+        def make(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+            here, after = self._make(rows), self._make(rows // windows * windows + (rows + 1) % windows)
+            half = here.shape[1] // 2
+            return np.concatenate([here[:, half:], after[:, :half]], 1)
+
+        return LogitBias(self._rows, make)
+
+
+SMALL = 256  # rows whose scores are kept
+
+
 class Known(NamedTuple):
     """Music that a decode must have: the facets `mask` [B, T, M] of `grid`."""
 
@@ -58,7 +100,7 @@ class GridConstraints:
     """Constraints in the terms of one clip's grid: facets that are known, scores to add, notes that must stay."""
 
     known: NDArray[np.bool_] | None = None  # [B, T, M]
-    logit_bias: NDArray[np.float32] | None = None  # [B, T, K], in nats; -inf forbids a token
+    logit_bias: LogitBias | None = None  # -inf forbids a token
     locked: frozenset[int] = frozenset()  # notes of the clip, by index
 
     def known_of(self, layout: GridLayout) -> Known | None:
@@ -75,26 +117,41 @@ def told(grid: Grid, layout: GridLayout) -> Grid:
 
 def find_locked_notes(layout: GridLayout, constraints: Constraints, lanes: frozenset[int]) -> frozenset[int]:
     """Find the notes that must stay, by index: those named, in locked stretches, and on locked lanes."""
-    clip = layout.clip
-    return frozenset(i for i, note in enumerate(clip.notes) if _is_locked(layout, i, note, constraints, lanes))
+    clip, kit = layout.clip, layout.kit or {}
+    stretches = Stretches([(low - 1e-9, high - 1e-9) for low, high in constraints.beats])
+    return frozenset(
+        i
+        for i, note in paced(enumerate(clip.notes))
+        if i in constraints.notes or note.start - clip.start in stretches or kit.get(note.pitch) in lanes
+    )
 
 
-def _is_locked(layout: GridLayout, index: int, note: Note, constraints: Constraints, lanes: frozenset[int]) -> bool:
-    if index in constraints.notes:
-        return True
-    if any(low - 1e-9 <= note.start - layout.clip.start < high - 1e-9 for low, high in constraints.beats):
-        return True
-    return layout.kit is not None and layout.kit.get(note.pitch) in lanes
+class Stretches:
+    """Stretches of beats, which may overlap: what lies in any of them, its beginning included and its end not."""
+
+    def __init__(self, stretches: Sequence[tuple[float, float]]) -> None:
+        ordered = sorted(stretches)
+        self._lows = [low for low, _ in ordered]
+        self._highest = list(itertools.accumulate((high for _, high in ordered), max))  # end of those that begin before
+
+    def __contains__(self, beat: float) -> bool:
+        """Whether a beat lies in a stretch."""
+        k = bisect_right(self._lows, beat) - 1
+        return k >= 0 and beat < self._highest[k]
+
+    def cover(self, beats: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Find the beats that lie in a stretch, of any shape."""
+        if not self._lows:
+            return np.zeros(beats.shape, bool)
+        k = np.searchsorted(self._lows, beats, "right") - 1
+        return np.asarray((k >= 0) & (beats < np.array(self._highest)[np.maximum(k, 0)]))
 
 
 def steps_inside(layout: GridLayout, constraints: Constraints) -> NDArray[np.bool_]:
     """Find the steps of locked stretches, [B, T]."""
-    inside = np.zeros(layout.open_steps.shape, bool)
     half_step = 0.5 / layout.spec.steps_per_beat
-    beats = layout.beats - layout.clip.start + half_step
-    for low, high in constraints.beats:
-        inside |= (beats >= low) & (beats < high + half_step)
-    return inside & layout.open_steps
+    stretches = Stretches([(low, high + half_step) for low, high in constraints.beats])
+    return stretches.cover(layout.beats - layout.clip.start + half_step) & layout.open_steps
 
 
 def keep_off_locked_beats(layout: GridLayout, changed: Grid, constraints: Constraints) -> Grid:
@@ -104,20 +161,25 @@ def keep_off_locked_beats(layout: GridLayout, changed: Grid, constraints: Constr
     steps_per_beat = layout.spec.steps_per_beat
     least = np.full(layout.open_steps.shape, -0.5, np.float32)
     ticks = layout.clip.ticks_per_beat
-    for _, high in constraints.beats:
+    cells = np.flatnonzero(layout.open_steps[: layout.windows])  # those of one voice, in order of time
+    beats = layout.beats.reshape(-1)[cells]
+    for _, high in paced(constraints.beats, 32):
         end = math.ceil((layout.clip.start + high) * ticks - 1e-6) / ticks
-        follows = (layout.beats >= layout.clip.start + high - 1e-9) & (layout.beats < end + 0.5 / steps_per_beat)
-        least[follows] = np.maximum(least, (end - layout.beats) * steps_per_beat)[follows]
+        first, after = np.searchsorted(beats, (layout.clip.start + high - 1e-9, end + 0.5 / steps_per_beat)).tolist()
+        for cell, beat in zip(cells[first:after].tolist(), beats[first:after].tolist(), strict=True):
+            for b in range(cell // layout.spec.steps, len(least), layout.windows):
+                at = b, cell % layout.spec.steps
+                least[at] = max(least[at], np.float32((end - beat) * steps_per_beat))
     is_new = layout.vocabulary.struck(changed.tokens) & ~layout.onsets
     return replace(changed, offsets=np.where(is_new, np.maximum(changed.offsets, least[..., None]), changed.offsets))
 
 
 def split_untouched(own: Sequence[Note], notes: Sequence[Note]) -> tuple[list[Note], list[Note]]:
     """Split notes into those that are among `own`, each as often as it is there, and all others."""
-    left = Counter(own)
+    left = Counter(paced(own))
     among: list[Note] = []
     others: list[Note] = []
-    for note in notes:
+    for note in paced(notes):
         (among if left[note] > 0 else others).append(note)
         left[note] -= 1
     return among, others
@@ -128,39 +190,78 @@ def restore_locked_notes(clip: Clip, made: Clip, locked: frozenset[int]) -> tupl
     own, new = split_untouched(clip.notes, made.notes)
     if not locked:
         return own, new
-    kept = [clip.notes[i] for i in sorted(locked)]
+    kept = [clip.notes[i] for i in paced(sorted(locked))]
     own = [*kept, *split_untouched(kept, own)[1]]
-    return own, [n for n in (_beside(n, kept) for n in new) if n is not None]
+    sounding: dict[int, list[Note]] = defaultdict(list)
+    for note in paced(kept):
+        sounding[note.pitch].append(note)
+    beside = {pitch: _Beside(notes) for pitch, notes in sounding.items()}
+    fitted = (beside[n.pitch].fit(n) if n.pitch in beside else n for n in paced(new))
+    return own, [n for n in fitted if n is not None]
 
 
 def restore_velocities(layout: GridLayout, new: Sequence[Note]) -> list[Note]:
     """Give new notes the velocity of the clip's note that each is most like."""
-    return [replace(n, velocity=_nearest(layout, n).velocity) for n in new] if layout.clip.notes else list(new)
+    if not layout.clip.notes or not new:
+        return list(new)
+    nearest = _Likest(layout)
+    return [replace(n, velocity=nearest.find(n).velocity) for n in paced(new)]
 
 
 def in_order(notes: Sequence[Note]) -> list[Note]:
     """Sort notes as clips list them."""
-    return sorted(notes, key=note_order)
+    return sorted_in_runs(notes, key=note_order)
 
 
-def _beside(note: Note, kept: Sequence[Note]) -> Note | None:
-    """Shorten a note so that it leaves locked notes of its pitch alone, or None where there is no room for it."""
-    for other in kept:
-        if other.pitch == note.pitch:
-            if note.start == other.start or other.start < note.start < other.end:
-                return None
-            if note.start < other.start < note.end:
-                note = replace(note, duration=other.start - note.start)
-    return note
+class _Beside:
+    """Locked notes of a pitch, which others are to leave alone."""
+
+    def __init__(self, kept: Sequence[Note]) -> None:
+        ordered = sorted_in_runs([(n.start, n.end) for n in paced(kept)])
+        self._starts = [start for start, _ in ordered]
+        self._latest = list(itertools.accumulate((end for _, end in ordered), max))  # end of those that begin so early
+
+    def fit(self, note: Note) -> Note | None:
+        """Shorten a note so that it leaves the locked ones alone, or None where there is no room for it."""
+        k = bisect_left(self._starts, note.start)
+        if k and note.start < self._latest[k - 1]:
+            return None
+        if k == len(self._starts) or note.start < self._starts[k] >= note.end:
+            return note
+        return None if self._starts[k] == note.start else replace(note, duration=self._starts[k] - note.start)
 
 
-def _nearest(layout: GridLayout, note: Note) -> Note:
-    """Find the note of a clip that one is most like: of its pitch if there is one, else of its lane, then in time."""
-    lane_of = layout.lane_of
-    lane = lane_of(note.pitch) if lane_of else None
+ByTime = tuple[list[float], list[tuple[int, Note]]]  # times in order, and of each the first note that begins there
 
-    def how_far(other: Note) -> tuple[bool, bool, float]:
-        is_like = lane is not None and lane_of is not None and lane_of(other.pitch) == lane
-        return other.pitch != note.pitch, not is_like, abs(other.start - note.start)
 
-    return min(layout.clip.notes, key=how_far)
+class _Likest:
+    """The notes of a clip, to find the one that a note is most like: of its pitch, else of its lane, and nearest in time."""
+
+    def __init__(self, layout: GridLayout) -> None:
+        self._lane_of = layout.lane_of
+        notes = layout.clip.notes
+        self._of_pitch = _by_time(notes, lambda n: n.pitch)
+        self._of_lane = _by_time(notes, lambda n: None if self._lane_of is None else self._lane_of(n.pitch))
+        self._all = _by_time(notes, lambda n: None)
+
+    def find(self, note: Note) -> Note:
+        """Find the note that is most like one, of several the first."""
+        lane = self._lane_of(note.pitch) if self._lane_of else None
+        found = self._of_pitch.get(note.pitch) or (self._of_lane.get(lane) if lane is not None else None) or self._all[None]
+        starts, firsts = found
+        k = bisect_left(starts, note.start)
+        low, high = k - 1, k
+        far = min(abs(starts[at] - note.start) for at in (low, high) if 0 <= at < len(starts))
+        while low >= 0 and abs(starts[low] - note.start) == far:
+            low -= 1
+        while high < len(starts) and abs(starts[high] - note.start) == far:
+            high += 1
+        return min(firsts[low + 1 : high], key=lambda entry: entry[0])[1]
+
+
+def _by_time(notes: Iterable[Note], key: Callable[[Note], Hashable]) -> dict[Hashable, ByTime]:
+    """Group notes, and list of each group the times at which any begins, and the first that begins there."""
+    groups: dict[Hashable, dict[float, tuple[int, Note]]] = defaultdict(dict)
+    for i, note in paced(enumerate(notes)):
+        groups[key(note)].setdefault(note.start, (i, note))
+    return {name: (times := sorted(group), [group[t] for t in paced(times)]) for name, group in groups.items()}

@@ -17,6 +17,7 @@ from models.families.statistics import Floats, ratio, rhythm_features, syncopati
 from models.families.struck import StruckFamily
 from models.music.clip import Clip
 from models.music.drum_map import VOICE_NAMES, find_drum_map, with_pads
+from models.music.paced import paced
 
 BITS = 1 << np.arange(len(VOICE_NAMES))  # a token is the voices that it strikes, as bits: 0..511
 ONSETS = (np.arange(512)[:, None] & BITS).astype(bool)
@@ -55,10 +56,10 @@ class Drums(StruckFamily):
         """
         if clip.channel == self.channel:
             return 1.0
-        pitches = [n.pitch for n in clip.notes]
+        pitches = [n.pitch for n in paced(clip.notes)]
         if not {35, 36} & set(pitches) or sum(p in PADS for p in pitches) < 0.9 * len(pitches):
             return 0.0
-        strokes = Counter(round(n.start * 8) for n in clip.notes)
+        strokes = Counter(round(n.start * 8) for n in paced(clip.notes))
         together = sum(count > 1 for count in strokes.values())
         return 0.9 if together >= 0.1 * len(strokes) or set(pitches) <= CORE_PADS else 0.0
 

@@ -20,6 +20,7 @@ from models.families.layout import GridLayout
 from models.families.statistics import Floats, rhythm_features
 from models.music.clip import Clip
 from models.music.distance import VoiceOf
+from models.music.paced import paced
 
 Kit = Mapping[int, int]  # the lane of each pad
 NoteEdit = list[tuple[int, int, int]]  # the cells (window, step, lane) that change together, as one edit to a listener
@@ -33,6 +34,12 @@ class PartFacts:
     program: int | None = None  # 0 to 127
     name: str = ""
     is_chosen: bool = False  # whether the part's name was asked for
+
+
+def cells_of(edits: Iterable[NoteEdit]) -> NDArray[np.int64]:
+    """List the cells of edits, [N, 3]."""
+    numbers = (number for edit in paced(edits) for cell in edit for number in cell)
+    return np.fromiter(numbers, np.int64).reshape(-1, 3)
 
 
 class Family(ABC):

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.pause import pause
+
 
 @dataclass(frozen=True)
 class GridSpec:
@@ -156,27 +158,30 @@ class Grid:
 
     def map(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Grid:
         """Change tokens, velocities and offsets alike."""
-        return Grid(change(self.tokens), change(self.velocities), change(self.offsets))
+        tokens, velocities = change(self.tokens), change(self.velocities)
+        pause()
+        return Grid(tokens, velocities, change(self.offsets))
+
+    def copied(self) -> Grid:
+        """The same in arrays of its own: a part that is kept must not keep the whole."""
+        return self.map(lambda values: values.copy())
 
     @staticmethod
     def stack(grids: Iterable[Grid]) -> Grid:
         """Put the windows of several grids behind one another."""
         many = list(grids)
-        return Grid(
-            np.concatenate([g.tokens for g in many]),
-            np.concatenate([g.velocities for g in many]),
-            np.concatenate([g.offsets for g in many]),
-        )
+        tokens, velocities = np.concatenate([g.tokens for g in many]), np.concatenate([g.velocities for g in many])
+        pause()
+        return Grid(tokens, velocities, np.concatenate([g.offsets for g in many]))
 
     @staticmethod
     def where(chosen: NDArray[np.bool_], these: Grid, those: Grid) -> Grid:
         """Take some steps [B, T] of one grid and the others of another."""
         which = chosen[..., None]
-        return Grid(
-            np.where(which, these.tokens, those.tokens),
-            np.where(which, these.velocities, those.velocities),
-            np.where(which, these.offsets, those.offsets),
-        )
+        tokens = np.where(which, these.tokens, those.tokens)
+        velocities = np.where(which, these.velocities, those.velocities)
+        pause()
+        return Grid(tokens, velocities, np.where(which, these.offsets, those.offsets))
 
     @staticmethod
     def silent(windows: int, spec: GridSpec, vocabulary: Vocabulary) -> Grid:

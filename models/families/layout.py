@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from models.families.grid import Grid, GridSpec, Vocabulary
 from models.music.clip import Clip, Note
 from models.music.distance import VoiceOf
+from models.music.paced import paced
+from models.pause import pause
 
 Cell = tuple[int, int, int]  # (window, step, lane)
 Reason = Literal["outside", "pad", "room"]  # why a note has no place on the grid
@@ -57,13 +59,13 @@ class GridLayout:
     @cached_property
     def notes_at(self) -> dict[Cell, list[Note]]:
         """The notes of the clip behind each onset, as in `cells`."""
-        return {cell: [self.clip.notes[i] for i in indices] for cell, indices in self.cells.items()}
+        return {cell: [self.clip.notes[i] for i in indices] for cell, indices in paced(self.cells.items())}
 
     @cached_property
     def note_count(self) -> NDArray[np.int64]:
         """How many notes are behind each onset, [B, T, V]."""
         count = np.zeros((*self.open_steps.shape, self.vocabulary.lanes), np.int64)
-        for cell, notes in self.cells.items():
+        for cell, notes in paced(self.cells.items()):
             count[cell] = len(notes)
         return count
 
@@ -71,10 +73,10 @@ class GridLayout:
     def usual_pads(self) -> dict[int, tuple[int, float]]:
         """The pitch that the clip uses most for each lane, and how long its notes are there, in beats."""
         notes: dict[int, list[Note]] = defaultdict(list)
-        for (_, _, lane), behind in self.notes_at.items():
+        for (_, _, lane), behind in paced(self.notes_at.items()):
             notes[lane] += behind
-        pitches = {lane: Counter(n.pitch for n in ns).most_common(1)[0][0] for lane, ns in notes.items()}
-        return {lane: (pitches[lane], median(n.duration for n in ns)) for lane, ns in notes.items()}
+        pitches = {lane: Counter(n.pitch for n in paced(ns)).most_common(1)[0][0] for lane, ns in notes.items()}
+        return {lane: (pitches[lane], median(n.duration for n in paced(ns))) for lane, ns in notes.items()}
 
     @cached_property
     def spans(self) -> Spans:
@@ -100,7 +102,7 @@ class GridLayout:
         """Say why notes have no place: outside the clip's length, on an unknown pad, or with no room in the steps or voices."""
         pieces = segments(self.clip, self.spec)
         why: dict[Reason, list[int]] = {"outside": [], "pad": [], "room": []}
-        for i in self.unmapped:
+        for i in paced(self.unmapped):
             note = self.clip.notes[i]
             is_outside = find_step(note.start, self.clip, pieces, self.spec) is None
             no_pad = self.kit is not None and note.pitch not in self.kit
@@ -161,7 +163,7 @@ def lay_out(
     half = spec.half_steps
     open_steps = np.zeros((windows, spec.steps), bool)
     beats = np.zeros((windows, spec.steps))
-    for p, (first, steps) in enumerate(pieces):
+    for p, (first, steps) in paced(enumerate(pieces)):
         b, t = p // 2, p % 2 * half
         open_steps[b, t : t + steps] = True
         beats[b, t : t + half] = first + np.arange(half) / spec.steps_per_beat
@@ -171,22 +173,23 @@ def lay_out(
         above = number * windows
         part = grid[above : above + windows]  # a view: what is written there is in the grid
         placed: dict[Cell, list[int]] = defaultdict(list)
-        for i, lane in lanes.items():
+        for i, lane in paced(lanes.items()):
             step = find_step(clip.notes[i].start, clip, pieces, spec)
             if step is not None:
                 placed[*step, lane].append(i)
-        for cell, notes in placed.items():
+        for cell, notes in paced(placed.items()):
             notes.sort(key=lambda i: -clip.notes[i].velocity)  # the grid shows a flam as its loudest stroke
             b, t, _ = cell
             note = clip.notes[notes[0]]
             part.velocities[cell] = note.velocity / 127
-            part.offsets[cell] = np.clip((note.start - beats[b, t]) * spec.steps_per_beat, -0.5, 0.5)
+            part.offsets[cell] = min(max((note.start - beats.item(b, t)) * spec.steps_per_beat, -0.5), 0.5)
             if notes_a_cell is not None:
                 del notes[notes_a_cell:]
         write_tokens(part, placed, beats, open_steps)
         wrap_around(part, open_steps, vocabulary)
-        cells.update({(above + b, t, lane): tuple(notes) for (b, t, lane), notes in placed.items()})
-    unmapped = tuple(sorted(set(range(len(clip.notes))).difference(*cells.values())))
+        cells.update({(above + b, t, lane): tuple(notes) for (b, t, lane), notes in paced(placed.items())})
+    mapped = {i for notes in paced(cells.values()) for i in notes}
+    unmapped = tuple(i for i in paced(range(len(clip.notes))) if i not in mapped)
     every = (len(voices), 1)
     return GridLayout(
         clip, spec, vocabulary, grid, cells, unmapped, np.tile(open_steps, every), np.tile(beats, every), len(voices), kit
@@ -215,13 +218,20 @@ def segments(clip: Clip, spec: GridSpec) -> list[Segment]:
     """
     pieces: list[Segment] = []
     first = 0.0
-    for length in itertools.cycle(_cut_bar(*clip.meter, spec.half_beats)):
+    for length in paced(itertools.cycle(_cut_bar(*clip.meter, spec.half_beats))):
         beats = min(length, clip.beats - first)
         if pieces and beats <= 1e-6:
             return pieces
         pieces.append((clip.start + first, max(1, math.ceil(beats * spec.steps_per_beat - 1e-6))))
         first += length
     return pieces
+
+
+def window_period(meter: tuple[int, int], spec: GridSpec) -> tuple[float, int]:
+    """Find the beats after which bars and windows begin together again, and how many windows these are."""
+    pieces = _cut_bar(*meter, spec.half_beats)
+    times = 1 if len(pieces) % 2 == 0 else 2
+    return times * sum(pieces), times * len(pieces) // 2
 
 
 def _cut_bar(numerator: int, denominator: int, half_beats: float) -> list[float]:
@@ -261,7 +271,7 @@ def find_spans(grid: Grid, layout: GridLayout) -> Spans:
     at = np.flatnonzero(begins)
     steps = np.append(at[1:], len(cells)) - at
     runs = zip(cells[at].tolist(), played[at].tolist(), steps.tolist(), strict=True)
-    return {divmod(cell, layout.spec.steps): (token, steps) for cell, token, steps in runs if strikes[token]}
+    return {divmod(cell, layout.spec.steps): (token, steps) for cell, token, steps in paced(runs) if strikes[token]}
 
 
 def without_overlaps(kept: Sequence[Note], new: Sequence[Note]) -> list[Note]:
@@ -269,19 +279,21 @@ def without_overlaps(kept: Sequence[Note], new: Sequence[Note]) -> list[Note]:
 
     A new note that would begin just when another of its pitch does is that one: half a step late is the next step half early.
     """
-    starts: dict[int, list[float]] = {n.pitch: [] for n in new}  # of no other pitch need any be shortened
-    for note in kept:
+    starts: dict[int, list[float]] = {n.pitch: [] for n in paced(new)}  # of no other pitch need any be shortened
+    for note in paced(kept):
         if note.pitch in starts:
             starts[note.pitch].append(note.start)
     there = {pitch: set(times) for pitch, times in starts.items()}
-    new = [n for n in {(n.pitch, n.start): n for n in reversed(new)}.values() if n.start not in there[n.pitch]]
+    new = [n for n in {(n.pitch, n.start): n for n in paced(reversed(new))}.values() if n.start not in there[n.pitch]]
     fresh: dict[int, list[float]] = {n.pitch: [] for n in new}
-    for note in new:
+    for note in paced(new):
         starts[note.pitch].append(note.start)
         fresh[note.pitch].append(note.start)
     for times in (*starts.values(), *fresh.values()):
         times.sort()
-    return [_trim(n, fresh[n.pitch]) if n.pitch in fresh else n for n in kept] + [_trim(n, starts[n.pitch]) for n in new]
+        pause()
+    trimmed = [_trim(n, fresh[n.pitch]) if n.pitch in fresh else n for n in paced(kept)]
+    return trimmed + [_trim(n, starts[n.pitch]) for n in paced(new)]
 
 
 def _trim(note: Note, times: list[float]) -> Note:

@@ -21,6 +21,7 @@ from models.families.constraints import (
     VELOCITY,
     Constraints,
     GridConstraints,
+    LogitBias,
     find_locked_notes,
     in_order,
     keep_off_locked_beats,
@@ -28,10 +29,11 @@ from models.families.constraints import (
     restore_velocities,
     steps_inside,
 )
-from models.families.family import Family, Kit, NoteEdit, PartFacts
+from models.families.family import Family, Kit, NoteEdit, PartFacts, cells_of
 from models.families.grid import Grid
 from models.families.layout import Cell, GridLayout, lay_out, without_overlaps
 from models.music.clip import Clip, Note, note_order
+from models.music.paced import paced, sorted_in_runs
 
 
 class StruckFamily(Family):
@@ -56,7 +58,7 @@ class StruckFamily(Family):
     def kit(self, drum_map: str, pads: Sequence[tuple[int, str]], together: Iterable[Clip] = ()) -> Kit | None:
         """Find the lane of each pad; pads that clips `together` use come first, so that what one lacks is written there."""
         kit = self.named_kit(drum_map, pads)
-        used = Counter(n.pitch for clip in together for n in clip.notes if n.pitch in kit)
+        used = Counter(n.pitch for clip in together for n in paced(clip.notes) if n.pitch in kit)
         return {pitch: kit[pitch] for pitch, _ in used.most_common()} | dict(kit)
 
     def named_kit(self, drum_map: str, pads: Sequence[tuple[int, str]]) -> Kit:
@@ -66,25 +68,25 @@ class StruckFamily(Family):
     def clip_to_grid(self, clip: Clip, kit: Kit | None = None, *, voices: int = 1) -> GridLayout:
         """Lay a clip out, given the lane of each pad; unknown pads, pickups and tails are kept apart."""
         kit = self.default_kit() if kit is None else kit
-        lanes = {i: kit[n.pitch] for i, n in enumerate(clip.notes) if n.pitch in kit}
+        lanes = {i: kit[n.pitch] for i, n in paced(enumerate(clip.notes)) if n.pitch in kit}
         return lay_out(clip, self.spec, self.vocabulary, [lanes], self._write_tokens, kit=kit)
 
     def _write_tokens(
         self, part: Grid, placed: Mapping[Cell, list[int]], beats: NDArray[np.float64], open_steps: NDArray[np.bool_]
     ) -> None:
         lanes = np.zeros(part.velocities.shape, bool)
-        for cell in placed:
+        for cell in paced(placed):
             lanes[cell] = True
         part.tokens[:] = self.tokens_of(lanes)
 
     def grid_to_clip(self, layout: GridLayout, grid: Grid) -> Clip:
         """Write a grid as the clip it was laid out from: untouched hits stay the notes they were."""
-        kept: list[Note] = [layout.clip.notes[i] for i in layout.unmapped]
+        kept: list[Note] = [layout.clip.notes[i] for i in paced(layout.unmapped)]
         new: list[Note] = []
         onsets = self.vocabulary.struck(grid.tokens) & layout.open_steps[:, :, None]
         behind, usual = layout.notes_at, layout.usual_pads
         first_pads = {lane: pitch for pitch, lane in reversed(list((layout.kit or {}).items()))}
-        for b, t, lane in zip(*(axis.tolist() for axis in np.nonzero(onsets)), strict=True):
+        for b, t, lane in paced(zip(*(axis.tolist() for axis in np.nonzero(onsets)), strict=True)):
             cell = b, t, lane
             if cell in behind:
                 kept += behind[cell]
@@ -92,7 +94,7 @@ class StruckFamily(Family):
                 new.append(layout.new_note(grid, cell, *usual[lane]))
             elif lane in first_pads:  # a kit need not have all lanes
                 new.append(layout.new_note(grid, cell, first_pads[lane], self.spec.step_beats))
-        return layout.clip.with_notes(sorted(without_overlaps(kept, new), key=note_order))
+        return layout.clip.with_notes(sorted_in_runs(without_overlaps(kept, new), key=note_order))
 
     # --- editing -----------------------------------------------------------------------------------------------------
 
@@ -112,7 +114,7 @@ class StruckFamily(Family):
         lanes = self.vocabulary.lanes
         shifts = [sign * steps * lanes for steps in range(1, self.spec.steps_per_beat + 1) for sign in (-1, 1)]
         edits: list[list[int]] = []
-        for cell in np.flatnonzero(before & ~after).tolist():
+        for cell in paced(np.flatnonzero(before & ~after).tolist()):
             step = cell - cell % lanes
             near = [
                 *[cell + shift for shift in shifts],
@@ -121,16 +123,16 @@ class StruckFamily(Family):
             mates = [] if free.isdisjoint(near) else [next(c for c in near if c in free)]
             free.difference_update(mates)
             edits.append([cell, *mates])
-        edits += [[cell] for cell in free]
+        edits += [[cell] for cell in paced(free)]
         width = self.spec.steps * lanes
-        return [[(c // width, c % width // lanes, c % lanes) for c in edit] for edit in sorted(edits)]
+        return [[(c // width, c % width // lanes, c % lanes) for c in edit] for edit in paced(sorted_in_runs(edits))]
 
     def apply_edits(self, own: Grid, changed: Grid, edits: Iterable[NoteEdit]) -> Grid:
         """Change `own` only where these edits say."""
-        cells = [cell for edit in edits for cell in edit]
-        if not cells:
+        cells = cells_of(edits)
+        if not len(cells):
             return own
-        b, t, lane = (np.array(axis) for axis in zip(*cells, strict=True))
+        b, t, lane = cells.T
         struck = self.vocabulary.struck(own.tokens).copy()
         struck[b, t, lane] ^= True
         velocities, offsets = own.velocities.copy(), own.offsets.copy()
@@ -155,34 +157,48 @@ class StruckFamily(Family):
         if not constraints.locks:
             return None
         known = np.zeros((*layout.open_steps.shape, self.vocabulary.facet_count), bool)
-        for cell, notes in layout.cells.items():
-            if locked.intersection(notes):
+        for cell, notes in paced(layout.cells.items()):
+            if locked and not locked.isdisjoint(notes):
                 known[cell] = True
         known[steps_inside(layout, constraints)] = True
         known[..., sorted(self.locked_lanes(constraints))] = True
         kit, clip = layout.kit or {}, layout.clip
         # With the rhythm locked, each step must be struck, however early or late.
         feel = 0.5 / self.spec.steps_per_beat if RHYTHM in constraints.lock else 0.0
-        for note in (clip.notes[i] for i in locked):
+        cells = np.flatnonzero(layout.open_steps)  # in order of time: struck families have one voice
+        beats = layout.beats.reshape(-1)[cells]
+        late, early = beats + feel, beats - feel
+        changes = np.zeros((len(cells) + 1, self.vocabulary.lanes), np.int64)
+        for note in (clip.notes[i] for i in paced(locked)):
             if note.pitch in kit:  # what is struck while it rings would cut it
-                rings = (layout.beats + feel > note.start) & (layout.beats - feel < note.end)
-                known[rings, kit[note.pitch]] = True
+                first = int(np.searchsorted(late, note.start, "right"))
+                after = int(np.searchsorted(early, note.end, "left"))
+                if first < after:
+                    changes[first, kit[note.pitch]] += 1
+                    changes[after, kit[note.pitch]] -= 1
+        flat = known.reshape(-1, known.shape[-1])
+        flat[cells, : self.vocabulary.lanes] |= changes.cumsum(0)[:-1] > 0
         return known & layout.open_steps[..., None]
 
-    def _logit_bias(self, layout: GridLayout, constraints: Constraints) -> NDArray[np.float32] | None:
+    def _logit_bias(self, layout: GridLayout, constraints: Constraints) -> LogitBias | None:
         if not (constraints.density or {RHYTHM, PITCH} & constraints.lock):
             return None
         onsets, vocabulary = layout.onsets, self.vocabulary
-        bias = np.zeros((*layout.open_steps.shape, vocabulary.tokens), np.float32)
-        bias += self.nats_per_note[not layout.clip.notes] * constraints.density * vocabulary.onsets.sum(1)
-        if RHYTHM in constraints.lock:
-            struck = np.asarray(onsets.any(-1))
-            if len(vocabulary.slots) == 1:  # of several slots none alone must strike: `enforce_locks` sees to it
-                bias[struck, vocabulary.silence[0]] = NEVER
-            bias[~struck[..., None] & vocabulary.onsets.any(1)] = NEVER
-        if PITCH in constraints.lock:
-            bias[..., (vocabulary.onsets & ~onsets.any((0, 1))).any(1)] = NEVER
-        return bias
+        every_struck, lanes_struck = np.asarray(onsets.any(-1)), onsets.any((0, 1))
+
+        def make(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+            struck = every_struck[rows]
+            bias = np.zeros((*struck.shape, vocabulary.tokens), np.float32)
+            bias += self.nats_per_note[not layout.clip.notes] * constraints.density * vocabulary.onsets.sum(1)
+            if RHYTHM in constraints.lock:
+                if len(vocabulary.slots) == 1:  # of several slots none alone must strike: `enforce_locks` sees to it
+                    bias[struck, vocabulary.silence[0]] = NEVER
+                bias[~struck[..., None] & vocabulary.onsets.any(1)] = NEVER
+            if PITCH in constraints.lock:
+                bias[..., (vocabulary.onsets & ~lanes_struck).any(1)] = NEVER
+            return bias
+
+        return LogitBias(len(layout.grid), make)
 
     def enforce_locks(self, layout: GridLayout, changed: Grid, compiled: GridConstraints, constraints: Constraints) -> Grid:
         """Undo changes of a locked rhythm: a step is struck where it was, and new strokes are played when its own were."""
@@ -224,9 +240,15 @@ class StruckFamily(Family):
         bias = self._logit_bias(layout, asked)
         kit = layout.kit or {}
         used = np.zeros(self.vocabulary.lanes, bool)
-        used[sorted({kit[n.pitch] for n in notes.notes if n.pitch in kit})] = True
+        used[sorted({kit[n.pitch] for n in paced(notes.notes) if n.pitch in kit})] = True
         if bias is not None and used.any():
-            bias[..., (self.vocabulary.onsets & ~used).any(1)] = NEVER
+            unused = (self.vocabulary.onsets & ~used).any(1)
+
+            def without_unused(scores: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+                scores[..., unused] = NEVER
+                return scores
+
+            bias = bias.changed(without_unused)
         return GridConstraints(None, bias)
 
     def write_cross(

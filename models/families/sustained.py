@@ -6,6 +6,7 @@ known of a step are its rhythm and its pitch.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -20,6 +21,7 @@ from models.families.constraints import (
     VELOCITY,
     Constraints,
     GridConstraints,
+    LogitBias,
     find_locked_notes,
     in_order,
     keep_off_locked_beats,
@@ -28,11 +30,12 @@ from models.families.constraints import (
     split_untouched,
     steps_inside,
 )
-from models.families.family import Family, Kit, NoteEdit
+from models.families.family import Family, Kit, NoteEdit, cells_of
 from models.families.grid import Grid, Vocabulary
 from models.families.layout import Cell, GridLayout, find_spans, find_step, lay_out, segments, without_overlaps
 from models.music.clip import Clip, Note, note_order
 from models.music.morph import is_single_line
+from models.music.paced import paced, sorted_in_runs
 from models.music.voices import separate_voices, top_voice
 
 HOLD, REST = 128, 129  # tokens; 0..127 begin that pitch
@@ -76,7 +79,7 @@ class SustainedFamily(Family):
     def clip_to_grid(self, clip: Clip, kit: Kit | None = None, *, voices: int = 1) -> GridLayout:
         """Lay out up to `voices` voices of a clip, its top voice where one is asked for or all there is; the rest is apart."""
         pieces = segments(clip, self.spec)
-        inside = [i for i, n in enumerate(clip.notes) if find_step(n.start, clip, pieces, self.spec)]
+        inside = [i for i, n in paced(enumerate(clip.notes)) if find_step(n.start, clip, pieces, self.spec)]
         found = [top_voice(clip, step=self.spec.step_beats)]
         if voices > 1 and len(found[0]) < len(clip.notes):
             parts = separate_voices([clip.notes[i] for i in inside], most=voices)
@@ -85,7 +88,7 @@ class SustainedFamily(Family):
         def write_tokens(
             part: Grid, placed: Mapping[Cell, list[int]], beats: NDArray[np.float64], open_steps: NDArray[np.bool_]
         ) -> None:
-            notes = {cell: clip.notes[indices[0]] for cell, indices in placed.items()}
+            notes = {cell: clip.notes[indices[0]] for cell, indices in paced(placed.items())}
             _write_line(part, notes, beats, open_steps, self.spec.steps_per_beat)
 
         lanes = [dict.fromkeys(voice, 0) for voice in found]
@@ -93,15 +96,15 @@ class SustainedFamily(Family):
 
     def grid_to_clip(self, layout: GridLayout, grid: Grid) -> Clip:
         """Write a grid as the clip it was laid out from: an untouched note stays the note it was."""
-        kept: list[Note] = [layout.clip.notes[i] for i in layout.unmapped]
+        kept: list[Note] = [layout.clip.notes[i] for i in paced(layout.unmapped)]
         new: list[Note] = []
         behind, before, windows = layout.notes_at, layout.spans, layout.windows
         after = find_spans(grid, layout)
-        stays = {(*at, 0) for at, span in after.items() if span == before.get(at) and (*at, 0) in behind}
-        taken = {(cell[0] % windows, cell[1], after[cell[:2]][0]) for cell in stays}
-        for cell in stays:
+        stays = {(*at, 0) for at, span in paced(after.items()) if span == before.get(at) and (*at, 0) in behind}
+        taken = {(cell[0] % windows, cell[1], after[cell[:2]][0]) for cell in paced(stays)}
+        for cell in paced(stays):
             kept += behind[cell]
-        for (b, t), (pitch, steps) in after.items():
+        for (b, t), (pitch, steps) in paced(after.items()):
             cell = (b, t, 0)
             place = (b % windows, t, pitch)
             if cell in stays or place in taken:  # two voices may come to one note: it is written once
@@ -116,7 +119,7 @@ class SustainedFamily(Family):
             if sources:  # a note that is struck where one was before keeps its time and its force
                 note = sources[0].changed(pitch=pitch, duration=max(note.end - sources[0].start, LEGATO))
             new.append(note)
-        return layout.clip.with_notes(sorted(without_overlaps(kept, new), key=note_order))
+        return layout.clip.with_notes(sorted_in_runs(without_overlaps(kept, new), key=note_order))
 
     def covers(self, clip: Clip) -> bool:
         """Tell whether nine in ten notes of a part are on its top voice."""
@@ -129,9 +132,10 @@ class SustainedFamily(Family):
         edits: list[NoteEdit] = []
         last, steps, windows = -1, self.spec.steps, len(own) // voices
         mine, theirs = own.tokens[..., 0], changed.tokens[..., 0]
-        for at in np.nonzero((mine != theirs).reshape(-1))[0].tolist():
+        begun = ((mine != HOLD) & (theirs != HOLD)).reshape(-1)
+        for at in paced(np.nonzero((mine != theirs).reshape(-1))[0].tolist()):
             b, t = divmod(at, steps)
-            begins = mine[b, t] != HOLD and theirs[b, t] != HOLD
+            begins = begun.item(at)
             if not edits or begins or at != last + 1 or at % (windows * steps) == 0:
                 edits.append([])
             edits[-1].append((b, t, 0))
@@ -140,10 +144,10 @@ class SustainedFamily(Family):
 
     def apply_edits(self, own: Grid, changed: Grid, edits: Iterable[NoteEdit]) -> Grid:
         """Change `own` only where these edits say."""
-        cells = [cell for edit in edits for cell in edit]
-        if not cells:
+        cells = cells_of(edits)
+        if not len(cells):
             return own
-        b, t, _ = (np.array(axis) for axis in zip(*cells, strict=True))
+        b, t, _ = cells.T
         chosen = np.zeros(own.tokens.shape[:2], bool)
         chosen[b, t] = True
         mixed = Grid.where(chosen, changed, own)
@@ -170,54 +174,63 @@ class SustainedFamily(Family):
         if not constraints.locks:
             return None
         known = np.zeros((*layout.open_steps.shape, self.vocabulary.facet_count), bool)
-        for (b, t, _), notes in layout.cells.items():
-            if locked.intersection(notes):
-                for step in _sounding_steps(layout, b, t):
-                    known[step] = True
+        sounds_from = [(b, t) for (b, t, _), notes in paced(layout.cells.items()) if not locked.isdisjoint(notes)]
+        if sounds_from:
+            for step in paced(_sounding_steps(layout, sounds_from)):
+                known[step] = True
         inside = steps_inside(layout, constraints)
         known |= (inside & (layout.grid.tokens[..., 0] == REST))[..., None]
         if RHYTHM in constraints.lock:
             known[..., RHYTHM_FACET] = True
         return known & layout.open_steps[..., None]
 
-    def _logit_bias(
-        self, layout: GridLayout, constraints: Constraints, also: Sequence[Grid] = ()
-    ) -> NDArray[np.float32] | None:
+    def _logit_bias(self, layout: GridLayout, constraints: Constraints, also: Sequence[Grid] = ()) -> LogitBias | None:
         if not (constraints.density or constraints.octave or constraints.key or PITCH in constraints.lock):
             return None
-        tokens, clip = layout.grid.tokens[..., 0], layout.clip
-        bias = np.zeros((*tokens.shape, self.vocabulary.tokens), np.float32)
-        is_empty = not clip.notes
-        bias += self.nats_per_note[is_empty] * constraints.density * self.vocabulary.onsets.sum(1)
+        clip, is_empty = layout.clip, not layout.clip.notes
+        grids = layout.grid, *also
         pitches = np.arange(HOLD)
+        every = self.nats_per_note[is_empty] * constraints.density * self.vocabulary.onsets.sum(1)
+        leaning = np.zeros(HOLD)
         if constraints.octave:
-            middle = 64 if is_empty else np.median([n.pitch for n in clip.notes])
-            bias[..., :HOLD] += (
-                constraints.octave * NATS_PER_SEMITONE[is_empty] * np.clip(pitches - middle, -FARTHEST, FARTHEST)
-            )
-        if PITCH in constraints.lock:
-            for b, row in enumerate(tokens):
-                for step, allowed in enumerate(_pitches_near(row, self.spec.steps_per_beat)):
-                    bias[b, step, [p for p in pitches if p not in allowed]] = NEVER
-        if constraints.key:
-            outside = np.array([not constraints.key.has(int(p)) for p in pitches])
-            barred = np.broadcast_to(outside, (*tokens.shape, HOLD)).copy()
-            for grid in (layout.grid, *also):
-                at = np.nonzero(grid.tokens[..., 0] < HOLD)
-                barred[(*at, grid.tokens[..., 0][at])] = False
-            bias[..., :HOLD][barred] = NEVER
-        return bias
+            middle = 64 if is_empty else np.median([n.pitch for n in paced(clip.notes)])
+            leaning = constraints.octave * NATS_PER_SEMITONE[is_empty] * np.clip(pitches - middle, -FARTHEST, FARTHEST)
+        outside = np.array([constraints.key is not None and not constraints.key.has(int(p)) for p in pitches])
 
-    def _keep_free_of_onsets(
-        self, layout: GridLayout, constraints: Constraints, bias: NDArray[np.float32] | None
-    ) -> NDArray[np.float32] | None:
+        def make(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+            tokens = layout.grid.tokens[rows, :, 0]
+            bias = np.zeros((*tokens.shape, self.vocabulary.tokens), np.float32)
+            bias += every
+            if constraints.octave:
+                bias[..., :HOLD] += leaning
+            if PITCH in constraints.lock:
+                bias[..., :HOLD][~_pitches_near(tokens, self.spec.steps_per_beat)] = NEVER
+            if constraints.key:
+                barred = np.broadcast_to(outside, (*tokens.shape, HOLD)).copy()
+                for grid in grids:
+                    its = grid.tokens[rows, :, 0]
+                    at = np.nonzero(its < HOLD)
+                    barred[(*at, its[at])] = False
+                bias[..., :HOLD][barred] = NEVER
+            return bias
+
+        return LogitBias(len(layout.grid), make)
+
+    def _keep_free_of_onsets(self, layout: GridLayout, constraints: Constraints, bias: LogitBias | None) -> LogitBias | None:
         """Let no note begin where, in a locked stretch, one rings that began before: that it rings on is not what is locked."""
         rings = steps_inside(layout, constraints) & (layout.grid.tokens[..., 0] == HOLD)
         if not rings.any():
             return bias
-        bias = np.zeros((*rings.shape, self.vocabulary.tokens), np.float32) if bias is None else bias
-        bias[rings, :HOLD] = NEVER
-        return bias
+
+        def without_onsets(scores: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+            scores[rings[rows], :HOLD] = NEVER
+            return scores
+
+        return (self._no_bias(layout) if bias is None else bias).changed(without_onsets)
+
+    def _no_bias(self, layout: GridLayout) -> LogitBias:
+        shape = layout.spec.steps, self.vocabulary.tokens
+        return LogitBias(len(layout.grid), lambda rows: np.zeros((len(rows), *shape), np.float32))
 
     def enforce_locks(self, layout: GridLayout, changed: Grid, compiled: GridConstraints, constraints: Constraints) -> Grid:
         """Undo changes of a locked row of pitches, and let no new note begin in a locked stretch."""
@@ -236,7 +249,7 @@ class SustainedFamily(Family):
         after, back = changed.tokens.reshape(flat).copy(), np.zeros(steps.shape, bool)
         for voice, known in enumerate(is_known.reshape(flat)):
             starts = np.nonzero((before[voice] < HOLD) & known)[0].tolist()
-            for low, high in pairwise([0, *starts, before.shape[1]]):
+            for low, high in paced(pairwise([0, *starts, before.shape[1]]), 32):
                 part = voice, slice(low, high)
                 _keep_pitches_of(before[part], after[part], steps[part], back[part])
         whole = Grid.where(back.reshape(layout.open_steps.shape), layout.grid, changed)
@@ -268,11 +281,16 @@ class SustainedFamily(Family):
         """Ask for the rhythm of a clip with the pitches of another; all are allowed where that has none."""
         shape = layout.open_steps.shape
         bias = self._logit_bias(layout, replace(constraints, key=None, lock=frozenset({RHYTHM})))
-        bias = np.zeros((*shape, self.vocabulary.tokens), np.float32) if bias is None else bias
-        bias[..., np.setdiff1d(np.arange(HOLD), pitches_of(notes, constraints))] = NEVER
+        bias = self._no_bias(layout) if bias is None else bias
+        barred = np.setdiff1d(np.arange(HOLD), pitches_of(notes, constraints))
+
+        def without_barred(scores: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+            scores[..., barred] = NEVER
+            return scores
+
         known = np.zeros((*shape, self.vocabulary.facet_count), bool)
         known[..., RHYTHM_FACET] = layout.open_steps
-        return GridConstraints(known, bias)
+        return GridConstraints(known, bias.changed(without_barred))
 
     def write_cross(
         self, layout: GridLayout, grid: Grid, compiled: GridConstraints, notes: Clip, constraints: Constraints
@@ -302,7 +320,7 @@ class SustainedFamily(Family):
 
 def pitches_of(clip: Clip, constraints: Constraints) -> list[int]:
     """List the pitches that a clip lends to another's rhythm: its own, of them those in the key; any where there are none."""
-    own = sorted({n.pitch for n in clip.notes}) or list(range(HOLD))
+    own = sorted({n.pitch for n in paced(clip.notes)}) or list(range(HOLD))
     return [p for p in own if constraints.key is None or constraints.key.has(p)] or own
 
 
@@ -312,10 +330,10 @@ def with_pitches(layout: GridLayout, grid: Grid, pitches: Collection[int]) -> Cl
     A note the grid has no place for takes the nearest of `pitches`. Where that pitch still sounds, the next nearest is taken;
     where all do, the note is left out.
     """
-    at = {i: int(grid.tokens[b, t, 0]) for (b, t, _), notes in layout.cells.items() for i in notes}
+    at = {i: grid.tokens.item(b, t, 0) for (b, t, _), notes in paced(layout.cells.items()) for i in notes}
     sounding: dict[int, float] = {}  # pitch -> when it ends
     led: list[Note] = []
-    for i, note in sorted(enumerate(layout.clip.notes), key=lambda entry: note_order(entry[1])):
+    for i, note in paced(sorted_in_runs(enumerate(layout.clip.notes), key=lambda entry: note_order(entry[1])), 32):
         wanted = at.get(i, note.pitch)
         free = [p for p in pitches if sounding.get(p, -np.inf) <= note.start + 1e-6]
         if free:
@@ -330,17 +348,21 @@ def _write_line(
 ) -> None:
     """Write the onsets and holds of a voice, given its notes by cell."""
     flat = part.tokens.reshape(-1)
-    is_open = open_steps.reshape(-1)
-    times = beats.reshape(-1)
-    onsets = sorted((b * open_steps.shape[1] + t, note) for (b, t, _), note in notes.items())
-    for k, (at, note) in enumerate(onsets):
+    is_open = open_steps.reshape(-1).tolist()
+    times = beats.reshape(-1).tolist()
+    onsets = [(b * open_steps.shape[1] + t, note) for (b, t, _), note in paced(notes.items())]
+    onsets = sorted_in_runs(onsets, key=lambda onset: onset[:1])
+    half_step = 0.5 / steps_per_beat
+    for k, (at, note) in paced(enumerate(onsets), 64):
         until = len(flat) if k + 1 == len(onsets) else onsets[k + 1][0]
         flat[at] = note.pitch
-        for t in range(at + 1, until):
+        last, end = at, note.end
+        for t in paced(range(at + 1, until)):
             if is_open[t]:
-                if times[t] + 0.5 / steps_per_beat > note.end:
+                if times[t] + half_step > end:
                     break
-                flat[at + 1 : t + 1] = HOLD  # steps that a short bar lacks are held through, not an end and no beginning
+                last = t
+        flat[at + 1 : last + 1] = HOLD  # steps that a short bar lacks are held through, not an end and no beginning
 
 
 def _keep_pitches_of(
@@ -349,35 +371,45 @@ def _keep_pitches_of(
     """Give a stretch of a voice `after` as many onsets as it had before and their pitches; `back` says which came back."""
     had = np.nonzero((before < HOLD) & steps)[0]
     has = np.nonzero((after < HOLD) & steps)[0]
+    was, comes = set(had.tolist()), set(has.tolist())
     # Too many: those that are least like an onset of the clip's own go; too few: its own come back.
-    for extra in sorted(has.tolist(), key=lambda t: t in had)[: max(0, len(has) - len(had))]:
+    for extra in sorted(has.tolist(), key=lambda t: t in was)[: max(0, len(has) - len(had))]:
         after[extra] = HOLD if extra and after[extra - 1] != REST else REST
-    for missing in [t for t in had if t not in has][: max(0, len(had) - len(has))]:
+    for missing in [t for t in paced(had.tolist()) if t not in comes][: max(0, len(had) - len(has))]:
         after[missing], back[missing] = before[missing], True
     after[np.nonzero((after < HOLD) & steps)[0]] = before[had]
 
 
-def _sounding_steps(layout: GridLayout, b: int, t: int) -> Iterator[tuple[int, int]]:
-    """List the steps (window, step) in which a note of a voice sounds, over the ends of windows and over short bars too."""
-    tokens, is_open, steps = layout.grid.tokens.reshape(-1), layout.open_steps.reshape(-1), layout.spec.steps
-    yield b, t
-    for at in range(b * steps + t + 1, (b // layout.windows + 1) * layout.windows * steps):
-        if is_open[at]:
-            if tokens[at] != HOLD:
-                return
-            yield divmod(at, steps)
+def _sounding_steps(layout: GridLayout, beginnings: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """List the steps (window, step) in which notes of a voice sound, over the ends of windows and over short bars too."""
+    tokens, is_open = layout.grid.tokens.reshape(-1).tolist(), layout.open_steps.reshape(-1).tolist()
+    steps = layout.spec.steps
+    for b, t in beginnings:
+        yield b, t
+        for at in range(b * steps + t + 1, (b // layout.windows + 1) * layout.windows * steps):
+            if is_open[at]:
+                if tokens[at] != HOLD:
+                    break
+                yield divmod(at, steps)
 
 
-def _pitches_near(row: NDArray[np.int64], steps_per_beat: int) -> list[set[int]]:
-    """List, for each step, the pitches that a voice has there: that of the note before, and of the one within a beat after."""
-    onsets = np.nonzero(row < HOLD)[0]
-    found: list[set[int]] = []
-    for t in range(len(row)):
-        before = onsets[onsets <= t][-1:]
-        after = onsets[onsets > t][:1]
-        near = [*before, *(k for k in after if k - t <= steps_per_beat or len(before) == 0)]
-        found.append({int(row[k]) for k in near})
-    return found
+def _pitches_near(tokens: NDArray[np.int64], steps_per_beat: int) -> NDArray[np.bool_]:
+    """Find, for each step of windows [B, T], the pitches that a voice has there [B, T, 128]: before, and soon after.
+
+    These are that of the note before, and that of the next one if it comes within a beat, or if there is none before.
+    """
+    steps = tokens.shape[1]
+    at = np.arange(steps)
+    struck = tokens < HOLD
+    before = np.maximum.accumulate(np.where(struck, at, -1), axis=1)
+    first = np.minimum.accumulate(np.where(struck, at, steps)[:, ::-1], axis=1)[:, ::-1]
+    after = np.concatenate([first[:, 1:], np.full((len(tokens), 1), steps)], 1)
+    is_near = (after < steps) & ((after - at <= steps_per_beat) | (before < 0))
+    near = np.zeros((*tokens.shape, HOLD), bool)
+    for where, which in ((before >= 0, before), (is_near, after)):
+        b, t = np.nonzero(where)
+        near[b, t, tokens[b, which[b, t]]] = True
+    return near
 
 
 def _keep_rhythm(clip: Clip, own: list[Note], new: list[Note]) -> tuple[list[Note], list[Note]]:
@@ -387,11 +419,42 @@ def _keep_rhythm(clip: Clip, own: list[Note], new: list[Note]) -> tuple[list[Not
     if [n.start for n in were] != [n.start for n in new]:
         return list(clip.notes), []
     stay, led = list(own), list[Note]()
-    for old, n in zip(were, new, strict=True):
+    there = _Sounding([*own, *were])
+    for note in paced(own):
+        there.add(note.pitch, note.start, note.end)
+    for old, n in paced(zip(were, new, strict=True)):
         now = replace(old, pitch=n.pitch, velocity=n.velocity, from_clip=-1, from_note=-1)
-        cuts = any(o.pitch == n.pitch and o.start < now.end and now.start < o.end for o in (*stay, *led))
-        if cuts or n.pitch == old.pitch:
+        if n.pitch == old.pitch or there.sounds(now):
+            now = old
             stay.append(old)
         else:
             led.append(now)
+        there.add(now.pitch, now.start, now.end)
     return stay, led
+
+
+class _Sounding:
+    """Whether any of some notes of a pitch sounds while another does: for each pitch a tree of the latest ends."""
+
+    def __init__(self, notes: Sequence[Note]) -> None:
+        """`notes` are all whose beginnings may come, at whatever pitch."""
+        self._starts = sorted({n.start for n in paced(notes)})
+        self._latest: dict[int, dict[int, float]] = {}
+
+    def add(self, pitch: int, start: float, end: float) -> None:
+        """Add a note."""
+        latest = self._latest.setdefault(pitch, {})
+        at = bisect_left(self._starts, start) + 1
+        while at <= len(self._starts):
+            latest[at] = max(latest.get(at, end), end)
+            at += at & -at
+
+    def sounds(self, note: Note) -> bool:
+        """Whether one of the note's pitch begins before its end and ends after its beginning."""
+        latest = self._latest.get(note.pitch, {})
+        at = bisect_left(self._starts, note.end)  # those that begin before
+        while at:
+            if at in latest and note.start < latest[at]:
+                return True
+            at -= at & -at
+        return False

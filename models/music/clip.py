@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from models.music.paced import sorted_in_runs
+
 
 @dataclass(frozen=True, slots=True)
 class Note:
@@ -110,7 +112,7 @@ class Clip:
 
     def in_order(self) -> Clip:
         """The same clip with its notes by start, then pitch, then the rest."""
-        return self.with_notes(sorted(self.notes, key=note_order))
+        return self.with_notes(sorted_in_runs(self.notes, key=note_order))
 
 
 def note_order(note: Note) -> tuple[float, ...]:
@@ -129,7 +131,7 @@ def note_order(note: Note) -> tuple[float, ...]:
 
 def same_notes(a: Clip, b: Clip) -> bool:
     """Whether two clips hold the same notes, field for field, in whatever order."""
-    return sorted(a.notes, key=note_order) == sorted(b.notes, key=note_order)
+    return sorted_in_runs(a.notes, key=note_order) == sorted_in_runs(b.notes, key=note_order)
 
 
 def _check(name: str, value: float, low: float, high: float) -> None:

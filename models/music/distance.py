@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from models.music.clip import Clip
 from models.music.large_matching import LargeTarget, Matching, Ordered, list_bits
 from models.music.paced import paced, sorted_in_runs
+from models.pause import pause
 
 SAME_ONSET = 1 / 32  # beats: closer onsets count as the same
 NEAR_ONSET = 1.0  # beats: how far a note may go and still be the same note, moved
@@ -65,13 +66,14 @@ class Reference:
 
     def distance(self, b: Clip) -> float:
         """Return the distance to another clip."""
+        pause()
         kept, mates = self._match(_order(b))
         ours, theirs = len(self._ordered), len(mates)
         matched = theirs - mates.count(-1)
         return (ours + theirs - kept - matched) / max(ours, theirs, 1)
 
     def match(self, b: Clip) -> tuple[list[bool], list[int], Ordered, Ordered]:
-        """Match another clip's notes in order with ours: which are kept, the number of each one's mate or -1, and both orders."""
+        """Match another clip's notes with ours: which are kept, the number of each one's mate or -1, and the order of both."""
         source = _order(b)
         _, mates = self._match(source)
         low = high = 0
@@ -97,22 +99,23 @@ class Reference:
 
 def compare(a: Clip, b: Clip, *, voice: VoiceOf | None = None) -> Comparison:
     """Match the notes of two clips, kept and moved, in one of the best ways; indices are those of `a.notes`, `b.notes`."""
+    pause()
     is_kept, mates, source, target = Reference(b, voice=voice).match(a)
     kept: list[tuple[int, int]] = []
     moved: list[tuple[int, int]] = []
     for (_, _, i), keeps, mate in paced(zip(source, is_kept, mates, strict=True)):
         if mate >= 0:
             (kept if keeps else moved).append((i, target[mate][2]))
-    pairs = [(a.notes[i], b.notes[j]) for i, j in kept + moved]
-    from_a, to_b = {i for i, _ in kept + moved}, {j for _, j in kept + moved}
+    pairs = [(a.notes[i], b.notes[j]) for i, j in paced(kept + moved)]
+    from_a, to_b = {i for i, _ in paced(kept + moved)}, {j for _, j in paced(kept + moved)}
     return Comparison(
         kept=tuple(sorted(kept)),
         moved=tuple(sorted(moved)),
-        dropped=tuple(i for i in range(len(a.notes)) if i not in from_a),
-        added=tuple(j for j in range(len(b.notes)) if j not in to_b),
-        velocity=_mean([abs(x.velocity - y.velocity) for x, y in pairs]),
-        duration=_mean([abs(x.duration - y.duration) for x, y in pairs]),
-        feel=_mean([abs((a.notes[i].start - a.start) - (b.notes[j].start - b.start)) for i, j in kept]),
+        dropped=tuple(i for i in paced(range(len(a.notes))) if i not in from_a),
+        added=tuple(j for j in paced(range(len(b.notes))) if j not in to_b),
+        velocity=_mean([abs(x.velocity - y.velocity) for x, y in paced(pairs)]),
+        duration=_mean([abs(x.duration - y.duration) for x, y in paced(pairs)]),
+        feel=_mean([abs((a.notes[i].start - a.start) - (b.notes[j].start - b.start)) for i, j in paced(kept)]),
     )
 
 
@@ -170,7 +173,7 @@ def _order(clip: Clip) -> Ordered:
 
 def _target(ordered: Ordered, voice: VoiceOf | None) -> _Target:
     pitches: dict[int, int] = {}
-    for k, (_, pitch, _) in enumerate(ordered):
+    for k, (_, pitch, _) in paced(enumerate(ordered)):
         pitches[pitch] = pitches.get(pitch, 0) | 1 << k
     lanes = pitches
     if voice is not None:
@@ -194,8 +197,8 @@ def _match(source: Ordered, target: _Target) -> tuple[int, list[int], list[int]]
     if not free or kept == len(source):
         return kept, keeps, mates  # no note is left to be moved, or to be moved to
     reached, contested = _uncovered(keeps, mates, owners)
-    pairs = [notes & ~contested for notes in keeps]
-    for x in (x for x, mate in enumerate(mates) if mate < 0 or x in reached):  # uncovered
+    pairs = [notes & ~contested for notes in paced(keeps)]
+    for x in paced(x for x, mate in enumerate(mates) if mate < 0 or x in reached):  # uncovered
         onset, pitch, _ = source[x]
         pairs[x] = keeps[x] | target.moves(onset, pitch) & ~contested
     usable = (1 << len(target.onsets)) - 1 & ~(settled & ~contested)
@@ -212,7 +215,7 @@ def _keep(source: Ordered, target: _Target) -> tuple[list[int], list[int], dict[
     free, settled = (1 << len(target.onsets)) - 1, 0
     keeps, mates = [0] * len(source), [-1] * len(source)
     owners: dict[int, int] = {}  # target bit -> source note
-    for x, (onset, pitch, _) in enumerate(source):
+    for x, (onset, pitch, _) in paced(enumerate(source)):
         if pitch not in target.pitches:
             continue
         found = target.keepable.get((onset, pitch))
@@ -232,7 +235,7 @@ def _uncovered(keeps: list[int], mates: list[int], owners: dict[int, int]) -> tu
     """Find what alternating paths from unkept source notes reach: source notes (uncovered), target bits (covered)."""
     queue = [x for x, notes in enumerate(keeps) if notes and mates[x] < 0]
     contested = 0
-    for x in queue:
+    for x in paced(queue):
         fresh = keeps[x] & ~contested
         contested |= fresh
         queue += [owners[bit] for bit in list_bits(fresh)]
@@ -269,7 +272,7 @@ def _move(pairs: list[int], mates: list[int], owners: dict[int, int], bits: tupl
 def _augment(
     start: int, pairs: list[int], mates: list[int], owners: dict[int, int], bits: tuple[int, int]
 ) -> tuple[int, int, int]:
-    """Match a note along a shortest augmenting path, if there is one: returns what is free and unseen, and how many were seen."""
+    """Match a note along a shortest augmenting path, if there is one: what is then free and unseen, and how many were seen."""
     free, unseen = bits
     came: dict[int, int] = {}
     queue = [start]

@@ -18,6 +18,7 @@ import numpy as np
 from models.music.assignment import assign
 from models.music.clip import Clip, Note, note_order
 from models.music.distance import NEAR_ONSET, SAME_ONSET, VoiceOf, lane_of
+from models.music.paced import paced, sorted_in_runs
 
 STEP = 1 / 4  # beats: notes are led in sixteenths
 
@@ -50,8 +51,8 @@ def morph(a: Clip, b: Clip, at: float, *, voice: VoiceOf | None = None) -> Clip:
 
 def is_single_line(clip: Clip) -> bool:
     """Whether no note sounds while another does."""
-    notes = sorted(clip.notes, key=lambda n: n.start)
-    return all(note.end <= later.start + 1e-6 for note, later in pairwise(notes))
+    notes = sorted_in_runs(clip.notes, key=lambda n: (n.start,))
+    return all(note.end <= later.start + 1e-6 for note, later in paced(pairwise(notes)))
 
 
 def settle(notes: Sequence[Note], new: Sequence[Note], single: bool) -> list[Note]:
@@ -61,29 +62,29 @@ def settle(notes: Sequence[Note], new: Sequence[Note], single: bool) -> list[Not
     """
     old: dict[int, list[float]] = defaultdict(list)
     fresh: dict[int, list[float]] = defaultdict(list)
-    for note in notes:
+    for note in paced(notes):
         insort(old[0 if single else note.pitch], note.start)
     welcome = []
-    for note in new:
+    for note in paced(new, 64):
         lane = 0 if single else note.pitch
         if _is_free(old[lane], note.start, STEP / 2) and _is_free(fresh[lane], note.start, STEP / 2 if single else SAME_ONSET):
             insort(fresh[lane], note.start)
             welcome.append(_cut(note, old[lane]))
-    return [_cut(note, fresh[0 if single else note.pitch]) for note in (*notes, *welcome)]
+    return [_cut(note, fresh[0 if single else note.pitch]) for note in paced((*notes, *welcome))]
 
 
 def side_by_side(a: Clip, b: Clip) -> tuple[Clip, list[Note], list[Note]]:
     """The frame of what lies between two clips, the longer with a's meter and place, and the notes of both in it."""
     frame = a if a.beats >= b.beats else replace(a, beats=b.beats, loop=None, markers=None)
-    return frame, sorted(_repeated(a, frame), key=note_order), sorted(_repeated(b, frame), key=note_order)
+    return frame, sorted_in_runs(_repeated(a, frame), key=note_order), sorted_in_runs(_repeated(b, frame), key=note_order)
 
 
 def _repeated(clip: Clip, frame: Clip) -> list[Note]:
     """The notes of a clip at the place of the frame, from the beginning again until the frame is full."""
     notes = []
-    for k in range(math.ceil(frame.beats / clip.beats - 1e-9)):
+    for k in range(math.ceil(frame.beats / clip.beats - 1e-9) if clip.notes else 0):
         shift = frame.start - clip.start + k * clip.beats
-        for n in clip.notes:
+        for n in paced(clip.notes):
             if k == 0 or n.start + shift < frame.end:
                 notes.append(at_onset(n, n.start + shift))
     return notes

@@ -1,4 +1,4 @@
-"""Long loops and long sorts in short pieces, with a pause between: what may be cut short or has to share. No clips, no grids."""
+"""Long loops and long sorts in short pieces, with a pause between. Nothing is known here of what they are about."""
 
 from __future__ import annotations
 

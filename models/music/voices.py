@@ -8,10 +8,13 @@ detached notes make no stretches of silence.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations, groupby
 
 from models.music.clip import Clip, Note
+from models.music.paced import EVERY, paced, sorted_in_runs
+from models.pause import pause
 
 LEGATO = 1 / 4  # beats: a note that rings into the next by no more is over when the next is struck
 TOGETHER = 1 / 8  # beats: notes struck closer than that, the first not half over, are struck together
@@ -21,12 +24,12 @@ Strand = list[int]  # notes of a stretch that follow one another, by index
 
 def separate_voices(notes: Sequence[Note], *, most: int) -> list[list[int]]:
     """Sort notes into at most `most` lines, by index, the top line first; of more notes at once the lowest are left out."""
-    contigs = [_strands(run) for run in _stretches(notes, most)]
+    contigs = [_strands(run) for run in paced(_stretches(notes, most), 32)]
     lines = max((len(strands) for strands in contigs), default=0)
     full = [k for k, strands in enumerate(contigs) if len(strands) == lines]
     line_of: dict[int, int] = {}
     ends: dict[int, tuple[list[int], list[int]]] = {}  # the pitches of all lines where a stretch begins and where it ends
-    for k, near in _outwards(full, len(contigs)):
+    for k, near in paced(_outwards(full, len(contigs)), 32):
         beside = ends[near][near < k] if near != k else [0] * lines
         facing = [notes[strand[0 if near < k else -1]].pitch for strand in contigs[k]]
         taken = _nearest(facing, beside, [{line_of[i] for i in strand if i in line_of} for strand in contigs[k]])
@@ -35,23 +38,28 @@ def separate_voices(notes: Sequence[Note], *, most: int) -> list[list[int]]:
             ends[k][0][line], ends[k][1][line] = notes[strand[0]].pitch, notes[strand[-1]].pitch
             for i in strand:
                 line_of.setdefault(i, line)
-    order = sorted(line_of, key=lambda i: (notes[i].start, i))
-    return [[i for i in order if line_of[i] == line] for line in range(lines)]
+    found: list[list[int]] = [[] for _ in range(lines)]
+    for i in paced(sorted_in_runs(line_of, key=lambda i: (notes[i].start, i))):
+        found[line_of[i]].append(i)
+    return found
 
 
 def _stretches(notes: Sequence[Note], most: int) -> Iterator[list[list[int]]]:
     """Find the runs of strokes at which equally many notes sound: for each stroke these notes, struck or held, from the top."""
-    order = sorted(range(len(notes)), key=lambda i: (notes[i].start, -notes[i].pitch))
+    order = sorted_in_runs(range(len(notes)), key=lambda i: (notes[i].start, -notes[i].pitch))
     strokes: list[list[int]] = []
     sounding: list[int] = []
     at = 0
     while at < len(order):
+        pause()
         first = notes[order[at]]
         after = at + 1
         while after < len(order) and _is_struck_with(first, notes[order[after]].start):
             after += 1
+            if after % EVERY == 0:
+                pause()
         held = [i for i in sounding if notes[i].end - first.start > LEGATO or _is_struck_with(notes[i], first.start)]
-        struck = sorted(order[at:after], key=lambda i: -notes[i].pitch)[: most - len(held)]
+        struck = sorted_in_runs(order[at:after], key=lambda i: (-notes[i].pitch,))[: most - len(held)]
         sounding = sorted(held + struck, key=lambda i: -notes[i].pitch)
         if sounding:
             strokes.append(sounding)
@@ -67,7 +75,7 @@ def _strands(run: list[list[int]]) -> list[Strand]:
     """Follow the notes through a stretch: what is struck takes the places of what is over, from the top."""
     places = list(run[0])
     strands = [[i] for i in places]
-    for sounding in run[1:]:
+    for sounding in paced(run[1:], 64):
         struck = iter([i for i in sounding if i not in places])
         for place, i in enumerate(places):
             if i not in sounding:
@@ -79,8 +87,9 @@ def _strands(run: list[list[int]]) -> list[Strand]:
 def _outwards(full: Sequence[int], count: int) -> list[tuple[int, int]]:
     """Order the stretches by how far they are from a full one, each with its neighbour on that side, a full one with itself."""
     steps = []
-    for k in range(count):
-        nearest = min(full, key=lambda f: abs(f - k))
+    for k in paced(range(count)):
+        after = bisect_left(full, k)
+        nearest = min(full[max(0, after - 1) : after + 1], key=lambda f: abs(f - k))
         steps.append((abs(nearest - k), k, k + (nearest > k) - (nearest < k)))
     return [(k, near) for _, k, near in sorted(steps)]
 
@@ -103,11 +112,10 @@ def top_voice(clip: Clip, among: Iterable[int] | None = None, *, step: float = 1
 
     `step` is in beats: what is struck within half of it is struck together.
     """
-    order = sorted(
-        range(len(clip.notes)) if among is None else among, key=lambda i: (clip.notes[i].start, -clip.notes[i].pitch)
-    )
+    some = range(len(clip.notes)) if among is None else among
+    order = sorted_in_runs(some, key=lambda i: (clip.notes[i].start, -clip.notes[i].pitch))
     voice: list[int] = []
-    for i in order:
+    for i in paced(order):
         note = clip.notes[i]
         if voice:
             last = clip.notes[voice[-1]]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.card import Card
-from models.families.constraints import Known
+from models.families.constraints import Known, LogitBias
 from models.families.family import Family
 from models.families.grid import Grid
 from models.network.latent import Latents, Randomness, pad_rows
@@ -29,7 +32,7 @@ class DecodeBatch:
     randomness: Randomness | None = None
     temperature: NDArray[np.float32] | None = None
     known: Known | None = None
-    logit_bias: NDArray[np.float32] | None = None
+    logit_bias: NDArray[np.float32] | LogitBias | None = None  # the rows of a batch that is computed have an array
 
     def __len__(self) -> int:
         """How many rows there are."""
@@ -46,6 +49,11 @@ class DecodeBatch:
             None if self.logit_bias is None else self.logit_bias[rows],
         )
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether the music is drawn, not the likeliest."""
+        return self.randomness is not None
+
     def padded(self, spare: int) -> DecodeBatch:
         """Repeat the last row so often: rows that no one asks for."""
         if not spare:
@@ -57,7 +65,7 @@ class DecodeBatch:
             None if self.randomness is None else self.randomness.padded(spare),
             None if self.temperature is None else pad_rows(self.temperature, spare),
             None if known is None else Known(known.grid.map(lambda v: pad_rows(v, spare)), pad_rows(known.mask, spare)),
-            None if self.logit_bias is None else pad_rows(self.logit_bias, spare),
+            None if self.logit_bias is None else pad_rows(self.logit_bias[:], spare),
         )
 
     @staticmethod
@@ -73,6 +81,38 @@ class DecodeBatch:
             _stack_known(batches, family),
             _stack_bias(batches),
         )
+
+
+@dataclass(frozen=True)
+class DecodePieces:
+    """Batches of one family, all of them drawn or none, to be decoded one behind the other: stacked where they are needed."""
+
+    pieces: Sequence[DecodeBatch]
+    family: Family
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        return list(accumulate(map(len, self.pieces)))
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+        return self._ends[-1] if self.pieces else 0
+
+    def __getitem__(self, rows: slice) -> DecodeBatch:
+        """Some of the rows."""
+        first, last, _ = rows.indices(len(self))
+        found: list[DecodeBatch] = []
+        for k in range(bisect_right(self._ends, first), len(self.pieces)):
+            begin = self._ends[k] - len(self.pieces[k])
+            if begin >= last:
+                break
+            found.append(self.pieces[k][max(first - begin, 0) : last - begin])
+        return found[0] if len(found) == 1 else DecodeBatch.stack(found, self.family)
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether the music is drawn, not the likeliest."""
+        return self.pieces[0].is_drawn
 
 
 class LatentModel(Protocol):
@@ -113,5 +153,10 @@ def _stack_known(batches: Sequence[DecodeBatch], family: Family) -> Known | None
 
 
 def _stack_bias(batches: Sequence[DecodeBatch]) -> NDArray[np.float32] | None:
-    shape = next((b.logit_bias.shape[1:] for b in batches if b.logit_bias is not None), None)
-    return None if shape is None else np.concatenate([_or(b.logit_bias, (len(b), *shape), 0) for b in batches])
+    biases = [b.logit_bias[:] if isinstance(b.logit_bias, LogitBias) else b.logit_bias for b in batches]
+    shape = next((bias.shape[1:] for bias in biases if bias is not None), None)
+    return (
+        None
+        if shape is None
+        else np.concatenate([_or(bias, (len(b), *shape), 0) for b, bias in zip(batches, biases, strict=True)])
+    )

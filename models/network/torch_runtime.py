@@ -48,7 +48,7 @@ class TorchModel:
             (self._tensor(drawn.tokens), self._tensor(drawn.feel)) if drawn else None,
             temperature=1.0 if temperature is None else self._tensor(np.maximum(temperature, COLDEST))[:, None],
             known=KnownSteps(self._tensor(known.grid.tokens), self._tensor(known.mask).float()) if known else None,
-            bias=self._tensor(batch.logit_bias) if batch.logit_bias is not None else None,
+            bias=self._tensor(batch.logit_bias[:]) if batch.logit_bias is not None else None,
             tables=self.tables,
         )
         return Grid(_array(tokens), _array(feel.velocities), _array(feel.offsets) * self.card.timing)
