@@ -19,7 +19,8 @@ from models.families.registry import find_family
 from models.families.routing import default_family, route
 from models.music.clip import Clip
 from models.music.key import parse_key
-from models.music.morph import morph
+from models.music.morph import Morph
+from models.music.paced import paced
 from models.network.decoding import LatentModel, temperature_for
 from models.store import load_model
 
@@ -149,7 +150,8 @@ class Engine:
         families = set(names) if request.model == "auto" else {self.model(name).family.name for name in names}
         kit = find_family(families.pop()).kit(request.drum_map, request.pads, clips) if len(families) == 1 else None
         (a, b), voice = clips, None if kit is None else kit.get
-        made = [morph(a, b, k / (request.steps - 1), voice=voice) for k in range(request.steps)]
+        way = Morph(a, b, voice=voice)
+        made = [way.at(k / (request.steps - 1)) for k in paced(range(request.steps), 1)]
         remarks = tuple(map(Remark, said))
         return Answer(tuple(made), (-1,) * len(made), (MORPH,) * len(clips), _seed(request), remarks)
 
@@ -177,7 +179,7 @@ class Engine:
         self, request: ClipsRequest, clips: Sequence[Clip], edit: Callable[[str, Sequence[Clip]], Computation[list[Made]]]
     ) -> Computation[Answer]:
         """Edit clips one by one, those of one model in the same batches."""
-        names = [_route(request, clip) for clip in clips]
+        names = [_route(request, clip) for clip in paced(clips, 1)]
         made: dict[int, Made] = {}
         remarks: list[Remark] = []
         for name in dict.fromkeys(names):
@@ -237,7 +239,7 @@ def _route(request: ClipsRequest, clip: Clip) -> str:
 
 
 def _marked(request: ClipsRequest) -> tuple[Clip, ...]:
-    return tuple(mark_notes(clip, i) for i, clip in enumerate(request.clips))
+    return tuple(mark_notes(clip, i) for i, clip in paced(enumerate(request.clips), 1))
 
 
 def _seed(request: Request) -> int:

@@ -11,16 +11,18 @@ from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 
-from models.music.assignment import assign
+from models.music.assignment import assign, assign_near
 from models.music.clip import Clip, Note, note_order
 from models.music.distance import NEAR_ONSET, SAME_ONSET, VoiceOf, lane_of
 from models.music.paced import paced, sorted_in_runs
 
 STEP = 1 / 4  # beats: notes are led in sixteenths
+TABLE = 1_000_000  # pairs of notes of which there is a table: 8 MB
 
 
 def morph(a: Clip, b: Clip, at: float, *, voice: VoiceOf | None = None) -> Clip:
@@ -29,24 +31,44 @@ def morph(a: Clip, b: Clip, at: float, *, voice: VoiceOf | None = None) -> Clip:
     Time moves in sixteenths with the feel gliding between, pitch along the pitch classes of both clips, pads not at all.
     Every pair has its own moment to step, so that clips change note by note and not all at once.
     """
-    check_share("at", at)
-    if at in (0, 1):
-        return b if at else a
-    frame, from_a, from_b = side_by_side(a, b)
-    pairs = _assign(from_a, from_b, voice)
-    scale = {note.pitch % 12 for note in from_a + from_b}
-    melodic = [p for p in range(128) if p % 12 in scale]
-    led = []
-    for (i, j), moment in zip(pairs, _moments(len(pairs)), strict=True):
-        x, y = from_a[i], from_b[j]
-        led.append(_between(x, y, at, moment, melodic if voice is None else [x.pitch, y.pitch]))
-    paired_a, paired_b = {i for i, _ in pairs}, {j for _, j in pairs}
-    alone = [(note, False) for i, note in enumerate(from_a) if i not in paired_a]
-    alone += [(note, True) for j, note in enumerate(from_b) if j not in paired_b]
-    alone.sort(key=lambda entry: note_order(entry[0]))
-    there = [n for (n, comes), moment in zip(alone, _moments(len(alone)), strict=True) if comes == (at > moment)]
-    single = voice is None and is_single_line(a) and is_single_line(b)
-    return frame.with_notes(settle(settle([], led, single), there, single)).in_order()
+    return Morph(a, b, voice=voice).at(at)
+
+
+class Morph:
+    """The way from one clip to another, note by note: see `morph`."""
+
+    def __init__(self, a: Clip, b: Clip, *, voice: VoiceOf | None = None) -> None:
+        self._a, self._b, self._voice = a, b, voice
+
+    @cached_property
+    def _sides(self) -> tuple[Clip, list[Note], list[Note]]:
+        return side_by_side(self._a, self._b)
+
+    @cached_property
+    def _pairs(self) -> list[tuple[int, int]]:
+        return _assign(*self._sides[1:], self._voice)
+
+    def at(self, share: float) -> Clip:
+        """Make the clip at a share of the way."""
+        check_share("at", share)
+        if share in (0, 1):
+            return self._b if share else self._a
+        frame, from_a, from_b = self._sides
+        pairs, voice = self._pairs, self._voice
+        scale = {note.pitch % 12 for note in paced(from_a + from_b)}
+        melodic = [p for p in range(128) if p % 12 in scale]
+        led = []
+        for (i, j), moment in paced(zip(pairs, _moments(len(pairs)), strict=True), 32):
+            x, y = from_a[i], from_b[j]
+            led.append(_between(x, y, share, moment, melodic if voice is None else [x.pitch, y.pitch]))
+        paired_a, paired_b = {i for i, _ in paced(pairs)}, {j for _, j in paced(pairs)}
+        alone = [(note, False) for i, note in paced(enumerate(from_a)) if i not in paired_a]
+        alone += [(note, True) for j, note in paced(enumerate(from_b)) if j not in paired_b]
+        alone = sorted_in_runs(alone, key=lambda entry: note_order(entry[0]))
+        moments = _moments(len(alone))
+        there = [n for (n, comes), moment in paced(zip(alone, moments, strict=True)) if comes == (share > moment)]
+        single = voice is None and is_single_line(self._a) and is_single_line(self._b)
+        return frame.with_notes(settle(settle([], led, single), there, single)).in_order()
 
 
 def is_single_line(clip: Clip) -> bool:
@@ -108,6 +130,8 @@ def _cut(note: Note, starts: Sequence[float]) -> Note:
 
 def _assign(from_a: Sequence[Note], from_b: Sequence[Note], voice: VoiceOf | None) -> list[tuple[int, int]]:
     """Pair notes by the shortest way in all; none goes as far as a beat or an octave, nor to another drum voice."""
+    if len(from_a) * len(from_b) > TABLE:
+        return _assign_near(from_a, from_b, voice)
     start_a, start_b = (np.array([n.start for n in notes], dtype=np.float64) for notes in (from_a, from_b))
     cost = np.abs(start_a[:, None] - start_b)
     if voice is None:
@@ -118,6 +142,31 @@ def _assign(from_a: Sequence[Note], from_b: Sequence[Note], voice: VoiceOf | Non
         cost[lane_a[:, None] != lane_b] = NEAR_ONSET
     # Whoever is too far is as good as alone, however far.
     return [(i, j) for i, j in assign(np.minimum(cost, NEAR_ONSET)) if cost[i, j] < NEAR_ONSET]
+
+
+def _assign_near(from_a: Sequence[Note], from_b: Sequence[Note], voice: VoiceOf | None) -> list[tuple[int, int]]:
+    """Pair notes as `_assign` does, without a table of all pairs."""
+    lanes: dict[int, tuple[list[float], list[int]]] = {}  # of b's notes, in order: onsets and numbers
+    for j, note in paced(enumerate(from_b)):
+        starts, numbers = lanes.setdefault(note.pitch if voice is None else lane_of(note.pitch, voice), ([], []))
+        starts.append(note.start)
+        numbers.append(j)
+
+    def near(i: int) -> list[tuple[int, float]]:
+        note, found = from_a[i], list[tuple[int, float]]()
+        own = note.pitch if voice is None else lane_of(note.pitch, voice)
+        for lane in range(own - 11, own + 12) if voice is None else (own,):
+            if lane in lanes:
+                starts, numbers = lanes[lane]
+                far = abs(lane - own) / 12
+                reach = NEAR_ONSET - far
+                low = bisect_left(starts, note.start - reach)
+                high = bisect_right(starts, note.start + reach, low)
+                costs = (abs(start - note.start) + far for start in starts[low:high])
+                found += [(j, cost) for j, cost in zip(numbers[low:high], costs, strict=True) if cost < NEAR_ONSET]
+        return found
+
+    return assign_near(len(from_a), near, alone=NEAR_ONSET)
 
 
 def _moments(count: int) -> list[float]:
