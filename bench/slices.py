@@ -162,13 +162,15 @@ def as_buffer(clip: Clip) -> ClipBuffer:
 def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    gc.disable()  # looks for garbage take tens of milliseconds wherever they come; the server makes them when it is idle
     parser.add_argument("--only", default="", help="requests whose name has this in it")
     parser.add_argument("--where", action="store_true", help="say between which lines the longest stretch was")
     options = parser.parse_args()
     engine = Engine()
     for kind, pitches in (("drums", DRUM), ("notes", KEYS)):
         engine.run(Vary(clips=(music(20, 8, pitches, 1),), kind=kind, seed=1))
-    print(f"{'request':<42} {'slice ms':>8} {'batch ms':>8} {'python s':>8} {'all s':>6} {'MiB':>5} {'est. s':>7} {'est. MiB':>8}")
+    titles = "slice ms", "batch ms", "python s", "all s", "MiB", "est. s", "est. MiB"
+    print(f"{'request':<42}", *(f"{title:>8}" for title in titles))
     for name, request in requests():
         if options.only in name:
             print(row(engine, name, request, where=options.where), flush=True)
@@ -187,8 +189,8 @@ def row(engine: Engine, name: str, request: Request, *, where: bool) -> str:
         batcher.run_batch()
         longest = max(longest, time.thread_time() - before - (watch.total - python))
     spent = time.thread_time() - began
-    said = f"{name:<42} {1e3 * watch.longest:>8.1f} {1e3 * longest:>8.1f} {watch.total:>8.2f} {spent:>6.2f} {peak_mib() - idle:>5.0f}"
-    said += estimated(request)
+    figures = [f"{1e3 * watch.longest:>8.1f}", f"{1e3 * longest:>8.1f}", f"{watch.total:>8.2f}", f"{spent:>8.2f}"]
+    said = " ".join([f"{name:<42}", *figures, f"{peak_mib() - idle:>8.0f}", estimated(request)])
     if isinstance(results[0], Exception):
         said += f"  {type(results[0]).__name__}: {results[0]}"[:80]
     return said + (f"  {watch.where}" if where else "")
@@ -201,7 +203,7 @@ def estimated(request: Request) -> str:
     except ImportError:
         return ""
     work = estimate(request, [as_buffer(clip) for clip in request.clips] if isinstance(request, ClipsRequest) else [])
-    return f" {work.seconds:>7.2f} {work.bytes / 2**20:>8.0f}"
+    return f"{work.seconds:>8.2f} {work.bytes / 2**20:>8.0f}"
 
 
 if __name__ == "__main__":

@@ -137,6 +137,7 @@ def test_crowded_clips_are_matched_as_well_where_paths_are_long(large: int, monk
     monkeypatch.setattr(distance_module, "LARGE", large)
     monkeypatch.setattr(distance_module, "PATIENCE", -1)
     monkeypatch.setattr(large_matching, "PATIENCE", -1)
+    monkeypatch.setattr(large_matching, "LEAST", 0)
     assert [distance(a, b, voice=VOICES) for a, b in pairs] == expected
 
 

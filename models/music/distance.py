@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from models.music.clip import Clip
-from models.music.large_matching import LargeTarget, Matching, Ordered, list_bits
+from models.music.large_matching import LargeTarget, Matching, Ordered, augment_deep, flip, list_bits
 from models.music.paced import paced, sorted_in_runs
 from models.pause import pause
 
@@ -15,7 +15,7 @@ SAME_ONSET = 1 / 32  # beats: closer onsets count as the same
 NEAR_ONSET = 1.0  # beats: how far a note may go and still be the same note, moved
 LARGE = 4096  # notes of a clip beyond which it is matched in less memory (`large_matching`), with the same result
 
-PATIENCE = 8  # notes to go through on paths for each note, before paths are looked for in another way
+PATIENCE = 2  # notes to go through on paths for each note, before paths are looked for in another way
 
 # The drum voice of a pitch, None for a pad of no voice: a mapping's `get`, as of `grid.VOICE_OF`.
 VoiceOf = Callable[[int], int | None]
@@ -262,7 +262,7 @@ def _move(pairs: list[int], mates: list[int], owners: dict[int, int], bits: tupl
     while left:  # paths are long: what one led over is left out until all others have had their turn
         unseen = usable
         for start in left:
-            free, unseen, _ = _augment(start, pairs, mates, owners, (free, unseen | free))
+            free, unseen = augment_deep(start, pairs.__getitem__, mates, owners, (free, unseen))
         unmatched = [x for x in left if mates[x] < 0]
         if len(unmatched) == len(left):
             break
@@ -281,21 +281,13 @@ def _augment(
         if fresh & free:
             first = fresh & free
             first &= -first
-            _flip(x, first.bit_length() - 1, came, mates, owners)
+            flip(x, first.bit_length() - 1, came, mates, owners)
             return free ^ first, unseen & ~first, len(queue)
         unseen ^= fresh
         for bit in list_bits(fresh):
             came[bit] = x
             queue.append(owners[bit])
     return free, unseen, len(queue)
-
-
-def _flip(x: int, bit: int, came: dict[int, int], mates: list[int], owners: dict[int, int]) -> None:
-    while bit >= 0:
-        left = mates[x]
-        mates[x], owners[bit] = bit, x
-        bit = left
-        x = came.get(bit, -1)
 
 
 def _mean(values: list[float]) -> float:

@@ -7,11 +7,13 @@ where a path leads that brings one more note to a mate.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping, MutableSequence
 
 from models.music.paced import paced
+from models.pause import pause
 
-PATIENCE = 2  # notes to go through on paths for each note of both clips: music as it is played needs a fifth
+PATIENCE = 0.5  # notes to go through on paths for each note of both clips: music as it is played needs a fifth
+LEAST = 4096  # notes to go through on paths in any case
 FEW = 32  # bits that are taken out of an integer one by one
 
 Ordered = list[tuple[float, int, int]]  # (onset from the clip's start, pitch, index), sorted
@@ -119,7 +121,7 @@ class Matching:
         While paths are short the shortest is looked for among all notes, as in small clips; where clips are so crowded that
         paths are long, what one led over is left out until all others have had their turn.
         """
-        patience = PATIENCE * (len(self._source) + len(self._owners))
+        patience = LEAST + PATIENCE * (len(self._source) + len(self._owners))
         waiting = [x for x, mate in enumerate(self.mates) if mate < 0]
         left: list[int] = []
         for at, x in enumerate(waiting):
@@ -133,7 +135,7 @@ class Matching:
         while left:
             unseen = usable
             for x in paced(left, 16):
-                unseen = self._augment_deep(x, unseen)
+                self._free, unseen = augment_deep(x, self._pairs, self.mates, self._owners, (self._free, unseen))
             unmatched = [x for x in left if self.mates[x] < 0]
             if len(unmatched) == len(left):
                 break
@@ -146,42 +148,14 @@ class Matching:
         for x in paced(queue, 64):
             fresh = self._pairs(x) & unseen
             if free := fresh & self._free:
-                self._flip(x, (free & -free).bit_length() - 1, came)
+                flip(x, (free & -free).bit_length() - 1, came, self.mates, self._owners)
+                self._free ^= free & -free
                 break
             unseen ^= fresh
             for number in list_bits(fresh):
                 came[number] = x
                 queue.append(self._owners[number])
         return unseen, len(queue)
-
-    def _augment_deep(self, start: int, unseen: int) -> int:
-        """Match an unmatched note along any path to a free one, found depth first; returns what it did not lead over.
-
-        Such paths are longer than the shortest, but many are found in a round, in which each note is seen once.
-        """
-        came: dict[int, int] = {}
-        path = [start]
-        pairs = [self._pairs(start)]
-        for x in paced(_while_any(path), 64):
-            fresh = pairs[-1] & unseen
-            if free := fresh & self._free:
-                number = (free & -free).bit_length() - 1
-                self._flip(x, number, came)
-                return unseen & ~(1 << number)
-            if fresh:
-                first = fresh & -fresh
-                number = first.bit_length() - 1
-                unseen ^= first
-                came[number] = x
-                path.append(self._owners[number])
-                pairs.append(self._pairs(path[-1]))
-                del pairs[:-DEEPEST]
-            else:
-                path.pop()
-                pairs.pop()
-                if path and not pairs:
-                    pairs.append(self._pairs(path[-1]))
-        return unseen
 
     def _pairs(self, x: int) -> int:
         """Find what a note may be matched with, as bits."""
@@ -195,16 +169,65 @@ class Matching:
         moves = same | lane & target.window(onset, target.near) if lane else same
         return own | moves & ~self._contested
 
-    def _flip(self, x: int, number: int, came: dict[int, int]) -> None:
-        self._free ^= 1 << number
-        while number >= 0:
-            left = self.mates[x]
-            self.mates[x], self._owners[number] = number, x
-            number = left
-            x = came.get(number, -1)
+
+def augment_deep(
+    start: int,
+    pairs: Callable[[int], int],
+    mates: MutableSequence[int],
+    owners: MutableMapping[int, int] | MutableSequence[int],
+    bits: tuple[int, int],
+) -> tuple[int, int]:
+    """Match an unmatched note along any path to a free one, in place; returns what is then free, and what was not seen.
+
+    Such paths are longer than the shortest, but are found sooner where clips are crowded: each step goes as near to a free
+    note as it can. `pairs` are the notes that a note may be matched with, as bits; so are what is free and what is unseen.
+    """
+    free, unseen = bits
+    came: dict[int, int] = {}
+    path = [start]
+    sets = [pairs(start)]
+    while path:
+        pause()
+        x, fresh = path[-1], sets[-1] & unseen
+        if found := fresh & free:
+            number = (found & -found).bit_length() - 1
+            flip(x, number, came, mates, owners)
+            return free ^ 1 << number, unseen & ~(1 << number)
+        if not fresh or not free:
+            path.pop()
+            sets.pop()
+            if path and not sets:
+                sets.append(pairs(path[-1]))
+            continue
+        low = (fresh & -fresh).bit_length() - 1
+        before, after = free & (1 << low) - 1, free >> low
+        goal = low + (after & -after).bit_length() - 1 if after else before.bit_length() - 1
+        below = fresh & (1 << goal) - 1
+        number = below.bit_length() - 1 if below else low
+        unseen ^= 1 << number
+        came[number] = x
+        path.append(owners[number])
+        sets.append(pairs(path[-1]))
+        del sets[:-DEEPEST]
+    return free, unseen
 
 
-DEEPEST = 4096  # sets of pairs that are kept along a path: the others are made again on the way back
+def flip(
+    x: int,
+    number: int,
+    came: dict[int, int],
+    mates: MutableSequence[int],
+    owners: MutableMapping[int, int] | MutableSequence[int],
+) -> None:
+    """Match a note with a free one, and along the path to it each note with the one that the next note leaves."""
+    while number >= 0:
+        left = mates[x]
+        mates[x], owners[number] = number, x
+        number = left
+        x = came.get(number, -1)
+
+
+DEEPEST = 256  # sets of pairs that are kept along a path: the others are made again on the way back
 
 
 def as_bits(numbers: list[int]) -> int:
@@ -246,8 +269,3 @@ def _unskipped(skips: dict[int, int], at: int, end: int) -> Iterator[int]:
         at = to
     for place in passed:
         skips[place] = at
-
-
-def _while_any(path: list[int]) -> Iterator[int]:
-    while path:
-        yield path[-1]
