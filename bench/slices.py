@@ -1,6 +1,6 @@
 """Measure how long heavy requests go on without a pause, and how near the estimate of their work comes.
 
-    python bench/slices.py [--only TEXT] [--where]
+    python bench/slices.py [--only TEXT] [--but TEXT] [--where]
 
 For each request: the longest time between two pauses of its own Python, the longest batch, all CPU time, what was estimated
 and the memory that it took beyond what was there before. Times are CPU times of this thread.
@@ -35,6 +35,7 @@ class Stopwatch:
     def __init__(self) -> None:
         self.total, self.longest, self.where = 0.0, 0.0, ""
         self._since, self._place = 0.0, ""
+        self.own = 0.0  # what the watch itself takes
 
     def start(self) -> None:
         """Begin a stretch."""
@@ -49,7 +50,9 @@ class Stopwatch:
         if spent > self.longest:
             self.longest, self.where = spent, f"{self._place} .. {place}"
         self._place = place
-        self._since = time.thread_time()
+        now = time.thread_time()
+        self.own += now - self._since - spent
+        self._since = now
 
 
 def _place() -> str:
@@ -164,6 +167,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     gc.disable()  # looks for garbage take tens of milliseconds wherever they come; the server makes them when it is idle
     parser.add_argument("--only", default="", help="requests whose name has this in it")
+    parser.add_argument("--but", default="?", help="none whose name has this in it")
     parser.add_argument("--where", action="store_true", help="say between which lines the longest stretch was")
     options = parser.parse_args()
     engine = Engine()
@@ -172,7 +176,7 @@ def main() -> None:
     titles = "slice ms", "batch ms", "python s", "all s", "MiB", "est. s", "est. MiB"
     print(f"{'request':<42}", *(f"{title:>8}" for title in titles))
     for name, request in requests():
-        if options.only in name:
+        if options.only in name and options.but not in name:
             print(row(engine, name, request, where=options.where), flush=True)
 
 
@@ -185,10 +189,10 @@ def row(engine: Engine, name: str, request: Request, *, where: bool) -> str:
     began = time.thread_time()
     batcher.add(timed(engine.start(request), watch), lambda fraction: None, results.append)
     while not results:
-        before, python = time.thread_time(), watch.total
+        before, python = time.thread_time(), watch.total + watch.own
         batcher.run_batch()
-        longest = max(longest, time.thread_time() - before - (watch.total - python))
-    spent = time.thread_time() - began
+        longest = max(longest, time.thread_time() - before - (watch.total + watch.own - python))
+    spent = time.thread_time() - began - watch.own
     figures = [f"{1e3 * watch.longest:>8.1f}", f"{1e3 * longest:>8.1f}", f"{watch.total:>8.2f}", f"{spent:>8.2f}"]
     said = " ".join([f"{name:<42}", *figures, f"{peak_mib() - idle:>8.0f}", estimated(request)])
     if isinstance(results[0], Exception):

@@ -118,6 +118,10 @@ class ClipBuffer:
         self._join_if_complete()
         return bool(new)
 
+    def column(self, field: int) -> array[float]:
+        """One number of each note, by its place in a row, of a clip that is complete."""
+        return self._rows[field::NOTE_FIELDS]
+
     def has_row(self, index: int, row: bytes) -> bool:
         """Tell whether a note is just these bits, NOTE_FIELDS doubles."""
         there = self._row(index)

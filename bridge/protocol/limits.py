@@ -37,7 +37,11 @@ class Limits:
     note_beats: float = 2.0**20
     """Latest start and longest duration of a note: further out, a float32 cannot tell a 16th from a triplet."""
     windows: int = 16_384
-    """Most windows of two bars in all clips that a request makes: about a minute of computing."""
+    """Most windows of two bars in which something sounds, in all clips that a request makes."""
+    work_s: float = 60.0
+    """Longest time that a request may take by its estimate, on one core of the machine that is measured on."""
+    work_bytes: int = 300 * 2**20
+    """Most memory that a request may take by its estimate."""
 
     # Waiting for what is missing
     first_ask_s: float = 0.05

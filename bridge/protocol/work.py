@@ -1,23 +1,41 @@
-"""What a request will cost, from its numbers alone, before anything is computed."""
+"""What a request costs, estimated from its numbers before anything of it runs. Arithmetic; no models, no clock.
+
+A window is two bars of 4/4. What counts are windows in which notes begin: silence costs nothing. The figures are CPU times of
+one core of the machine that `bench/slices.py` is calibrated on, which prints them beside what requests really take.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bridge.protocol.limits import Limits
+from bridge.protocol.limits import NOTE_FIELDS, Limits
 from bridge.protocol.messages import ProtocolError
-from bridge.requests import Blend, Request
+from bridge.requests import Blend, Cross, Interpolate, Reconstruct, Request, Sample, Vary
 
 if TYPE_CHECKING:
     from bridge.protocol.assembly import ClipBuffer
 
+ROW_S = 1.4e-3  # to decode one window of one voice
+NOTE_S = 12e-6  # to write a note as part of a clip, or to compare it
+CROWDED_S = 16e-9  # to compare a note with one that it may be matched with
+ROW_BYTES = 12_000  # of a window that is decoded, until it is a clip's
+KEPT_BYTES = 5_000  # of a window of a result
+NOTE_BYTES = 400  # of a note of a request
+MADE_BYTES = 60  # of a note of a result: most are shared
+BASE_BYTES = 8 * 2**20
+SILENT = 8  # windows of silence between notes that are gone through; of longer silences EDGES
+EDGES = 2
+VOICES = 8  # of a polyphonic clip at the most
+DRUMS = range(27, 60)  # pitches of a clip that may be drums
+
 
 @dataclass(frozen=True)
 class Work:
-    """Seconds of one core, and bytes of memory, both rough."""
+    """What a request costs: seconds of CPU on the reference machine, and bytes of memory while it runs."""
 
     seconds: float
     bytes: int
@@ -27,23 +45,168 @@ A_POSITION = Work(0.005, 2**20)
 """Of a puck position."""
 
 
-def estimate(request: Request, clips: Sequence[ClipBuffer]) -> Work:
-    """Estimate the work of a request."""
-    windows, times = _sizes(request, clips)
-    return Work(0.004 * windows * times, windows * times * 10_000)
+@dataclass(frozen=True)
+class ClipWork:
+    """What of a clip costs: windows in which notes begin, voices, notes, and the pairs of notes that lie close together."""
+
+    windows: float
+    voices: int
+    notes: int
+    pairs: float
+
+    @property
+    def rows(self) -> float:
+        """Windows of all voices."""
+        return self.windows * self.voices
+
+    def repeated(self, times: float) -> ClipWork:
+        """The same clip over and over."""
+        return ClipWork(self.windows * times, self.voices, math.ceil(self.notes * times), self.pairs * times)
 
 
-def check_work(request: Request, clips: Sequence[ClipBuffer], limits: Limits) -> None:
-    """Refuse what would keep the worker for more than a minute or so."""
-    windows, times = _sizes(request, clips)
+def measure_clip(clip: ClipBuffer, kind: str | None) -> ClipWork:
+    """Measure a clip as it was received: a few milliseconds for the longest."""
+    starts, pitches, durations = (clip.column(field) for field in (1, 0, 2))
+    window = window_beats(clip.meter)
+    last = math.ceil(clip.beats / window)
+    occupied = sorted(k for k in {int(start // window) for start in starts} if 0 <= k < last)
+    count = sum(1 for _ in occupied)
+    between = [b - a - 1 for a, b in zip([-1, *occupied], [*occupied, last], strict=True)]
+    count += sum(gap if gap <= SILENT else EDGES for gap in between)
+    if not starts:
+        return ClipWork(last, 1, 0, 0.0)  # an empty clip is sampled
+    beats = Counter(map(int, starts))
+    pairs = float(sum(n * n for n in beats.values()))
+    is_drums = kind == "drums" or (kind is None and min(pitches) in DRUMS and max(pitches) in DRUMS)
+    if is_drums:
+        return ClipWork(count, 1, len(starts), pairs)
+    # Notes that begin together, and those that sound on: as many as there are at once on the average where there are any.
+    together = max(Counter(starts).values()) if len(starts) < 2 * len(set(starts)) else VOICES
+    sounding = sum(min(d, 4 * window) for d in durations) / max(1, len(beats))
+    voices = min(VOICES, max(1, together, math.ceil(sounding), math.ceil(len(starts) / max(1, len(beats)) / 4)))
+    return ClipWork(count, voices, len(starts), pairs)
+
+
+def window_beats(meter: tuple[int, int]) -> float:
+    """Find how long a window of two halves is, in beats: whole bars of up to four beats each, or parts of longer ones."""
+    bar = meter[0] * 4 / meter[1]
+    if bar <= 4:
+        return 2 * bar * (4 // bar)
+    return 2 * bar / math.ceil(bar / 4)
+
+
+def estimate(request: Request, clips: Iterable[ClipBuffer]) -> Work:
+    """Estimate what a request costs."""
+    buffers = list(clips)
+    if isinstance(request, Sample):
+        rows = request.count * request.bars / 2
+        return _work(2 * rows, 4 * rows, 0.0, 2 * rows, 0)
+    measured = [measure_clip(clip, request.kind) for clip in buffers]
+    match request:
+        case Vary() if request.amount == 0:
+            return _work(0, 0, 0, 0, sum(m.notes for m in measured))
+        case Vary():
+            works = [_vary(m, request) for m in measured]
+            return Work(sum(w.seconds for w in works), BASE_BYTES + sum(w.bytes - BASE_BYTES for w in works))
+        case Reconstruct():
+            rows, notes = sum(m.rows for m in measured), sum(m.notes for m in measured)
+            return _work(1.3 * rows, rows, 3 * notes, rows, notes)
+        case Interpolate() | Blend() | Cross():
+            return _together(request, buffers, measured)
+    raise ValueError(f"there is no estimate of a {type(request).__name__}")
+
+
+def _vary(clip: ClipWork, request: Vary) -> Work:
+    if not clip.notes:
+        rows = clip.windows * request.count
+        return _work(2 * rows, 4 * rows, 0.0, 2 * rows, 0)
+    seams = 2 if clip.windows > 1 else 1
+    candidates = math.ceil(request.count * 1.375)
+    rows = clip.rows * seams * (candidates + 2)
+    passes = 3 + 2 * candidates + 9 * request.count  # each result is written and compared some times until it is at the amount
+    locks = 1 + bool(request.lock or request.lock_notes or request.lock_beats or request.lock_voices) * 0.5
+    return _work(
+        rows,
+        clip.rows * (candidates + 4) * seams,
+        locks * clip.notes * passes,
+        clip.rows * candidates,
+        clip.notes,
+        pairs=clip.pairs * (candidates + 5 * request.count),
+        made=clip.notes * request.count,
+    )
+
+
+def _together(
+    request: Interpolate | Blend | Cross, buffers: Sequence[ClipBuffer], measured: Sequence[ClipWork]
+) -> Work:
+    """Estimate work on clips that are laid out alike: all as long as the longest, with as many voices as one has most."""
+    beats = buffers[0].beats if isinstance(request, Cross) else max(clip.beats for clip in buffers)
+    laid = [m.repeated(max(1.0, beats / clip.beats)) for m, clip in zip(measured, buffers, strict=True)]
+    most = math.ceil(beats / window_beats(buffers[0].meter))
+    windows = min(most, sum(m.windows for m in laid))
+    voices, notes, pairs = max(m.voices for m in laid), max(m.notes for m in laid), max(m.pairs for m in laid)
+    given, rows, seams = sum(m.notes for m in laid), windows * voices, 2 if windows > 1 else 1
+    match request:
+        case Interpolate() if request.path == "morph":
+            return _work(0, 0, given * request.steps * 4 + 2 * pairs, 0, given, made=4 * given * request.steps)
+        case Interpolate():
+            inner = max(0, request.steps - 2)
+            points = max(2 * inner, 7) * 2 + 2 * (inner + 1) if request.path == "even" and inner else inner
+            mixed = 3 * (request.steps - 1) if request.path == "even" and inner else 0
+            comparisons = (points + 2 * mixed) * 8 if mixed else 0
+            work = _work(
+                rows * (points * seams + 2 * len(laid)),
+                rows * points,
+                notes * (4 * points + 4 * mixed + comparisons),
+                rows * points,
+                given,
+                pairs=pairs * (comparisons + mixed),
+                made=notes * (points + mixed),
+            )
+            return Work(work.seconds + 3e-5 * mixed * request.steps, work.bytes)
+        case Blend():
+            side = 1 if request.at is not None else request.grid
+            points = side**2
+            return _work(
+                rows * (points * seams + 2 * len(laid)),
+                rows * min(points, 64),
+                notes * 3 * points,
+                rows * points,
+                given,
+                made=notes * points,
+            )
+        case Cross():
+            return _work(
+                rows * (request.count * 1.5 + 2 * seams),
+                rows * request.count * 1.5,
+                notes * 4 * request.count,
+                rows * request.count,
+                given,
+                made=notes * request.count,
+            )
+
+
+def _work(
+    rows: float, at_once: float, notes: float, kept: float, given: float, *, pairs: float = 0.0, made: float = 0.0
+) -> Work:
+    seconds = 0.01 + rows * ROW_S + notes * NOTE_S + pairs * CROWDED_S + given * 10 * NOTE_S
+    size = at_once * ROW_BYTES / 2 + kept * KEPT_BYTES + given * NOTE_BYTES + made * MADE_BYTES
+    return Work(seconds, BASE_BYTES + int(size))
+
+
+def check_work(request: Request, clips: Iterable[ClipBuffer], limits: Limits) -> None:
+    """Refuse what would keep the worker for more than a minute or so, or take too much of its memory."""
+    buffers = list(clips)
+    windows = math.ceil(sum(measure_clip(clip, request.kind).windows for clip in buffers))
+    times = request.clip_count
     if windows * times > limits.windows:
         text = f"{times} clips of {windows} windows of two bars are more than the {limits.windows} windows of one request"
         raise ProtocolError("too_large", text)
-
-
-def _sizes(request: Request, clips: Sequence[ClipBuffer]) -> tuple[int, int]:
-    windows = sum(math.ceil(clip.beats / (2 * min(4.0, clip.meter[0] * 4 / clip.meter[1]))) for clip in clips)
-    windows += -(-getattr(request, "bars", 0) // 2)
-    side = request.grid if isinstance(request, Blend) and request.at is None else 1
-    times = side**2 if isinstance(request, Blend) else getattr(request, "count", getattr(request, "steps", 1))
-    return windows, times
+    work = estimate(request, buffers)
+    if work.seconds > limits.work_s:
+        text = f"this would take about {work.seconds:.0f} seconds; a request may take {limits.work_s:g}: ask for fewer or shorter clips"
+        raise ProtocolError("too_large", text)
+    if work.bytes > limits.work_bytes:
+        given, most = work.bytes / 2**20, limits.work_bytes / 2**20
+        text = f"this would take about {given:.0f} MiB of memory; a request may take {most:.0f}: ask for fewer or shorter clips"
+        raise ProtocolError("too_large", text)

@@ -251,7 +251,7 @@ def _move(pairs: list[int], mates: list[int], owners: dict[int, int], bits: tupl
     patience = PATIENCE * (len(pairs) + LARGE)
     starts = [x for x, mate in enumerate(mates) if mate < 0 and pairs[x]]
     left: list[int] = []
-    for at, start in enumerate(starts):
+    for at, start in paced(enumerate(starts), 16):
         free, unseen, seen = _augment(start, pairs, mates, owners, (free, usable))
         if mates[start] < 0:
             usable = unseen  # no later path can lead out of here either

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, MutableMapping, MutableSequence
 from models.music.paced import paced
 from models.pause import pause
 
-PATIENCE = 0.5  # notes to go through on paths for each note of both clips: music as it is played needs a fifth
+PATIENCE = 0.25  # notes to go through on paths for each note of both clips: music as it is played needs a fifth
 LEAST = 4096  # notes to go through on paths in any case
 FEW = 32  # bits that are taken out of an integer one by one
 
@@ -69,7 +69,7 @@ class Matching:
         self.kept = len(source) - self.mates.count(-1)
         if self.kept in (len(source), size):
             return  # no note is left to be moved, or to be moved to
-        self._free = as_bits([number for number, owner in enumerate(self._owners) if owner < 0])
+        self._free = as_bits([number for number, owner in paced(enumerate(self._owners), 4096) if owner < 0])
         self._is_reached = bytearray(len(source))
         self._contested = self._find_contested()
         self._move((1 << size) - 1 & ~(as_bits(settled) & ~self._contested))
@@ -124,7 +124,7 @@ class Matching:
         patience = LEAST + PATIENCE * (len(self._source) + len(self._owners))
         waiting = [x for x, mate in enumerate(self.mates) if mate < 0]
         left: list[int] = []
-        for at, x in enumerate(waiting):
+        for at, x in paced(enumerate(waiting), 8):
             unseen, seen = self._augment(x, usable)
             if self.mates[x] < 0:
                 usable = unseen  # no later path can lead out of here either
@@ -134,7 +134,7 @@ class Matching:
                 break
         while left:
             unseen = usable
-            for x in paced(left, 16):
+            for x in left:
                 self._free, unseen = augment_deep(x, self._pairs, self.mates, self._owners, (self._free, unseen))
             unmatched = [x for x in left if self.mates[x] < 0]
             if len(unmatched) == len(left):
@@ -235,7 +235,7 @@ def as_bits(numbers: list[int]) -> int:
     if not numbers:
         return 0
     marks = bytearray(max(numbers) // 8 + 1)
-    for number in numbers:
+    for number in paced(numbers, 4096):
         marks[number >> 3] |= 1 << (number & 7)
     return int.from_bytes(marks, "little")
 
