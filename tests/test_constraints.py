@@ -266,8 +266,9 @@ def test_with_velocity_locked_a_new_stroke_takes_that_of_its_voice(engine: Engin
 
 def test_a_key_bars_what_is_outside_it_but_for_what_is_there() -> None:
     layout = MELODY.clip_to_grid(Clip((Note(61, 0, 1), Note(60, 1, 1)), 4))
-    bias = MELODY.compile(layout, Constraints(key=parse_key("C Major"))).logit_bias
-    assert bias is not None
+    scores = MELODY.compile(layout, Constraints(key=parse_key("C Major"))).logit_bias
+    assert scores is not None
+    bias = scores[:]
     assert np.isfinite(bias[0, 0, 61])
     assert np.isinf(bias[0, 1:HALF, 61]).all()
     assert np.isfinite(bias[0, :, [60, 62, 64, HOLD, REST]]).all()

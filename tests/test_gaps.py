@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,11 +59,9 @@ def run(engine: Engine, request: Vary | Reconstruct | Interpolate | Blend | Cros
 
 @pytest.mark.parametrize("beats", [80.0, 1e6])
 @kinds
-def test_a_variation_with_a_gap_is_that_of_the_closed_clip_with_the_gap_in_it(
-    engine: Engine, kind: Kind, beats: float
-) -> None:
+def test_a_variation_with_a_gap_is_that_of_the_closed_clip_with_the_gap_in_it(engine: Engine, kind: Kind, beats: float) -> None:
     gap, closed = with_gap(beats), with_gap(16.0)
-    settings = {"kind": kind, "count": 3, "seed": 5, "amount": 0.4}
+    settings: dict[str, Any] = {"kind": kind, "count": 3, "seed": 5, "amount": 0.4}
     same, most = run(engine, Vary(clips=(closed,), **settings))
     made, batches = run(engine, Vary(clips=(gap,), **settings))
     assert batches <= most
@@ -85,7 +84,7 @@ def test_a_gap_costs_no_batch_and_stays_whatever_the_verb(
     other = replace(gap, notes=tuple(replace(n, pitch=n.pitch + 1) for n in gap.notes[::2]))
     for_shorter = replace(shorter, notes=tuple(replace(n, pitch=n.pitch + 1) for n in shorter.notes[::2]))
     one = verb is Reconstruct
-    more = {Blend: {"grid": 3}, Interpolate: {"steps": 4}}.get(verb, {})
+    more: dict[str, Any] = {Blend: {"grid": 3}, Interpolate: {"steps": 4}}.get(verb, {})
     _, most = run(engine, verb(clips=(shorter,) if one else (shorter, for_shorter), kind=kind, seed=1, **more))
     made, batches = run(engine, verb(clips=(gap,) if one else (gap, other), kind=kind, seed=1, **more))
     assert batches <= most + 3  # what is drawn differs, and with it how soon enough comes out

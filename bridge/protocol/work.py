@@ -7,12 +7,11 @@ one core of the machine that `bench/slices.py` is calibrated on, which prints th
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bridge.protocol.limits import NOTE_FIELDS, Limits
+from bridge.protocol.limits import Limits
 from bridge.protocol.messages import ProtocolError
 from bridge.requests import Blend, Cross, Interpolate, Reconstruct, Request, Sample, Vary
 
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
     from bridge.protocol.assembly import ClipBuffer
 
 ROW_S = 1.4e-3  # to decode one window of one voice
-NOTE_S = 12e-6  # to write a note as part of a clip, or to compare it
-CROWDED_S = 16e-9  # to compare a note with one that it may be matched with
+NOTE_S = 5e-6  # to write a note as part of a clip, or to compare it
+CROWDED_S = 2e-9  # to compare a note with one that it may be matched with
 ROW_BYTES = 12_000  # of a window that is decoded, until it is a clip's
 KEPT_BYTES = 5_000  # of a window of a result
 NOTE_BYTES = 400  # of a note of a request
@@ -30,7 +29,9 @@ BASE_BYTES = 8 * 2**20
 SILENT = 8  # windows of silence between notes that are gone through; of longer silences EDGES
 EDGES = 2
 VOICES = 8  # of a polyphonic clip at the most
-DRUMS = range(27, 60)  # pitches of a clip that may be drums
+DRUMS = 27, 59  # the lowest and the highest pitch of a clip that may be drums
+TOGETHER, LEGATO = 1 / 8, 1 / 4  # beats: as voices are told apart (`models.music.voices`)
+AT_ONCE = 8192  # windows that are decoded together, and over the seams, at the most
 
 
 @dataclass(frozen=True)
@@ -66,25 +67,27 @@ class ClipWork:
 
 def measure_clip(clip: ClipBuffer, kind: str | None) -> ClipWork:
     """Measure a clip as it was received: a few milliseconds for the longest."""
-    starts, pitches, durations = (clip.column(field) for field in (1, 0, 2))
+    import numpy as np  # not before a clip comes: whoever only writes messages needs none
+
+    pitches, starts, durations = (np.array(clip.column(field)) for field in (0, 1, 2))
     window = window_beats(clip.meter)
     last = math.ceil(clip.beats / window)
-    occupied = sorted(k for k in {int(start // window) for start in starts} if 0 <= k < last)
-    count = sum(1 for _ in occupied)
-    between = [b - a - 1 for a, b in zip([-1, *occupied], [*occupied, last], strict=True)]
-    count += sum(gap if gap <= SILENT else EDGES for gap in between)
-    if not starts:
+    if not len(starts):
         return ClipWork(last, 1, 0, 0.0)  # an empty clip is sampled
-    beats = Counter(map(int, starts))
-    pairs = float(sum(n * n for n in beats.values()))
-    is_drums = kind == "drums" or (kind is None and min(pitches) in DRUMS and max(pitches) in DRUMS)
+    starts.sort()
+    places = np.unique(np.clip(starts // window, -1, last))
+    places = places[(places >= 0) & (places < last)]
+    gaps = np.diff(places, prepend=-1, append=last) - 1
+    windows = len(places) + float(np.where(gaps > SILENT, EDGES, gaps).sum())
+    counts = np.unique(starts // 1, return_counts=True)[1]
+    pairs = float((counts.astype(float) ** 2).sum())
+    is_drums = kind == "drums" or (kind is None and DRUMS[0] <= pitches.min() and pitches.max() <= DRUMS[1])
     if is_drums:
-        return ClipWork(count, 1, len(starts), pairs)
-    # Notes that begin together, and those that sound on: as many as there are at once on the average where there are any.
-    together = max(Counter(starts).values()) if len(starts) < 2 * len(set(starts)) else VOICES
-    sounding = sum(min(d, 4 * window) for d in durations) / max(1, len(beats))
-    voices = min(VOICES, max(1, together, math.ceil(sounding), math.ceil(len(starts) / max(1, len(beats)) / 4)))
-    return ClipWork(count, voices, len(starts), pairs)
+        return ClipWork(windows, 1, len(starts), pairs)
+    order = np.arange(len(starts))
+    struck = np.searchsorted(starts, starts + TOGETHER) - order
+    held = order + 1 - np.searchsorted(np.sort(np.array(clip.column(1)) + durations - LEGATO), starts, "right")
+    return ClipWork(windows, int(np.clip(max(struck.max(), held.max()), 1, VOICES)), len(starts), pairs)
 
 
 def window_beats(meter: tuple[int, int]) -> float:
@@ -107,7 +110,10 @@ def estimate(request: Request, clips: Iterable[ClipBuffer]) -> Work:
             return _work(0, 0, 0, 0, sum(m.notes for m in measured))
         case Vary():
             works = [_vary(m, request) for m in measured]
-            return Work(sum(w.seconds for w in works), BASE_BYTES + sum(w.bytes - BASE_BYTES for w in works))
+            most = AT_ONCE * ROW_BYTES  # of all clips together
+            rows = sum(m.rows * (request.count + 4) * 2 for m in measured)
+            size = BASE_BYTES + min(most, int(rows * ROW_BYTES)) + sum(w.bytes - BASE_BYTES for w in works)
+            return Work(sum(w.seconds for w in works), size)
         case Reconstruct():
             rows, notes = sum(m.rows for m in measured), sum(m.notes for m in measured)
             return _work(1.3 * rows, rows, 3 * notes, rows, notes)
@@ -127,7 +133,7 @@ def _vary(clip: ClipWork, request: Vary) -> Work:
     locks = 1 + bool(request.lock or request.lock_notes or request.lock_beats or request.lock_voices) * 0.5
     return _work(
         rows,
-        clip.rows * (candidates + 4) * seams,
+        0,  # of all clips together: see `estimate`
         locks * clip.notes * passes,
         clip.rows * candidates,
         clip.notes,
@@ -136,9 +142,7 @@ def _vary(clip: ClipWork, request: Vary) -> Work:
     )
 
 
-def _together(
-    request: Interpolate | Blend | Cross, buffers: Sequence[ClipBuffer], measured: Sequence[ClipWork]
-) -> Work:
+def _together(request: Interpolate | Blend | Cross, buffers: Sequence[ClipBuffer], measured: Sequence[ClipWork]) -> Work:
     """Estimate work on clips that are laid out alike: all as long as the longest, with as many voices as one has most."""
     beats = buffers[0].beats if isinstance(request, Cross) else max(clip.beats for clip in buffers)
     laid = [m.repeated(max(1.0, beats / clip.beats)) for m, clip in zip(measured, buffers, strict=True)]
@@ -189,8 +193,8 @@ def _together(
 def _work(
     rows: float, at_once: float, notes: float, kept: float, given: float, *, pairs: float = 0.0, made: float = 0.0
 ) -> Work:
-    seconds = 0.01 + rows * ROW_S + notes * NOTE_S + pairs * CROWDED_S + given * 10 * NOTE_S
-    size = at_once * ROW_BYTES / 2 + kept * KEPT_BYTES + given * NOTE_BYTES + made * MADE_BYTES
+    seconds = 0.01 + rows * ROW_S + notes * NOTE_S + pairs * CROWDED_S + given * 5 * NOTE_S
+    size = min(at_once, AT_ONCE) * ROW_BYTES + kept * KEPT_BYTES + given * NOTE_BYTES + made * MADE_BYTES
     return Work(seconds, BASE_BYTES + int(size))
 
 
@@ -204,9 +208,9 @@ def check_work(request: Request, clips: Iterable[ClipBuffer], limits: Limits) ->
         raise ProtocolError("too_large", text)
     work = estimate(request, buffers)
     if work.seconds > limits.work_s:
-        text = f"this would take about {work.seconds:.0f} seconds; a request may take {limits.work_s:g}: ask for fewer or shorter clips"
+        text = f"this would take about {work.seconds:.0f} s, and a request may take {limits.work_s:g} s: ask for less"
         raise ProtocolError("too_large", text)
     if work.bytes > limits.work_bytes:
         given, most = work.bytes / 2**20, limits.work_bytes / 2**20
-        text = f"this would take about {given:.0f} MiB of memory; a request may take {most:.0f}: ask for fewer or shorter clips"
+        text = f"this would take about {given:.0f} MiB, and a request may take {most:.0f} MiB: ask for less"
         raise ProtocolError("too_large", text)

@@ -50,7 +50,7 @@ def rows_around(
 def decode_candidates(
     model: LatentModel, candidates: Sequence[Candidate], *, span: tuple[float, float] = (0.0, 1.0)
 ) -> Computation[list[Grid]]:
-    """Decode candidates, as many together as fit, with the reconstructions that are lacking; then over the seams of long clips."""
+    """Decode candidates, as many together as fit, and reconstructions that are lacking; then over the seams of long clips."""
     changed: list[Grid] = []
     groups = list(_groups(candidates))
     for k, group in enumerate(groups):
@@ -108,7 +108,7 @@ def _joining_on(source: ClipState, batch: DecodeBatch, changed: Grid) -> DecodeB
     tokens[:, seam] = own.tokens[:, seam]
     bias = source.compiled.logit_bias
     if bias is not None:
-        is_known = mask.all(-1, keepdims=True)
+        is_known = np.asarray(mask.all(-1, keepdims=True))
 
         def where_unknown(scores: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
             return np.where(is_known[rows], np.float32(0), scores)

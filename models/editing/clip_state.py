@@ -74,9 +74,9 @@ class EncodingCache:
         """Find the encoding of windows by a model; a new one, still empty, where there is none."""
         digest = hashlib.blake2b(digest_size=16)
         for values in (grid.tokens, grid.velocities, grid.offsets):
-            content = memoryview(np.ascontiguousarray(values)).cast("B") if values.size else memoryview(b"")
+            content = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
             for first in range(0, len(content), PIECE):
-                digest.update(content[first : first + PIECE])
+                digest.update(content[first : first + PIECE].data)
                 pause()
         key = id(model), digest.digest()  # models of one name may differ; an engine keeps all that it loads
         # From here on nothing pauses: a job that is ended leaves the cache as it should be.
@@ -130,7 +130,7 @@ class ClipState:
     own: Encoding
     seam: Encoding | None
     unchanging: NDArray[np.bool_]  # [B]: windows that hold too little for the model, and stay as they are
-    gaps: Gaps  # taken out of the clip
+    gaps: Gaps = field(default_factory=Gaps)  # taken out of the clip
 
     @cached_property
     def clip(self) -> Clip:

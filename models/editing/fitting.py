@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 
 from models.music.clip import Clip, Note
@@ -20,7 +21,7 @@ def fit_clip(clip: Clip, first: Clip, beats: float) -> Clip:
     past = beats - clip.beats if rounds > 1 else 0.0
     notes = [_moved(n, shift + (past if n.start >= clip.end else 0.0)) for n in paced(clip.notes)]
     inside = [n for n in paced(clip.notes) if clip.start <= n.start < clip.end]
-    ringing = range(len(notes))  # those that the next round may cut
+    ringing: Iterable[int] = range(len(notes))  # those that the next round may cut
     for k in range(1, rounds) if inside else ():
         pause()
         moved = (_moved(n, shift + k * clip.beats) for n in paced(inside))

@@ -117,7 +117,7 @@ class Gaps:
 
 
 def find_gaps(clips: Sequence[Clip], spec: GridSpec) -> Gaps:
-    """Find the stretches in which no note of any clip begins; all clips have the length, the place and the meter of the first."""
+    """Find the stretches in which no note of any clip begins; all clips have the length, place and meter of the first."""
     first = clips[0]
     period, windows = window_period(first.meter, spec)
     whole = math.floor(first.beats / period + 1e-9)  # what is left at the end stays
