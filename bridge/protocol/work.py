@@ -31,6 +31,7 @@ EDGES = 2
 VOICES = 8  # of a polyphonic clip at the most
 DRUMS = 27, 59  # the lowest and the highest pitch of a clip that may be drums
 TOGETHER, LEGATO = 1 / 8, 1 / 4  # beats: as voices are told apart (`models.music.voices`)
+FARTHEST = 2.0**21  # beats
 AT_ONCE = 8192  # windows that are decoded together, and over the seams, at the most
 
 
@@ -69,11 +70,13 @@ def measure_clip(clip: ClipBuffer, kind: str | None) -> ClipWork:
     """Measure a clip as it was received: a few milliseconds for the longest."""
     import numpy as np  # not before a clip comes: whoever only writes messages needs none
 
-    pitches, starts, durations = (np.array(clip.column(field)) for field in (0, 1, 2))
+    # What is no note is refused later, by its number; here it only must not do harm.
+    pitches, starts, durations = (np.clip(np.nan_to_num(np.array(clip.column(k))), -FARTHEST, FARTHEST) for k in (0, 1, 2))
     window = window_beats(clip.meter)
     last = math.ceil(clip.beats / window)
     if not len(starts):
         return ClipWork(last, 1, 0, 0.0)  # an empty clip is sampled
+    ends = starts + durations
     starts.sort()
     places = np.unique(np.clip(starts // window, -1, last))
     places = places[(places >= 0) & (places < last)]
@@ -86,7 +89,7 @@ def measure_clip(clip: ClipBuffer, kind: str | None) -> ClipWork:
         return ClipWork(windows, 1, len(starts), pairs)
     order = np.arange(len(starts))
     struck = np.searchsorted(starts, starts + TOGETHER) - order
-    held = order + 1 - np.searchsorted(np.sort(np.array(clip.column(1)) + durations - LEGATO), starts, "right")
+    held = order + 1 - np.searchsorted(np.sort(ends - LEGATO), starts, "right")
     return ClipWork(windows, int(np.clip(max(struck.max(), held.max()), 1, VOICES)), len(starts), pairs)
 
 
