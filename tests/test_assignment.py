@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from functools import partial
 from itertools import permutations
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.music.assignment import assign
+from models.music.assignment import TooCrowded, assign, assign_near
 
 Costs = NDArray[np.float64]
 
@@ -54,3 +55,27 @@ def test_costs_must_be_a_table_of_finite_numbers() -> None:
         assign(np.zeros(3))
     with pytest.raises(ValueError, match="finite numbers"):
         assign(np.full((2, 2), np.inf))
+
+
+def below_one(cost: NDArray[np.float64], row: int) -> list[tuple[int, float]]:
+    return [(j, float(c)) for j, c in enumerate(cost[row]) if c < 1]
+
+
+def test_near_pairs_are_assigned_as_well_without_a_table() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(60):
+        rows, columns = rng.integers(1, 20, 2)
+        cost = rng.random((rows, columns)) * rng.choice([1.2, 2, 4])
+        table = [(i, j) for i, j in assign(np.minimum(cost, 1)) if cost[i, j] < 1]
+        near = assign_near(int(rows), partial(below_one, cost), alone=1.0)
+        assert len({j for _, j in near}) == len(near)
+        assert total(cost, near) == pytest.approx(total(cost, table))
+
+
+def total(cost: NDArray[np.float64], pairs: list[tuple[int, int]]) -> float:
+    return float(sum(cost[i, j] for i, j in pairs)) + len(cost) - len(pairs)
+
+
+def test_pairing_is_given_up_where_it_would_take_too_long() -> None:
+    with pytest.raises(TooCrowded):
+        assign_near(50, lambda i: [(j, abs(i - j) / 100) for j in range(50)], alone=1.0, work=1000)

@@ -17,7 +17,7 @@ from bridge.engine import Engine
 from bridge.requests import Blend, Change, Cross, Interpolate, Sample, Vary
 from models.families.constraints import Constraints, told
 from models.families.drums import GM_KIT
-from models.families.grid import Grid
+from models.families.grid import Grid, shift_by_half
 from models.families.registry import find_family
 from models.families.sustained import HOLD, REST, pitches_of, with_pitches
 from models.music.clip import Clip, Note
@@ -340,3 +340,15 @@ def test_the_first_bar_locked_stays_and_the_second_changes(shipped: Engine, clip
     for varied in shipped.run(Vary(clips=(clip,), lock_beats=((0, 4),), amount=0.5, count=4, seed=1)).clips:
         assert fields(n for n in varied.notes if n.start < 4) == fields(n for n in clip.notes if n.start < 4)
         assert fields(varied.notes) != fields(clip.notes)
+
+
+def test_scores_of_a_long_clip_are_those_of_a_short_one_made_when_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    layout = MELODY.clip_to_grid(Clip(tuple(Note(60 + k % 7, k / 2, 0.5) for k in range(64)), 32), voices=2)
+    asked = Constraints(key=parse_key("C Major"), lock=frozenset({"pitch"}), octave=1.0)
+    kept = MELODY.compile(layout, asked).logit_bias
+    monkeypatch.setattr("models.families.constraints.SMALL", 0)
+    made = MELODY.compile(layout, asked).logit_bias
+    assert kept is not None
+    assert made is not None
+    assert np.array_equal(made[1:3], kept[1:3])
+    assert np.array_equal(made.over_seams(layout.voices)[:], shift_by_half(kept[:], voices=layout.voices))
