@@ -10,7 +10,7 @@ import pytest
 
 from bridge.engine import Answer, Engine
 from bridge.requests import Blend, Cross, Interpolate, Reconstruct, Vary
-from models.editing.batching import Batcher, run_alone
+from models.editing.batching import Batcher, Task, run_alone
 from models.editing.gaps import find_gaps
 from models.families.constraints import Constraints
 from models.families.grid import GridSpec
@@ -46,9 +46,9 @@ class Counting(Batcher):
 
     batches = 0
 
-    def run_batch(self) -> None:
+    def run_batch(self, first: Task | None = None, *, is_contended: bool = False) -> list[tuple[Task, float]]:
         self.batches += 1
-        super().run_batch()
+        return super().run_batch(first, is_contended=is_contended)
 
 
 def run(engine: Engine, request: Vary | Reconstruct | Interpolate | Blend | Cross) -> tuple[Answer, int]:
