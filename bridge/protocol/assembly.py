@@ -6,6 +6,7 @@ import struct
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from bridge.protocol.limits import NOTE_FIELDS, Limits
 from bridge.protocol.messages import (
@@ -21,7 +22,7 @@ from bridge.protocol.messages import (
     to_note,
 )
 from bridge.protocol.osc import Value, encode
-from bridge.protocol.work import A_POSITION, Work
+from bridge.protocol.work import NOTHING, NotesWork, Work, measure_notes
 from bridge.requests import Request
 from bridge.validation import CLIPS
 from models.music.clip import Clip, Note
@@ -62,10 +63,11 @@ class ClipBuffer:
         """Whether nothing is missing."""
         return self.count == self._arrived
 
-    @property
-    def starts(self) -> array[float]:
-        """When each note begins, in beats; of a clip that is complete."""
-        return self._rows[1::NOTE_FIELDS]
+    @cached_property
+    def notes(self) -> NotesWork:
+        """What of the notes of a clip that is complete decides how long it takes to work on it."""
+        pitches, starts, durations = (self._rows[field::NOTE_FIELDS] for field in range(3))
+        return measure_notes(pitches, starts, durations, self.beats, self.meter)
 
     def add_header(self, values: Sequence[Value]) -> bool:
         """Take the values of a /bridge/clip after its index; returns whether they are new."""
@@ -117,10 +119,6 @@ class ClipBuffer:
         self._end = max(self._end, end)
         self._join_if_complete()
         return bool(new)
-
-    def column(self, field: int) -> array[float]:
-        """One number of each note, by its place in a row, of a clip that is complete."""
-        return self._rows[field::NOTE_FIELDS]
 
     def has_row(self, index: int, row: bytes) -> bool:
         """Tell whether a note is just these bits, NOTE_FIELDS doubles."""
@@ -176,6 +174,7 @@ class ClipBuffer:
                 self._rows += self._blocks[number].rows
             del self._rows[self.count * NOTE_FIELDS :]
             self._blocks = {}
+            _ = self.notes  # now: to measure all clips of a request at once would keep others waiting
 
 
 class _Block:
@@ -199,7 +198,7 @@ class Job:
     draft: Request | None = None  # with stand-ins for its clips; None for a puck position
     palette: int | None = None  # what a blend makes, or the puck moves on
     at: tuple[float, float] = (0.0, 0.0)
-    work: Work = A_POSITION
+    work: Work = NOTHING
 
     def request(self) -> Request:
         """Put the clips into the request; raises ProtocolError where a note is none."""

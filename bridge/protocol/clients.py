@@ -13,7 +13,7 @@ from bridge.protocol.assembly import ClipBuffer
 from bridge.protocol.limits import Limits
 from bridge.protocol.messages import Reply
 from bridge.protocol.osc import Value
-from bridge.protocol.work import A_POSITION, Work
+from bridge.protocol.work import NOTHING, Work
 from bridge.requests import Request
 
 Peer = tuple[str, int]  # host and port
@@ -30,6 +30,7 @@ class KeptPalette:
 
     number: int
     clips: tuple[ClipBuffer, ...]
+    work: Work  # of a position on it
 
     @property
     def notes(self) -> int:
@@ -62,7 +63,7 @@ class Exchange:
     progress_sent: float = -math.inf
     reuse_sent: float = -math.inf  # when an error last said that the id is taken
     fraction: float = 0.0  # how far the job is
-    work: Work = A_POSITION  # of the job
+    work: Work = NOTHING  # of the job
     repeats: int = 0  # of its answer
     repeated: float = -math.inf  # when that last happened
     size: int = 0  # bytes

@@ -12,7 +12,7 @@ from bridge.protocol.effects import Drop, Outbox, Report, Silence, Start, Stop
 from bridge.protocol.limits import Limits
 from bridge.protocol.messages import ProtocolError, Reply, error_message
 from bridge.protocol.osc import Value, encode
-from bridge.protocol.work import check_work, estimate
+from bridge.protocol.work import check_work, estimate_position
 from bridge.requests import Blend
 
 
@@ -108,11 +108,10 @@ class Exchanges:
         if clips is None or exchange.draft is None:
             return
         try:
-            check_work(exchange.draft, clips, self._limits)
+            work = check_work(exchange.draft, clips, self._limits)
         except ProtocolError as error:
             self.end_with_error(exchange, error, now)
             return
-        work = estimate(exchange.draft, clips)
         waiting = exchange.client.waiting_s
         if waiting and waiting + work.seconds > self._limits.client_work_s:
             text = f"about {waiting:.0f} s of your work wait already, and this is {work.seconds:.0f} s more: "
@@ -120,7 +119,7 @@ class Exchanges:
             return
         if isinstance(exchange.draft, Blend):
             exchange.palette = next(self._numbers)
-            kept = KeptPalette(exchange.palette, clips)
+            kept = KeptPalette(exchange.palette, clips, estimate_position(exchange.draft, clips))
             dropped = self._clients.keep_palette(exchange.client, exchange.id, kept)
             self._outbox.add(*(Drop(palette.number) for palette in dropped))
         self._start(exchange, Job(0, exchange.id, self._limits, clips, exchange.draft, exchange.palette, work=work))
@@ -131,7 +130,7 @@ class Exchanges:
             if other.is_at and other.palette == palette.number and other.state == "running":
                 self._supersede(other, now)
         exchange.palette = palette.number
-        self._start(exchange, Job(0, exchange.id, self._limits, palette.clips, None, palette.number, at))
+        self._start(exchange, Job(0, exchange.id, self._limits, palette.clips, None, palette.number, at, palette.work))
 
     def _start(self, exchange: Exchange, job: Job) -> None:
         """Hand a job to the worker, under a new ticket."""

@@ -43,8 +43,7 @@ class Work:
     bytes: int
 
 
-A_POSITION = Work(0.005, 2**20)
-"""Of a puck position."""
+NOTHING = Work(0.0, 0)
 
 
 @dataclass(frozen=True)
@@ -66,31 +65,53 @@ class ClipWork:
         return ClipWork(self.windows * times, self.voices, math.ceil(self.notes * times), self.pairs * times)
 
 
-def measure_clip(clip: ClipBuffer, kind: str | None) -> ClipWork:
-    """Measure a clip as it was received: a few milliseconds for the longest."""
+@dataclass(frozen=True)
+class NotesWork:
+    """What of a clip's notes decides what it costs, whatever is asked: windows, notes, pairs that lie close, and voices."""
+
+    windows: float
+    notes: int
+    pairs: float
+    voices: int  # of a pitched part
+    may_be_drums: bool
+
+
+def measure_notes(
+    pitches: Sequence[float], starts: Sequence[float], durations: Sequence[float], beats: float, meter: tuple[int, int]
+) -> NotesWork:
+    """Measure the notes of a clip as they were received: some milliseconds for the longest clip."""
     import numpy as np  # not before a clip comes: whoever only writes messages needs none
 
+    window = window_beats(meter)
+    last = math.ceil(beats / window)
+    if not starts:
+        return NotesWork(last, 0, 0.0, 1, may_be_drums=False)  # an empty clip is sampled
     # What is no note is refused later, by its number; here it only must not do harm.
-    pitches, starts, durations = (np.clip(np.nan_to_num(np.array(clip.column(k))), -FARTHEST, FARTHEST) for k in (0, 1, 2))
-    window = window_beats(clip.meter)
-    last = math.ceil(clip.beats / window)
-    if not len(starts):
-        return ClipWork(last, 1, 0, 0.0)  # an empty clip is sampled
-    ends = starts + durations
-    starts.sort()
-    places = np.unique(np.clip(starts // window, -1, last))
+    pitch, start, lasts = (
+        np.clip(np.nan_to_num(np.array(values)), -FARTHEST, FARTHEST) for values in (pitches, starts, durations)
+    )
+    ends = start + lasts
+    start.sort()
+    places = np.unique(np.clip(start // window, -1, last))
     places = places[(places >= 0) & (places < last)]
     gaps = np.diff(places, prepend=-1, append=last) - 1
-    windows = len(places) + float(np.where(gaps > SILENT, EDGES, gaps).sum())
-    counts = np.unique(starts // 1, return_counts=True)[1]
-    pairs = float((counts.astype(float) ** 2).sum())
-    is_drums = kind == "drums" or (kind is None and DRUMS[0] <= pitches.min() and pitches.max() <= DRUMS[1])
-    if is_drums:
-        return ClipWork(windows, 1, len(starts), pairs)
-    order = np.arange(len(starts))
-    struck = np.searchsorted(starts, starts + TOGETHER) - order
-    held = order + 1 - np.searchsorted(np.sort(ends - LEGATO), starts, "right")
-    return ClipWork(windows, int(np.clip(max(struck.max(), held.max()), 1, VOICES)), len(starts), pairs)
+    order = np.arange(len(start))
+    struck = np.searchsorted(start, start + TOGETHER) - order
+    held = order + 1 - np.searchsorted(np.sort(ends - LEGATO), start, "right")
+    return NotesWork(
+        len(places) + float(np.where(gaps > SILENT, EDGES, gaps).sum()),
+        len(start),
+        float((np.unique(start // 1, return_counts=True)[1].astype(float) ** 2).sum()),
+        int(np.clip(max(struck.max(), held.max()), 1, VOICES)),
+        may_be_drums=bool(DRUMS[0] <= pitch.min() and pitch.max() <= DRUMS[1]),
+    )
+
+
+def measure_clip(clip: ClipBuffer, kind: str | None) -> ClipWork:
+    """Measure a clip that is complete, for what it is to be."""
+    notes = clip.notes
+    is_drums = kind == "drums" or (kind is None and notes.may_be_drums)
+    return ClipWork(notes.windows, 1 if is_drums else notes.voices, notes.notes, notes.pairs)
 
 
 def window_beats(meter: tuple[int, int]) -> float:
@@ -123,6 +144,13 @@ def estimate(request: Request, clips: Iterable[ClipBuffer]) -> Work:
         case Interpolate() | Blend() | Cross():
             return _together(request, buffers, measured)
     raise ValueError(f"there is no estimate of a {type(request).__name__}")
+
+
+def estimate_position(request: Request, clips: Sequence[ClipBuffer]) -> Work:
+    """Estimate what a position of the puck costs on the palette that a blend has made: one decode."""
+    rows = sum(measure_clip(clip, getattr(request, "kind", None)).rows for clip in clips)
+    notes = max((clip.notes.notes for clip in clips), default=0)
+    return Work(0.002 + 2 * rows * ROW_S + 3 * notes * NOTE_S, 2**20 + int(rows * ROW_BYTES + notes * MADE_BYTES))
 
 
 def _vary(clip: ClipWork, request: Vary) -> Work:
@@ -201,15 +229,14 @@ def _work(
     return Work(seconds, BASE_BYTES + int(size))
 
 
-def check_work(request: Request, clips: Iterable[ClipBuffer], limits: Limits) -> None:
-    """Refuse what would keep the worker for more than a minute or so, or take too much of its memory."""
-    buffers = list(clips)
-    windows = math.ceil(sum(measure_clip(clip, request.kind).windows for clip in buffers))
+def check_work(request: Request, clips: Sequence[ClipBuffer], limits: Limits) -> Work:
+    """Estimate what a request costs; refuse what would keep the worker for more than a minute or take too much memory."""
+    windows = math.ceil(sum(clip.notes.windows for clip in clips))
     times = request.clip_count
     if windows * times > limits.windows:
         text = f"{times} clips of {windows} windows of two bars are more than the {limits.windows} windows of one request"
         raise ProtocolError("too_large", text)
-    work = estimate(request, buffers)
+    work = estimate(request, clips)
     if work.seconds > limits.work_s:
         text = f"this would take about {work.seconds:.0f} s, and a request may take {limits.work_s:g} s: ask for less"
         raise ProtocolError("too_large", text)
@@ -217,3 +244,4 @@ def check_work(request: Request, clips: Iterable[ClipBuffer], limits: Limits) ->
         given, most = work.bytes / 2**20, limits.work_bytes / 2**20
         text = f"this would take about {given:.0f} MiB, and a request may take {most:.0f} MiB: ask for less"
         raise ProtocolError("too_large", text)
+    return work
