@@ -6,6 +6,7 @@ The main thread receives, answers and never computes; the worker computes and ne
 from __future__ import annotations
 
 import errno
+import gc
 import logging
 import math
 import secrets
@@ -36,13 +37,15 @@ log = logging.getLogger("bridge")
 log_in = logging.getLogger("bridge.in")
 log_out = logging.getLogger("bridge.out")
 
-RECEIVED_AT_ONCE = 64  # datagrams, before what the worker has done is looked at again
-READING_S = 0.005  # of dealing with messages, before the same
+RECEIVED_AT_ONCE = 256  # datagrams, before what the worker has done is looked at again
+READING_S = 0.002  # of dealing with messages, before the same; then as long a rest, for the worker needs the interpreter too
+IDLE_S = 5.0  # between looks for garbage while nothing is computed: a look takes long, and all wait for it
 LONGEST_WAIT_S = 0.5  # so that Ctrl-C works on Windows too, where it does not wake what waits on a socket
 SOCKET_BUFFER = 4 * 2**20  # bytes asked of the system; it may give less
 LAST_BURSTS_S = 0.5  # for what is on its way when the server stops
 SWITCH_S = 0.0005  # Python's own 5 ms are what each datagram would wait for a busy worker
 SHOWN = 200  # characters of a message in the log
+GARBAGE = 20_000, 20, 200  # thresholds of the collector: rarely what takes long, which is done when nothing is computed
 
 
 class ServerError(ValueError):
@@ -68,6 +71,8 @@ class Server:
         )
         self._worker = Worker(config.device, self._tell)
         self._inbox = Inbox()
+        self._buffer = memoryview(bytearray(2**16))  # for the datagram that is received
+        self._collected = 0.0  # when garbage was last looked for
         self._outgoing = Outgoing()
         self._report = ReportFile(config.report)
         self._selector = selectors.DefaultSelector()  # select itself knows no more than 1,024 open files
@@ -77,15 +82,20 @@ class Server:
 
     def run(self) -> None:
         """Serve until `stop`, whatever comes."""
-        before = sys.getswitchinterval()
+        before = sys.getswitchinterval(), gc.get_threshold()
         sys.setswitchinterval(SWITCH_S)
+        gc.set_threshold(*GARBAGE)
         self._worker.start()
         try:
             while not self._is_stopped:
-                self._run_once()
+                try:
+                    self._run_once()
+                except MemoryError:
+                    log.error("there is no memory left: what has just come is lost")
         finally:
             self._say_goodbye()
-            sys.setswitchinterval(before)
+            sys.setswitchinterval(before[0])
+            gc.set_threshold(*before[1])
             self._worker.close()
             self._selector.close()
             self._socket.close()
@@ -108,21 +118,27 @@ class Server:
         self._do_all(self._take_events())
         if self._socket in readable:
             self._receive()
+        began = time.monotonic()
         self._read_some()
         now = time.monotonic()
         self._do_all(self.sessions.tick(now))
         self._send_burst(now)
+        if len(self._inbox):
+            time.sleep(now - began)
+        elif not self.sessions.is_busy and any(gc.get_count()[1:]) and now >= self._collected + IDLE_S:
+            self._collected = now
+            gc.collect()
 
     def _receive(self) -> None:
         for _ in range(RECEIVED_AT_ONCE):
             try:
-                datagram, address = self._socket.recvfrom(65536)
+                size, address = self._socket.recvfrom_into(self._buffer)
             except BlockingIOError:
                 return
             except OSError as error:  # Windows says here that an earlier answer found no one
                 log.debug("nothing received: %s", error)
                 continue
-            self._inbox.put(address[:2], datagram)
+            self._inbox.put(address[:2], self._buffer[:size].tobytes())
 
     def _read_some(self) -> None:
         """Deal with messages, one of each client in turn, but not so long that others wait."""

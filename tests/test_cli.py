@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import importlib.util
 import json
 import os
 import shutil
@@ -488,7 +487,6 @@ def test_a_folder_that_is_written_to_can_go_on_too(run: Run, clips: Path, tmp_pa
 # Files that would stop a folder
 
 
-@pytest.mark.skipif(importlib.util.find_spec("models.editing.gaps") is None, reason="gaps are not closed in models.editing")
 @pytest.mark.parametrize("verb", ["vary", "reconstruct"])
 @pytest.mark.parametrize("name", ["rock", "twinkle"])
 def test_a_gap_of_any_length_is_kept(run: Run, clips: Path, tmp_path: Path, verb: str, name: str) -> None:

@@ -193,7 +193,7 @@ MIDI: dict[str, bytes] = {
     "one very long note": midi(b"\0\x90\x3c\x40" + FAR + b"\x80\x3c\x40"),
     "our event with beats 1e308": midi(b"\0\xff\x7f" + bytes([len(OURS)]) + OURS + b"\0\x90\x3c\x40\x60\x80\x3c\x40"),
     "60,000 equal notes": midi(b"\0\x90\x3c\x40" * 60_000 + b"\x60\x80\x3c\x40" + b"\0\x80\x3c\x40" * 59_999),
-    "one tick a beat": midi((b"\x7f\x90\x3c\x40" + b"\x7f\x80\x3c\x40") * 2000, division=1),
+    "one tick a beat": midi((b"\x7f\x90\x3c\x40" + b"\x7f\x80\x3c\x40") * 400, division=1),
     "a hundred very long notes": midi((b"\0\x90\x3c\x40" + FAR + b"\x80\x3c\x40") * 100),
     "a track of 4 GB, as it says": midi(b"\0\x90\x3c\x40")[:18] + b"\xff\xff\xff\xff",
 }

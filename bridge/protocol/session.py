@@ -86,6 +86,11 @@ class Sessions:
         return self._clients.bytes_held
 
     @property
+    def is_busy(self) -> bool:
+        """Whether jobs run or wait."""
+        return self._exchanges.running > 0
+
+    @property
     def due(self) -> float:
         """When `tick` has something to do."""
         next_ask = self._exchanges.next_ask
