@@ -13,19 +13,7 @@ from bench.soak import Line, judge
 
 SHORT = Effort(seconds=0.3, datagrams=2000, share=0.05, is_timed=False)
 LONG = {"64 ports full of the heaviest jobs"}  # in short, they are what the others are
-OPEN = {
-    "small MIDI files that take much",
-    "a fifo for a file",
-    "a full disk",
-    "a folder run that is killed",
-    "16 ports full of the heaviest jobs",
-    "cancel of the heaviest",
-}
-NAMES = [
-    pytest.param(name, marks=pytest.mark.xfail(strict=False, reason="not mended yet") if name in OPEN else ())
-    for name in ATTACKS
-    if name not in LONG
-]
+NAMES = [name for name in ATTACKS if name not in LONG]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -18,8 +18,9 @@ from models.families.layout import window_period
 from models.music.clip import Clip, Note
 from models.music.paced import paced, sorted_in_runs
 
-LONGEST = 8  # windows in a row that may be silent; of more only the first and the last stay
-EDGE = 1  # windows that stay on either side of what is taken out: there new notes may ring on, and join on
+LONGEST = 8  # windows in a row that may be silent; of more one stays
+# Of that one, the first half lies before what is taken out, where notes may ring on, and the other behind it, for pickups.
+BEFORE = 0.5
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def find_gaps(clips: Sequence[Clip], spec: GridSpec) -> Gaps:
     first = clips[0]
     period, windows = window_period(first.meter, spec)
     whole = math.floor(first.beats / period + 1e-9)  # what is left at the end stays
-    edge, longest = math.ceil(EDGE / windows), math.ceil(LONGEST / windows)
+    longest = math.ceil(LONGEST / windows)
     if whole <= longest:
         return Gaps()
     early = spec.step_beats  # a note that is struck early is the next window's
@@ -135,8 +136,7 @@ def find_gaps(clips: Sequence[Clip], spec: GridSpec) -> Gaps:
     after = 0
     for k in paced([*sorted(k for k in struck if 0 <= k < whole), whole]):
         if k - after > longest:
-            low, high = (after + edge) * period, (k - edge) * period
-            found.append(Gap(first.start + low, high - low))
+            found.append(Gap(first.start + (after + BEFORE) * period, (k - after - 1) * period))
         after = k + 1
     if not found:
         return Gaps()

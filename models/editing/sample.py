@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +16,7 @@ from models.network.decoding import DecodeBatch
 from models.network.latent import noise
 from models.pause import pause
 
+LONGEST = 4096.0  # beats that are filled of an empty clip: half an hour, and a file may say that it lasts for years
 ROUNDS = 4  # how often to decode more where too few different clips came out
 
 
@@ -25,8 +28,8 @@ def sample(context: EditContext, *, beats: float, count: int) -> Computation[Mad
 
 
 def compose(context: EditContext, clip: Clip, count: int, rng: np.random.Generator) -> Computation[tuple[Clip, ...]]:
-    """Sample different clips, laid out as `clip` is, which holds no notes."""
-    layout = context.lay_out(clip)
+    """Sample different clips, laid out as `clip` is, which holds no notes; of a very long one the beginning is filled."""
+    layout = context.lay_out(replace(clip, beats=min(clip.beats, LONGEST)))
     every = context.family.compile(layout, context.constraints.unlocked()).logit_bias
     bias = None if every is None else every[:1]
     windows = len(layout.grid)
@@ -37,6 +40,7 @@ def compose(context: EditContext, clip: Clip, count: int, rng: np.random.Generat
         for k in range(rows):
             pause()
             made = context.family.grid_to_clip(layout, grids[k * windows : (k + 1) * windows])
+            made = made if made.beats == clip.beats else replace(made, beats=clip.beats)
             found.setdefault(sorted_notes(made), made)
         if len(found) == count:
             break

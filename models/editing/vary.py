@@ -14,7 +14,7 @@ from models.editing.batching import Computation
 from models.editing.candidates import Candidate, decode_candidates, rows_around
 from models.editing.clip_state import ClipState, EditContext, Made, Remark, called, read_clips
 from models.editing.edits import merge_edits, spread_evenly
-from models.editing.sample import compose
+from models.editing.sample import LONGEST, compose
 from models.families.family import NoteEdit
 from models.families.grid import Grid
 from models.music.clip import Clip, Note
@@ -48,7 +48,8 @@ def vary(context: EditContext, clips: Sequence[Clip], *, amount: float, count: i
     for i, clip in enumerate(clips):
         if not clip.notes:
             samples = yield from compose(context, clip, count, context.generator(clip))
-            made[i] = Made(samples, (*said, Remark(f"{called(clip)} is empty, so these are samples", i)))
+            where = f" of its first {LONGEST:.0f} beats" if clip.beats > LONGEST else ""
+            made[i] = Made(samples, (*said, Remark(f"{called(clip)} is empty, so these are samples{where}", i)))
     filled = [i for i in range(len(clips)) if i not in made]
     sources, remarks = yield from read_clips(context, [clips[i] for i in filled])
     about: dict[int, list[Remark]] = {i: list(said) for i in filled}
