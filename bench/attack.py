@@ -12,12 +12,16 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.attacks import ATTACKS, Effort, Lost, Trial
 from bench.attacks.good import Waits, good_client
 from bench.attacks.peer import Peer
+from bench.attacks.server import machine
+from bench.attacks.trial import HELLO_MS, VARY_TIMES
 
 QUIET_PAUSE_S = 0.5  # between two varies in peace, so that there are enough of them soon
 TITLES = ("attack", "tried", "outcome", "memory, MB", "vary p50 / p95, ms", "hello p50 / p95 / max, ms")
@@ -34,6 +38,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--memory-limit", type=int, default=1500, metavar="MB", help="what the system lets a server have")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows to a file")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="also write a page, as docs/attacks.md is")
     options = parser.parse_args()
     chosen = {n: run for n, run in ATTACKS.items() if not options.only or n.startswith(tuple(options.only))}
     if not chosen:
@@ -46,9 +51,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         effort = replace(effort, quiet=rest(Path(folder) / "quiet", effort, options.quiet))
         rows = [{"attack": "none", "tried": "", "outcome": "in peace", "memory": "", **waited(effort.quiet)}]
-        print_row(TITLES)
-        print_row(["---"] * len(TITLES))
-        print_row(list(rows[0].values()))
+        print(*(table_row(cells) for cells in (TITLES, ["---"] * len(TITLES), list(rows[0].values()))), sep="\n", flush=True)
         for number, (name, run) in enumerate(chosen.items()):
             print(f"{name} …", file=sys.stderr, flush=True)
             began = time.monotonic()
@@ -61,15 +64,16 @@ def main() -> None:
             except Exception as error:  # an attack that fails itself has shown nothing: it counts as not held
                 trial.failures.append(f"the attack itself failed: {type(error).__name__}: {error}")
             rows.append(row_of(name, trial))
-            print_row(list(rows[-1].values()))
+            print(table_row(list(rows[-1].values())), flush=True)
             print(f"  {time.monotonic() - began:.0f} s; {'; '.join(trial.notes)}", file=sys.stderr, flush=True)
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     failed = [row["attack"] for row in rows if row["outcome"].startswith("failed")]
-    print(
-        f"\n{len(rows) - 1 - len(failed)} of {len(rows) - 1} attacks held"
-        + (f"; failed: {', '.join(failed)}" if failed else "")
-    )
+    verdict = f"{len(rows) - 1 - len(failed)} of {len(rows) - 1} attacks held"
+    verdict += f"; failed: {', '.join(failed)}" if failed else ""
+    print(f"\n{verdict}")
+    if options.out:
+        options.out.write_text(page(rows, verdict), encoding="utf-8")
     sys.exit(1 if failed else 0)
 
 
@@ -107,9 +111,30 @@ def waited(waits: Waits) -> dict[str, str]:
     }
 
 
-def print_row(cells: tuple[str, ...] | list[str]) -> None:
-    """Print a row of a Markdown table."""
-    print("| " + " | ".join(cell.replace("|", "¦").replace("\n", " ") for cell in cells) + " |", flush=True)
+def table_row(cells: Sequence[str]) -> str:
+    """Write a row of a Markdown table."""
+    return "| " + " | ".join(cell.replace("|", "¦").replace("\n", " ") for cell in cells) + " |"
+
+
+def page(rows: Sequence[dict[str, str]], verdict: str) -> str:
+    """Write docs/attacks.md."""
+    table = "\n".join(map(table_row, (TITLES, ["---"] * len(TITLES), *(list(row.values()) for row in rows))))
+    command = " ".join(["python bench/attack.py", *sys.argv[1:]])
+    return f"""# Attacks
+
+<!-- Written by bench/attack.py. Do not edit. -->
+
+Each attack meets a fresh server, or a fresh command, as it is shipped, through an OSC codec of its own. Beside it a good client
+asks for eight variations of two bars every two seconds and says hello four times a second; the first row is what it waits in
+peace. An attack has held where the server is alive, every id has ended once, memory has stayed within its limit, and the good
+client's `vary` took at most {VARY_TIMES:g} times as long as in peace (p95) and its hello at most {HELLO_MS:g} ms (p95).
+
+{datetime.now(UTC).date()}, {machine()}, `{command}`:
+
+{table}
+
+{verdict}.
+"""
 
 
 if __name__ == "__main__":

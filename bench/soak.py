@@ -8,8 +8,6 @@ waited; then a verdict: nothing without an answer, no error that a client did no
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import random
 import sys
 import tempfile
@@ -24,7 +22,7 @@ from pathlib import Path
 from bench.attacks.good import Waits
 from bench.attacks.osc import Message, Value, pack
 from bench.attacks.peer import BEAT, TUNE, Peer, Row, code_of
-from bench.attacks.server import Server, start_server
+from bench.attacks.server import Server, machine, start_server
 
 PUCK_HZ = 60
 PUCK_S = 8.0  # of a gesture
@@ -288,14 +286,6 @@ device cancelled; anything else would be a fault. Memory is what the server hold
 
 {asked} requests. {said}
 """
-
-
-def machine() -> str:
-    """Name the processor and the system."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
-    return f"{os.cpu_count()} cores of {name}, {platform.system()}, Python {platform.python_version()}"
 
 
 if __name__ == "__main__":

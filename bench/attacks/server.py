@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -231,3 +232,11 @@ def measure_processor(servers: Sequence[Server], seconds: float) -> float:
     before = sum(server.processor_time() for server in servers)
     time.sleep(seconds)
     return (sum(server.processor_time() for server in servers) - before) / seconds
+
+
+def machine() -> str:
+    """Name the processor and the system."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return f"{os.cpu_count()} cores of {name}, {platform.system()}, Python {platform.python_version()}"
