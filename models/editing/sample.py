@@ -16,7 +16,7 @@ from models.network.decoding import DecodeBatch
 from models.network.latent import noise
 from models.pause import pause
 
-LONGEST = 4096.0  # beats that are filled of an empty clip: half an hour, and a file may say that it lasts for years
+LONGEST = 1024.0  # beats that are filled of an empty clip: some ten minutes, and a file may say that it lasts for years
 ROUNDS = 4  # how often to decode more where too few different clips came out
 
 
