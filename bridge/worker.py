@@ -50,7 +50,7 @@ class Worker(threading.Thread):
         self._shares: FairShares[Peer] = FairShares()  # this and what follows belong to the worker's thread alone
         self._tasks: dict[Peer, Task] = {}
         self._is_contended = False  # whether other clients wait for a turn
-        self._current = 0  # the ticket of the job whose turn it is
+        self._current: int | None = None  # the ticket of the job whose plain Python runs
 
     def put(self, peer: Peer, job: Job) -> None:
         """Queue a job."""
@@ -134,11 +134,15 @@ class Worker(threading.Thread):
 
     def _give_turn(self, batcher: Batcher, peer: Peer) -> None:
         """Let a client's job go on, and charge everyone whose rows were computed with it."""
-        self._current = self._active[peer].ticket
+        from models.editing.batching import Turn
+
+        is_alone = isinstance(self._tasks[peer].job, Turn)
+        self._current = self._active[peer].ticket if is_alone else None
         owners = {id(task): owner for owner, task in self._tasks.items()}
         before = time.perf_counter()
         shares = batcher.run_batch(self._tasks[peer], is_contended=self._is_contended)
         elapsed = time.perf_counter() - before
+        self._current = None
         for task, share in shares:
             self._shares.charge(owners[id(task)], elapsed * share)
 
@@ -158,8 +162,11 @@ class Worker(threading.Thread):
             batcher.end(self._tasks[peer], Stopped())
 
     def _pause(self) -> None:
-        """End a job of little work that no one wants any more; one that is cut into slices ends between them."""
-        if self._is_stopped or self._current in self._unwanted:
+        """End a job of little work that no one wants any more; one that is cut into slices ends between them.
+
+        Never within a batch, which others may share.
+        """
+        if self._current is not None and (self._is_stopped or self._current in self._unwanted):
             raise Stopped
 
     def _leave(self, peer: Peer) -> None:
@@ -194,8 +201,8 @@ class Worker(threading.Thread):
                 raise result
             reply = result
             self._tell(lambda sessions, now: sessions.finish(job.ticket, reply, now))
-        except Stopped:
-            log.debug("job %d was stopped", job.ticket)
+        except Stopped:  # whoever stopped it has told its client; if not, it is told now
+            self._fail(job, "cancelled", "the server stopped computing this")
         except ProtocolError as error:
             self._fail(job, error.code, str(error))
         except UnknownPalette as error:

@@ -7,9 +7,15 @@ from pathlib import Path
 import pytest
 
 from bridge.engine import UnknownPalette
-from bridge.requests import Blend
-from models.editing.batching import run_alone
+from bridge.protocol.assembly import Job
+from bridge.protocol.limits import DEFAULT
+from bridge.protocol.session import Sessions
+from bridge.protocol.work import Work
+from bridge.requests import Blend, Sample
+from bridge.worker import Event, Worker
+from models.editing.batching import Turn, run_alone
 from models.music.midi import read_clip
+from models.pause import pausing
 from tests.support.models import tiny_engine
 
 
@@ -32,3 +38,47 @@ def test_a_palette_is_kept_under_its_number_until_it_is_dropped(tiny_models: Pat
     engine.drop_palette(7)
     with pytest.raises(UnknownPalette):
         run_at(7, 0.5, 0)
+
+
+class Ends(Sessions):
+    """Sessions that note how jobs end."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: 1)
+        self.ended: dict[int, str] = {}
+
+    def finish(self, ticket: int, reply: object, now: float) -> list[object]:  # type: ignore[override]
+        """Note an answer."""
+        self.ended[ticket] = "done"
+        return []
+
+    def fail(self, ticket: int, code: str, text: str, now: float) -> list[object]:  # type: ignore[override]
+        """Note an error."""
+        self.ended[ticket] = code
+        return []
+
+
+def test_who_shares_a_batch_with_a_job_that_is_cancelled_is_not_ended(tiny_models: Path) -> None:
+    events: list[Event] = []
+    worker, engine, ends = Worker("cpu", events.append), tiny_engine(tiny_models), Ends()
+    batcher = engine.batcher()
+    peers = [("127.0.0.1", 5001), ("127.0.0.1", 5002)]
+    with pausing(worker._pause):
+        for ticket, peer in enumerate(peers, 1):
+            worker.put(peer, Job(ticket, 1, DEFAULT, draft=Sample(count=1, bars=2, seed=ticket), work=Work(0.001, 0)))
+        for _ in peers:
+            peer, job = worker._next()  # type: ignore[assignment]
+            assert job is not None
+            worker._begin(engine, batcher, peer, job)
+            worker._give_turn(batcher, peer)
+        assert not any(isinstance(task.job, Turn) for task in worker._tasks.values())
+        worker.stop(1)
+        worker._give_turn(batcher, peers[0])
+        while len(batcher):
+            worker._end_unwanted(batcher)
+            found = worker._next()[0] if len(batcher) else None
+            if found:
+                worker._give_turn(batcher, found)
+    for event in events:
+        event(ends, 0.0)
+    assert ends.ended == {1: "cancelled", 2: "done"}
