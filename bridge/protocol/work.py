@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 ROW_S = 1.4e-3  # to decode one window of one voice
 NOTE_S = 5e-6  # to write a note as part of a clip, or to compare it
 CROWDED_S = 2e-9  # to compare a note with one that it may be matched with
+CONTESTED_S = 6e-7  # the same, of one pitch and within a beat, where many have to give way for a step to come out even
 ROW_BYTES = 12_000  # of a window that is decoded, until it is a clip's
 KEPT_BYTES = 5_000  # of a window of a result
 NOTE_BYTES = 400  # of a note of a request
@@ -54,6 +55,7 @@ class ClipWork:
     voices: int
     notes: int
     pairs: float
+    contested: float  # of these pairs, those of one pitch
 
     @property
     def rows(self) -> float:
@@ -62,7 +64,9 @@ class ClipWork:
 
     def repeated(self, times: float) -> ClipWork:
         """The same clip over and over."""
-        return ClipWork(self.windows * times, self.voices, math.ceil(self.notes * times), self.pairs * times)
+        return ClipWork(
+            self.windows * times, self.voices, math.ceil(self.notes * times), self.pairs * times, self.contested * times
+        )
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ class NotesWork:
     windows: float
     notes: int
     pairs: float
+    contested: float  # of these pairs, those of one pitch
     voices: int  # of a pitched part
     may_be_drums: bool
 
@@ -85,12 +90,13 @@ def measure_notes(
     window = window_beats(meter)
     last = math.ceil(beats / window)
     if not starts:
-        return NotesWork(last, 0, 0.0, 1, may_be_drums=False)  # an empty clip is sampled
+        return NotesWork(last, 0, 0.0, 0.0, 1, may_be_drums=False)  # an empty clip is sampled
     # What is no note is refused later, by its number; here it only must not do harm.
     pitch, start, lasts = (
         np.clip(np.nan_to_num(np.array(values)), -FARTHEST, FARTHEST) for values in (pitches, starts, durations)
     )
     ends = start + lasts
+    alike = np.unique(start // 1 * 128 + pitch, return_counts=True)[1].astype(float)
     start.sort()
     places = np.unique(np.clip(start // window, -1, last))
     places = places[(places >= 0) & (places < last)]
@@ -102,6 +108,7 @@ def measure_notes(
         len(places) + float(np.where(gaps > SILENT, EDGES, gaps).sum()),
         len(start),
         float((np.unique(start // 1, return_counts=True)[1].astype(float) ** 2).sum()),
+        float((alike**2).sum()),
         int(np.clip(max(struck.max(), held.max()), 1, VOICES)),
         may_be_drums=bool(DRUMS[0] <= pitch.min() and pitch.max() <= DRUMS[1]),
     )
@@ -111,7 +118,7 @@ def measure_clip(clip: ClipBuffer, kind: str | None) -> ClipWork:
     """Measure a clip that is complete, for what it is to be."""
     notes = clip.notes
     is_drums = kind == "drums" or (kind is None and notes.may_be_drums)
-    return ClipWork(notes.windows, 1 if is_drums else notes.voices, notes.notes, notes.pairs)
+    return ClipWork(notes.windows, 1 if is_drums else notes.voices, notes.notes, notes.pairs, notes.contested)
 
 
 def window_beats(meter: tuple[int, int]) -> float:
@@ -198,7 +205,8 @@ def _together(request: Interpolate | Blend | Cross, buffers: Sequence[ClipBuffer
                 pairs=pairs * (comparisons + mixed),
                 made=notes * (points + mixed),
             )
-            return Work(work.seconds + 3e-5 * mixed * request.steps, work.bytes)
+            contested = max(m.contested for m in laid) * comparisons * CONTESTED_S
+            return Work(work.seconds + contested + 3e-5 * mixed * request.steps, work.bytes)
         case Blend():
             side = 1 if request.at is not None else request.grid
             points = side**2
