@@ -79,6 +79,7 @@ def page() -> str:
         answers=DEFAULT.answers,
         palettes=DEFAULT.palettes,
         repeats=DEFAULT.repeats,
+        silent=int(DEFAULT.silent_s / 60),
         echoes=DEFAULT.echoes_per_s,
         mutters=DEFAULT.client_replies_per_s,
         verbs="\n\n".join(_verb(verb) for verb in VERBS),

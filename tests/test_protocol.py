@@ -692,7 +692,7 @@ def test_who_only_says_hello_takes_no_ones_place_that_works_here() -> None:
     assert len(talk.sessions._clients) == 8
 
 
-def test_a_client_that_is_silent_for_an_hour_is_forgotten(talk: Talk) -> None:
+def test_a_client_that_is_silent_for_long_is_forgotten(talk: Talk) -> None:
     talk.say("hello", 0, 1, 5, "x")
     talk.palette(3)
     talk.wait(DEFAULT.silent_s + 1)

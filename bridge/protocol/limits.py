@@ -68,8 +68,8 @@ class Limits:
     """Half received, waiting and kept, of all clients; the client that holds most loses what it needs least."""
     clients: int = 2048
     """Clients remembered; those that never asked for anything are forgotten first, then who has been silent longest."""
-    silent_s: float = 3600.0
-    """A client that has been silent for so long is forgotten, with its palettes."""
+    silent_s: float = 900.0
+    """A client that has been silent for so long is forgotten, with its palettes; the device says hello every few seconds."""
 
     # Waiting for the worker
     open: int = 64
