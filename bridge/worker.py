@@ -177,10 +177,14 @@ class Worker(threading.Thread):
     def _begin(self, engine: Engine, batcher: Batcher, peer: Peer, job: Job) -> None:
         from bridge.slices import in_slices
 
+        told = 0.0
+
         def report_progress(fraction: float) -> None:
+            nonlocal told
             if self._is_stopped:
                 raise Stopped
-            if fraction < 1:
+            if told < fraction < 1:
+                told = fraction
                 self._tell(lambda sessions, now: sessions.progress(job.ticket, fraction, now))
 
         def done(result: Reply | Exception) -> None:

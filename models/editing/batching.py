@@ -161,12 +161,13 @@ class Batcher:
         Beside them are rows of others' jobs that are like it. `is_contended`, the batch is small, for others wait, here or
         elsewhere. Returns who had which share of the time.
         """
-        for task in list(self._tasks):
-            self._report_progress(task, task.taken)
         if first not in self._tasks:
             first = self._tasks[0] if self._tasks else None
         if first is None:
             return []
+        self._report_progress(first, first.taken)
+        if first not in self._tasks:
+            return []  # it was stopped
         self._tasks.remove(first)
         self._tasks.append(first)
         if isinstance(first.job, Turn):
