@@ -42,12 +42,12 @@ FIGURES = """model data split clips step_accuracy step_accuracy_tf onset_precisi
     velocity_mae timing_mae_ms velocity_kl timing_kl rate_nats sample_auc vary_auc_03 vary_auc_06 middle_auc sample_copies
     overlap_density overlap_pitch_class overlap_interval overlap_duration void control.held_out control.markov
     floor.copy.step_accuracy floor.rest.step_accuracy floor.repeat.onset_f1 floor.train.sample_auc floor.train.middle_auc
-    file_onset_f1 notes_ratio_01 notes_ratio_03 notes_ratio_06 rest_notes
+    pair_auc file_onset_f1 notes_ratio_01 notes_ratio_03 notes_ratio_06 rest_notes
     floor.test.sample_copies floor.train.overlap_density baseline.markov.sample_auc baseline.gaussian.sample_auc
     baseline.slerp.sample_auc baseline.slerp.middle_auc baseline.crossfade.middle_auc baseline.morph.middle_auc
     baseline.random_edits.vary_auc_03 baseline.random_edits.vary_auc_06"""
 ONLY_MELODIES = {"pitch_accuracy", "overlap_interval", "overlap_duration"}
-TO_COME = {"pair_auc", "outside_scale_01", "outside_scale_03", "outside_scale_06", "routing_accuracy"}
+TO_COME = {"outside_scale_01", "outside_scale_03", "outside_scale_06", "routing_accuracy"}
 
 
 def labelled(windows: Windows, first: int = 0) -> LabelledWindows:
@@ -311,7 +311,7 @@ def test_a_product_that_gives_noise_gets_the_figures_of_noise(drum_figures: Figu
 def test_every_figure_of_the_design_is_there(drum_figures: Figures) -> None:
     keys = {*FIGURES.split(), *TO_COME}
     assert keys - set(drum_figures) == set()
-    assert {key for key in keys if drum_figures[key] is None} == ONLY_MELODIES | TO_COME
+    assert {key for key in keys if drum_figures[key] is None} == ONLY_MELODIES | TO_COME | {"pair_auc"}  # no takes: test_pairs
 
 
 def test_every_auc_lies_in_its_interval_and_above_one_half(drum_figures: Figures) -> None:

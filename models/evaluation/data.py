@@ -16,7 +16,7 @@ from models.music.clip import Clip
 from models.music.midi import MidiError, Part, from_bytes
 from models.network.decoding import LatentModel
 from models.store import find_model, load_hashes
-from models.training.dataset import DEFAULT, KNOWN, Source, Windows, find_sources, pack
+from models.training.dataset import DEFAULT, KNOWN, Source, Windows, cut, find_sources, pack, stretches
 
 PER_PIECE = 8  # windows of a piece in a class: more say little new, and a piece with many would speak for all
 
@@ -36,9 +36,19 @@ class Sizes:
     locks: int = 240  # requests with random locks
     halvings: int = 24  # of the held-out pieces, to see that the judges find no difference where there is none
     hidden: int = 300  # windows of which a part is hidden
+    varied_pairs: int = 600  # of windows of a piece, one of which is varied
 
 
 STANDARD = Sizes()  # of every figure that is published
+
+
+@dataclass(frozen=True)
+class Take:
+    """The windows of one stretch of a part of a held-out piece in order, and the half window that each begins at."""
+
+    piece: int
+    windows: Grid
+    at: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -47,7 +57,7 @@ class EvaluationData:
 
     `test` and `train` are windows of held-out pieces and of those learned from, `hashes` are of the windows learned from.
     `parts` are all whole parts of the held-out files that are of the model's kind, `songs` those of the tracks and sets it
-    was trained to make.
+    was trained to make, and `takes` the windows of these in the order they are played.
     """
 
     test: Windows
@@ -56,6 +66,7 @@ class EvaluationData:
     split: str = "test"
     parts: tuple[Clip, ...] = ()
     songs: tuple[Clip, ...] = ()
+    takes: tuple[Take, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,7 +100,24 @@ def read_evaluation_data(model: LatentModel, name: str, folder: Path, split: str
     found = list(_parts(sources, family))
     codec = listed(model, "codec_sets")
     songs = (clip for source, clip in found if source.set not in codec and _is_chosen(source, clip))
-    return EvaluationData(test, train, load_hashes(find_model(name)), split, tuple(clip for _, clip in found), tuple(songs))
+    takes = read_takes((source for source in sources if source.set not in codec), family)
+    parts = tuple(clip for _, clip in found)
+    return EvaluationData(test, train, load_hashes(find_model(name)), split, parts, tuple(songs), tuple(takes))
+
+
+def read_takes(sources: Iterable[Source], family: Family) -> Iterator[Take]:
+    """Cut the stretches of 4/4 of files into windows in the order they are played."""
+    ids: dict[str, int] = {}
+    for source in sources:
+        try:
+            song = from_bytes(source.content, name=source.name)
+        except MidiError:
+            continue  # as in packing
+        piece = ids.setdefault(source.piece, len(ids))
+        for stretch in stretches(song, source, family):
+            windows = list(cut(stretch, family))
+            if len(windows) > 1:
+                yield Take(piece, Grid.stack([grid for _, grid in windows]), np.array([at for at, _ in windows], np.int64))
 
 
 def _parts(sources: Iterable[Source], family: Family) -> Iterator[tuple[Source, Clip]]:

@@ -15,6 +15,7 @@ from models.evaluation.hidden_parts import hidden_parts
 from models.evaluation.interpolations import middles, step_evenness
 from models.evaluation.locks import locks, targets
 from models.evaluation.model_evaluation import ModelEvaluation
+from models.evaluation.pairs import pairs
 from models.evaluation.product import Product
 from models.evaluation.reconstruction import reconstruction, whole_files
 from models.evaluation.request_evaluation import RequestEvaluation
@@ -23,13 +24,14 @@ from models.evaluation.variations import variations, varied_files
 from models.network.decoding import LatentModel
 
 # Keys of the design that nothing makes yet.
-TO_COME = ("pair_auc", "outside_scale_01", "outside_scale_03", "outside_scale_06", "routing_accuracy")
+TO_COME = ("outside_scale_01", "outside_scale_03", "outside_scale_06", "routing_accuracy")
 PARTS = (
     reconstruction,
     whole_files,
     samples,
     variations,
     varied_files,
+    pairs,
     middles,
     training_music,
     plain_vae,

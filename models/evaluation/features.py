@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.families.family import Family
-from models.families.grid import Grid
+from models.families.grid import Grid, GridSpec
 from models.families.statistics import Floats, feel_features
 
 
@@ -46,8 +46,11 @@ def picture(grid: Grid, view: FeatureView) -> NDArray[np.float32]:
     if view.timing:
         parts.append(grid.offsets * struck)
     now = np.concatenate(parts, -1).astype(np.float32)
-    beat, half = view.family.spec.steps_per_beat, view.family.spec.half_steps
-    lags = dict.fromkeys((1, beat, 2 * beat, half))
+    return with_differences(now, view.family.spec)
+
+
+def with_differences(now: NDArray[np.float32], spec: GridSpec) -> NDArray[np.float32]:
+    """Put beside what each step is [B, T, C] how it differs from those a step, a beat, two beats and half a window before."""
+    lags = dict.fromkeys((1, spec.steps_per_beat, 2 * spec.steps_per_beat, spec.half_steps))
     shown = np.concatenate([now, *(np.abs(now - np.roll(now, lag, axis=1)) for lag in lags)], -1)
-    shown = (shown - shown.mean((0, 1))) / (shown.std((0, 1)) + 0.05)
     return np.ascontiguousarray(shown.transpose(0, 2, 1))

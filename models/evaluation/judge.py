@@ -1,6 +1,7 @@
 """Two fixed judges of whether music is real: a small convolutional net on grids and boosted trees on named features.
 
-Grids in, figures out; no models, no files. `judge` is the yardstick of every AUC that `evaluate` prints.
+Arrays in, figures out; no models, no files. `judge` is the yardstick of every AUC of windows that `evaluate` prints, and
+`judge_exhibits` the same for whatever else can be shown (such as pairs of windows).
 """
 
 from __future__ import annotations
@@ -45,6 +46,24 @@ class LabelledWindows:
 
 
 @dataclass(frozen=True)
+class Exhibits:
+    """What the judges are shown of one class: named numbers [B, F], pictures [B, C, T], and the piece each comes from."""
+
+    names: tuple[str, ...]
+    table: Floats
+    picture: NDArray[np.float32]
+    piece: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.piece)
+
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Exhibits:
+        """Some of them."""
+        return Exhibits(self.names, self.table[rows], self.picture[rows], self.piece[rows])
+
+
+@dataclass(frozen=True)
 class Verdict:
     """How well the better judge tells two classes apart: 0.5 not at all, 1 always; `low`..`high` is the 95 % interval."""
 
@@ -55,12 +74,17 @@ class Verdict:
 
 
 def judge(real: LabelledWindows, other: LabelledWindows, *, view: FeatureView, seed: int) -> Verdict:
-    """Try to tell two classes apart: cross-validated by piece, as many windows of each; the better judge counts.
+    """Try to tell two classes of windows apart, as `judge_exhibits` does."""
+    return judge_exhibits(show(real, view), show(other, view), seed=seed)
+
+
+def judge_exhibits(real: Exhibits, other: Exhibits, *, seed: int) -> Verdict:
+    """Try to tell two classes apart: cross-validated by piece, as many exhibits of each; the better judge counts.
 
     The interval is a bootstrap over pieces. Either class takes FOLDS pieces at least.
     """
     rng = np.random.default_rng((seed, 1))
-    scores, label, piece = _score_both(real, other, view, rng, seed)
+    scores, label, piece = _score_both(real, other, rng, seed)
     draws_by = _resampled(piece, rng)
     verdicts: list[Verdict] = []
     for name, score in scores.items():
@@ -73,6 +97,11 @@ def judge(real: LabelledWindows, other: LabelledWindows, *, view: FeatureView, s
 
 
 def judge_halves(real: LabelledWindows, *, view: FeatureView, seed: int, halvings: int = 24) -> float:
+    """Try to tell windows of one half of the pieces from those of the other, as `judge_halved_exhibits` does."""
+    return judge_halved_exhibits(show(real, view), seed=seed, halvings=halvings)
+
+
+def judge_halved_exhibits(real: Exhibits, *, seed: int, halvings: int = 24) -> float:
     """Try to tell one half of the pieces from the other: 0.5 and how far from that the judges come.
 
     One halving says little, since a few pieces always differ from a few others, and max(AUC, 1 - AUC) never says 0.5. So the
@@ -85,11 +114,17 @@ def judge_halves(real: LabelledWindows, *, view: FeatureView, seed: int, halving
     for turn in range(halvings):
         some = real.take(np.sort(rng.permutation(len(real))[:HALVED]))
         is_first = np.isin(some.piece, rng.permutation(pieces)[: len(pieces) // 2])
-        halves = some.take(is_first), some.take(~is_first)
-        scores, label, _ = _score_both(*halves, view, rng, seed + turn)
+        scores, label, _ = _score_both(some.take(is_first), some.take(~is_first), rng, seed + turn)
         for name, score in scores.items():
             found.setdefault(name, []).append(auc_of(score, label))
     return 0.5 + max(abs(float(np.mean(aucs)) - 0.5) for aucs in found.values())
+
+
+def show(windows: LabelledWindows, view: FeatureView) -> Exhibits:
+    """Show windows by their named features, and as a picture."""
+    named = features(windows.grid, view)
+    table = np.stack(list(named.values()), 1)
+    return Exhibits(tuple(named), table, picture(windows.grid, view), windows.piece)
 
 
 def auc_of(scores: Floats, label: NDArray[np.int64]) -> float:
@@ -98,21 +133,24 @@ def auc_of(scores: Floats, label: NDArray[np.int64]) -> float:
 
 
 def _score_both(
-    real: LabelledWindows, other: LabelledWindows, view: FeatureView, rng: np.random.Generator, seed: int
+    real: Exhibits, other: Exhibits, rng: np.random.Generator, seed: int
 ) -> tuple[dict[str, Floats], NDArray[np.int64], NDArray[np.int64]]:
-    """Score as many windows of either class by both judges: scores, labels, pieces."""
+    """Score as many exhibits of either class by both judges: scores, labels, pieces."""
     size = min(len(real), len(other))
     a, b = (e.take(np.sort(rng.permutation(len(e))[:size])) for e in (real, other))
     label, piece = np.repeat([0, 1], size), np.concatenate([a.piece, b.piece])
+    table, shown = np.concatenate([a.table, b.table]), np.concatenate([a.picture, b.picture])
     with _one_thread():
-        return _scores(Grid.stack([a.grid, b.grid]), label, piece, view, seed), label, piece
+        return _scores(table, shown, label, piece, seed), label, piece
 
 
-def _scores(grid: Grid, label: NDArray[np.int64], piece: NDArray[np.int64], view: FeatureView, seed: int) -> dict[str, Floats]:
-    """Score every window by judges that have not met its piece; as ranks within a fold, since folds differ in calibration."""
+def _scores(
+    table: Floats, shown: NDArray[np.float32], label: NDArray[np.int64], piece: NDArray[np.int64], seed: int
+) -> dict[str, Floats]:
+    """Score every exhibit by judges that have not met its piece; as ranks within a fold, since folds differ in calibration."""
     # A number that makes no sense is one below all others: the trees' own missing values fail where a whole column is missing.
-    table = np.nan_to_num(np.stack(list(features(grid, view).values()), 1), nan=-1000.0)
-    shown = picture(grid, view)
+    table = np.nan_to_num(table, nan=-1000.0)
+    shown = (shown - shown.mean((0, 2), keepdims=True)) / (shown.std((0, 2), keepdims=True) + 0.05)
     scores = {"net": np.zeros(len(label)), "trees": np.zeros(len(label))}
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
     for number, (met, unmet) in enumerate(folds.split(table, label, piece)):

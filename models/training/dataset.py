@@ -118,12 +118,12 @@ def pack(sources: Iterator[Source], family: Family, *, hop_halves: int = 1) -> W
             continue  # the sets are whole; a user's broken file is named by `vary`, and training goes on without it
         piece = ids.setdefault(source.piece, len(ids))
         set_id = sets.setdefault(source.set, len(sets))
-        for grid in _windows(song, source, family, hop_halves):
-            for w in range(len(grid)):
-                key = (piece, grid.tokens[w].tobytes())
+        for stretch in stretches(song, source, family):
+            for _, grid in cut(stretch, family, hop_halves):
+                key = (piece, grid.tokens.tobytes())
                 if key not in seen:
                     seen.add(key)
-                    parts.append(grid[w : w + 1])
+                    parts.append(grid)
                     pieces.append(piece)
                     feel.append((rules.velocity, rules.timing))
                     set_of.append(set_id)
@@ -137,7 +137,8 @@ def pack(sources: Iterator[Source], family: Family, *, hop_halves: int = 1) -> W
     )
 
 
-def _windows(song: Song, source: Source, family: Family, hop: int) -> Iterator[Grid]:
+def stretches(song: Song, source: Source, family: Family) -> Iterator[Clip]:
+    """List the stretches of 4/4 of every part of a file that a family learns from."""
     rules = KNOWN.get(source.set, DEFAULT)
     for part in song.parts:
         if rules.tracks and not re.search(rules.tracks, part.clip.name):
@@ -145,14 +146,11 @@ def _windows(song: Song, source: Source, family: Family, hop: int) -> Iterator[G
         facts = PartFacts(part.channel, part.program, part.clip.name, is_chosen=bool(rules.tracks))
         if not family.learns_from(part.clip, facts):
             continue
-        stretches = (
-            _follow_beats(part.clip, song.tempos, source.beats) if source.beats else _common_time(part.clip, song.meters)
-        )
-        for clip in stretches:
-            yield from _cut(clip, family, hop)
+        yield from _follow_beats(part.clip, song.tempos, source.beats) if source.beats else _common_time(part.clip, song.meters)
 
 
-def _cut(clip: Clip, family: Family, hop: int) -> Iterator[Grid]:
+def cut(clip: Clip, family: Family, hop: int = 1) -> Iterator[tuple[int, Grid]]:
+    """Cut a clip into windows [1, T] that are worth learning: the half window each begins at, and what it holds."""
     layout = family.clip_to_grid(clip)
     half = family.spec.half_steps
     halves = layout.grid.map(lambda values: values.reshape(-1, half, *values.shape[2:]))
@@ -165,7 +163,7 @@ def _cut(clip: Clip, family: Family, hop: int) -> Iterator[Grid]:
         grid = halves[first : first + 2].map(lambda v: v.reshape(1, -1, *v.shape[2:]))
         grid = Grid(family.vocabulary.without_leading_holds(grid.tokens), grid.velocities, grid.offsets)
         if family.is_worth_learning(grid, int(unmapped[first : first + 2].sum())):
-            yield grid
+            yield first, grid
 
 
 def _common_time(clip: Clip, meters: Sequence[tuple[float, tuple[int, int]]]) -> Iterator[Clip]:
