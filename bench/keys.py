@@ -22,11 +22,12 @@ from pathlib import Path
 
 from models.music.clip import Note
 from models.music.key import Key, parse_key
-from models.music.key_finding import find_key, find_local_keys, weigh
+from models.music.key_finding import find_key, find_local_keys, keys, weigh
 from models.music.midi import MidiError, Song, from_bytes
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 BARS = (None, 8, 2)
+KEY_SIGNATURE = b"\xff\x59"
 TEXTS = ("beat_midi.txt", "key_audio.txt")  # beside the songs of POP909
 
 
@@ -115,12 +116,18 @@ def read_nottingham(folder: Path) -> Iterator[Tune]:
         song = read_song(contents["mid"])
         if song is None:
             continue
-        written = {m.key for track in song.tracks for _, m in track if m.type == "key_signature"}
+        written = {key_of(event) for track in song.tracks for _, event in track if event.startswith(KEY_SIGNATURE)}
         if len(written) == 1:
             bar = song.parts[0].clip.bar
             parts = [[in_bars(n, n.start / bar, n.end / bar) for n in part.clip.notes] for part in song.parts]
-            labels = ((0.0, parse_key(written.pop())),)
+            labels = ((0.0, written.pop()),)
             yield tune_of([n for part in parts for n in part], parts[0], labels)
+
+
+def key_of(event: bytes) -> Key:
+    """Read a key signature: its sharps, or flats below 0, and whether it is minor."""
+    sharps, minor = int.from_bytes(event[2:3], signed=True), event[3]
+    return keys()[(7 * sharps + (9 if minor else 0)) % 12 + (12 if minor else 0)]
 
 
 def read_pop909(folder: Path) -> Iterator[Tune]:

@@ -119,6 +119,7 @@ ALLOWED: dict[str, set[str]] = {
         *("models.editing.batching", "models.families.registry", "models.families.routing", *MUSIC, "models.plain_file"),
         "models.store",
     },
+    "bridge.inspection": FAMILIES,
     "bridge.evaluation": {
         *("bridge.engine", "bridge.requests", "bridge.validation", "models.evaluation", "models.editing.batching"),
         *("models.families.registry", "models.store", *MUSIC),
@@ -148,9 +149,10 @@ ALLOWED: dict[str, set[str]] = {
     "bridge.cli.options": {"bridge.requests", "bridge.validation"},  # what the docs, too, are made from
     "bridge.cli": {
         *("bridge.cli", "bridge.config", "bridge.devices", "bridge.doctor", "bridge.evaluation", "bridge.files"),
-        *("bridge.file_jobs", "bridge.watch", "bridge.writing"),
+        *("bridge.file_jobs", "bridge.inspection", "bridge.watch", "bridge.writing"),
         *("bridge.provenance", "bridge.requests", "bridge.server", "bridge.service", "bridge.validation"),
-        *("models.extras", "models.store", "models.training", "max_for_live"),
+        *("models.evaluation.routing", "models.extras", "models.store", "models.training", "max_for_live"),
+        *("models.music.midi", "models.music.midi_file", "models.plain_file"),
     },
     "max_for_live": {"max_for_live", "bridge.config", "bridge.requests", "bridge.protocol", "models.music.drum_map"},
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -108,17 +109,30 @@ def evaluate(
     control: Annotated[
         bool, typer.Option("--control", help="also measure what requests promise: amounts, locks, steps, seams")
     ] = False,
+    routing: Annotated[
+        bool, typer.Option("--routing", help="measure only how well parts are told apart, whatever the model")
+    ] = False,
 ) -> None:
     """Measure a model on held-out music, with floors and baselines beside."""
     from models.extras import need
 
     need("train", "evaluate")
+    if routing:
+        from models.evaluation.routing import measure_routing
+
+        _write_figures(measure_routing(data, split), json_file)
+        return
     from bridge.evaluation import evaluate_model
 
     with show_progress("evaluate") as progress:
         figures = evaluate_model(
             model, data, split=split, control=control, seed=seed, progress=lambda fraction, part: progress(fraction)
         )
+    _write_figures(figures, json_file)
+
+
+def _write_figures(figures: Mapping[str, float | int | str | None], json_file: Path | None) -> None:
+    """Print figures with those to compare with beside them, and write them where that was asked for."""
     if json_file:
         json_file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     beside: dict[str, dict[str, list[str]]] = {"floor": {}, "baseline": {}}

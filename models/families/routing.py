@@ -66,10 +66,13 @@ class RoutedPart:
 
 
 def route(clip: Clip, kind: str | None = None) -> str:
-    """Choose the family of a clip that is alone: by `kind` where given, else as `route_parts` does."""
+    """Choose the family of a clip that is alone: by `kind` where given, else by its channel and its notes.
+
+    Its name is not weighed here: in files it is that of the file, which may hold anything.
+    """
     if kind is not None:
         return default_family(kind)
-    return route_parts([RoutedPart(clip, PartFacts(channel=clip.channel, name=clip.name))])[0].family
+    return route_parts([RoutedPart(clip, PartFacts(channel=clip.channel))])[0].family
 
 
 def route_parts(parts: Sequence[RoutedPart], overrides: Sequence[str | None] = ()) -> list[Route]:
