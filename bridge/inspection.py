@@ -20,7 +20,7 @@ KEYS_SHOWN = 4
 
 @dataclass(frozen=True)
 class PartReport:
-    """What a part is, and what `auto` makes of it. `model` is None where the part is copied through."""
+    """What a part is, and what `auto` makes of it. `model` is the one called as its family, None where it is copied through."""
 
     number: int
     name: str
@@ -31,6 +31,7 @@ class PartReport:
     bars: int
     silent_bars: int
     key: str | None
+    family: str
     model: str | None
     why: str
 
@@ -73,6 +74,7 @@ def inspect_song(song: Song) -> SongReport:
                 math.ceil(clip.beats / clip.bar - 1e-9),
                 silent_bars(clip, family.is_pitched),
                 name_keys(keys) if family.is_pitched and clip.notes else None,
+                route.family,
                 model,
                 why,
             )
