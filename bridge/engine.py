@@ -24,6 +24,7 @@ from models.music.paced import paced
 from models.network.decoding import LatentModel, temperature_for
 from models.store import load_model
 
+Families = Sequence[str] | None  # what each clip of a request is, where that is known
 MORPH = "morph"  # what made the clips of an interpolation where no model did
 
 
@@ -76,27 +77,35 @@ class Engine:
             return Batcher(batch_size=self._batch_size)
         return Batcher(batch_size=self._batch_size, most=GPU_ROWS, contended=GPU_ROWS, shared=GPU_ROWS)
 
-    def run(self, request: Request, progress: Progress = lambda fraction: None) -> Answer:
-        """Answer a request; `progress` is told fractions, and may raise to stop."""
-        return run_alone(self.start(request), self.batcher(), progress)
+    def run(
+        self, request: Request, progress: Progress = lambda fraction: None, *, families: Sequence[str] | None = None
+    ) -> Answer:
+        """Answer a request; `progress` is told fractions, and may raise to stop. For `families` see `start`."""
+        return run_alone(self.start(request, families=families), self.batcher(), progress)
 
-    def start(self, request: Request, *, palette: int | None = None) -> Computation[Answer]:
-        """Begin a request, to be computed in batches beside others; a blend's palette is kept under the number given."""
+    def start(
+        self, request: Request, *, palette: int | None = None, families: Sequence[str] | None = None
+    ) -> Computation[Answer]:
+        """Begin a request, to be computed in batches beside others; a blend's palette is kept under the number given.
+
+        `families` say what each clip is where more is known of it than the clip itself tells; a model or a kind that the
+        request names comes first.
+        """
         if request.seed is None:
             raise ValueError("a request needs a seed before it runs: 0 to 2147483647")
         match request:
             case Sample():
                 return self._sample(request)
             case Vary():
-                return self._vary(request)
+                return self._vary(request, families)
             case Interpolate():
-                return self._interpolate(request)
+                return self._interpolate(request, families)
             case Blend():
-                return self._blend(request, palette)
+                return self._blend(request, palette, families)
             case Cross():
-                return self._cross(request)
+                return self._cross(request, families)
             case Reconstruct():
-                return self._reconstruct(request)
+                return self._reconstruct(request, families)
         raise ValueError(f"there is no way to run a {type(request).__name__}")
 
     def start_at(self, palette: int, x: float, y: float) -> Computation[Answer]:
@@ -116,23 +125,23 @@ class Engine:
         made = yield from sample(self._context(request, name), beats=4.0 * request.bars, count=request.count)
         return Answer(made.clips, (-1,) * len(made.clips), (name,), _seed(request), made.remarks)
 
-    def _vary(self, request: Vary) -> Computation[Answer]:
+    def _vary(self, request: Vary, families: Families) -> Computation[Answer]:
         clips = _marked(request)
 
         def vary_some(name: str, mine: Sequence[Clip]) -> Computation[list[Made]]:
             return vary(self._context(request, name), mine, amount=request.amount, count=request.count)
 
-        return (yield from self._each(request, clips, vary_some))
+        return (yield from self._each(request, clips, families, vary_some))
 
-    def _reconstruct(self, request: Reconstruct) -> Computation[Answer]:
+    def _reconstruct(self, request: Reconstruct, families: Families) -> Computation[Answer]:
         def reconstruct_some(name: str, mine: Sequence[Clip]) -> Computation[list[Made]]:
             return reconstruct(self._context(request, name), mine)
 
-        return (yield from self._each(request, request.clips, reconstruct_some))
+        return (yield from self._each(request, request.clips, families, reconstruct_some))
 
-    def _interpolate(self, request: Interpolate) -> Computation[Answer]:
+    def _interpolate(self, request: Interpolate, families: Families) -> Computation[Answer]:
         clips = _marked(request)
-        names = [_route(request, clip) for clip in clips]
+        names = _routes(request, clips, families)
         if request.path == MORPH or names[0] != names[1]:
             return self._morph(request, clips, names)
         palette = yield from prepare_palette(self._context(request, names[0], together=clips), clips)
@@ -155,9 +164,9 @@ class Engine:
         remarks = tuple(map(Remark, said))
         return Answer(tuple(made), (-1,) * len(made), (MORPH,) * len(clips), _seed(request), remarks)
 
-    def _blend(self, request: Blend, number: int | None) -> Computation[Answer]:
+    def _blend(self, request: Blend, number: int | None, families: Families) -> Computation[Answer]:
         clips = _marked(request)
-        names = [_route(request, clip) for clip in clips]
+        names = _routes(request, clips, families)
         if len(set(names)) > 1:
             raise ValueError(f"these clips need different models ({', '.join(names)}); name one with model")
         palette = yield from prepare_palette(self._context(request, names[0], together=clips), clips)
@@ -165,9 +174,9 @@ class Engine:
             self._palettes[number] = palette
         return (yield from _blend_on(palette, request.positions))
 
-    def _cross(self, request: Cross) -> Computation[Answer]:
+    def _cross(self, request: Cross, families: Families) -> Computation[Answer]:
         a, b = clips = _marked(request)
-        names = [_route(request, clip) for clip in clips]
+        names = _routes(request, clips, families)
         if names[0] != names[1]:
             raise ValueError(f"cross takes two clips of one kind, not of {names[0]} and {names[1]}; name a model or a kind")
         made = yield from cross(self._context(request, names[0], together=clips), a, b, count=request.count)
@@ -176,10 +185,14 @@ class Engine:
     # --- what they share ---------------------------------------------------------------------------------------------
 
     def _each(
-        self, request: ClipsRequest, clips: Sequence[Clip], edit: Callable[[str, Sequence[Clip]], Computation[list[Made]]]
+        self,
+        request: ClipsRequest,
+        clips: Sequence[Clip],
+        families: Families,
+        edit: Callable[[str, Sequence[Clip]], Computation[list[Made]]],
     ) -> Computation[Answer]:
         """Edit clips one by one, those of one model in the same batches."""
-        names = [_route(request, clip) for clip in paced(clips, 1)]
+        names = _routes(request, clips, families)
         made: dict[int, Made] = {}
         remarks: list[Remark] = []
         for name in dict.fromkeys(names):
@@ -233,9 +246,13 @@ def _constraints(request: Request) -> Constraints:
     )
 
 
-def _route(request: ClipsRequest, clip: Clip) -> str:
-    """Choose the model of a clip: the one that was asked for, or the one that is called as the clip's family."""
-    return request.model if request.model != "auto" else route(clip, request.kind)
+def _routes(request: ClipsRequest, clips: Sequence[Clip], families: Families) -> list[str]:
+    """Choose the model of each clip: the one that was asked for, or the one that is called as the clip's family."""
+    if request.model != "auto":
+        return [request.model] * len(clips)
+    if families is not None and request.kind is None:
+        return list(families)
+    return [route(clip, request.kind) for clip in paced(clips, 1)]
 
 
 def _marked(request: ClipsRequest) -> tuple[Clip, ...]:

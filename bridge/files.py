@@ -30,15 +30,17 @@ from bridge.validation import STAND_IN
 from bridge.watch import NoProgress, Watch, read_in_time
 from bridge.writing import write_together
 from models.editing.batching import Progress
+from models.families.family import PartFacts
 from models.families.registry import find_family, kinds
-from models.families.routing import route
+from models.families.routing import Route, RoutedPart, route_parts
 from models.music.clip import Clip
-from models.music.midi import MidiError, Part, Song, find_part, from_bytes, list_parts, replace_parts, shortened, to_bytes
+from models.music.midi import MidiError, Part, Song, find_parts, from_bytes, list_parts, replace_parts, shortened, to_bytes
 from models.music.midi_file import read_file, unwrap
 from models.pause import pausing
 from models.store import ModelError, find_model, read_card
 
 BATCH = 32  # windows of every decode, filled up where fewer: so a clip is the same whatever is made beside it, and at recall
+ROUTES_SHOWN = 16  # reasons that a sentence holds
 GROUP = 16  # files that are run together
 GROUP_BYTES = 2**20  # of all of them, so that large files do not add up in memory
 
@@ -53,6 +55,7 @@ class Opened:
     content: bytes
     song: Song
     parts: tuple[int, ...]
+    routes: tuple[Route, ...]  # what each of these parts is, and why
     info: tuple[str, ...] = ()
     path: Path = Path()  # where it was read, or nowhere
 
@@ -72,6 +75,18 @@ class Opened:
 
 
 @dataclass(frozen=True)
+class PartUsed:
+    """A part that was worked on, the model that did, and why that one."""
+
+    file: str
+    number: int
+    name: str
+    channel: int
+    model: str
+    why: str
+
+
+@dataclass(frozen=True)
 class Made:
     """The files that a job made, in order, as bytes."""
 
@@ -79,6 +94,7 @@ class Made:
     clips: tuple[bytes, ...]
     models: tuple[str, ...]  # the names that find them
     info: tuple[str, ...]
+    parts: tuple[PartUsed, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -150,13 +166,15 @@ def make(engine: Engine, request: Request, sources: Sequence[Opened], progress: 
         answer = engine.run(request, progress)
         return [Made((), tuple(map(to_bytes, answer.clips)), answer.models, answer.info)]
     clips = [clip for source in sources for clip in source.clips]
-    answer = engine.run(request.model_copy(update={"clips": tuple(clips)}), progress)
+    families = [route.family for source in sources for route in source.routes]
+    answer = engine.run(request.model_copy(update={"clips": tuple(clips)}), progress, families=families)
+    used = _parts_used(request, sources, answer.models)
     if is_together(request):
         # A clip that is a corner goes back into its own file; all else goes into A's, whose meter it has.
         homes = [next((i for i, corner in enumerate(clips) if clip == corner), 0) for clip in answer.clips]
         files = [sources[i].with_clips([clip]) for i, clip in zip(homes, answer.clips, strict=True)]
         said = (*(line for source in sources for line in source.info), *answer.info)
-        return [Made(tuple(sources), tuple(files), tuple(dict.fromkeys(answer.models)), said)]
+        return [Made(tuple(sources), tuple(files), tuple(dict.fromkeys(answer.models)), said, used)]
     variations: dict[int, list[Clip]] = defaultdict(list)
     for clip, index in zip(answer.clips, answer.sources, strict=True):
         variations[index].append(clip)
@@ -170,8 +188,20 @@ def make(engine: Engine, request: Request, sources: Sequence[Opened], progress: 
         remarks = [*source.info, *_remarks_about(answer, mine)]
         remarks += [f"“{name}” has fewer variations than the other parts, so they come round again" for name in fewer]
         models = dict.fromkeys(answer.models[i] for i in mine)
-        made.append(Made((source,), tuple(files), tuple(models), tuple(remarks)))
+        made.append(Made((source,), tuple(files), tuple(models), tuple(remarks), used[mine.start : mine.stop]))
     return made
+
+
+def _parts_used(request: Request, sources: Sequence[Opened], models: Sequence[str]) -> tuple[PartUsed, ...]:
+    """Name the model of each part, and why it was taken."""
+    is_chosen = request.model != "auto" or request.kind is not None
+    parts = [(source, i, route) for source in sources for i, route in zip(source.parts, source.routes, strict=True)]
+    used = []
+    for (source, i, route), model in zip(parts, models, strict=True):
+        part, why = source.song.parts[i], route.reason
+        why = "no one model covers the clips" if model == MORPH else "it was asked for" if is_chosen else why
+        used.append(PartUsed(source.name, i + 1, part.name, part.channel, model, why))
+    return tuple(used)
 
 
 def _remarks_about(answer: Answer, mine: range) -> list[str]:
@@ -184,19 +214,38 @@ def open_file(name: str, content: bytes, request: Request, track: str | None, pa
     """Read a file and choose the parts of it to work on: `track`, the only one, or those that a model covers."""
     song = from_bytes(content, name=name)
     said = tuple(f"{name} {remark}" for remark in song.remarks)
+    routes = route_parts([RoutedPart(p.clip, PartFacts(p.channel, p.program, p.name)) for p in song.parts])
     if track is not None or len(song.parts) == 1:
         try:
-            return Opened(name, content, song, (find_part(song, track),), said, path)
+            chosen = find_parts(song, track)
         except MidiError as error:
             raise MidiError(f"{name} {error}") from error
-    covered = [i for i, part in enumerate(song.parts) if _is_covered(part, request)]
-    if not covered:
-        raise FileError(f"{name} has no part that a model covers: {list_parts(song)}; choose one with --track")
-    chosen = covered[:1] if is_together(request) else covered
-    copied = sorted(set(range(len(song.parts))) - set(chosen))
-    used = f"{name}: used {list_parts(song, chosen)}"
-    used += f"; copied through {list_parts(song, copied)}" if copied else ""
-    return Opened(name, content, song, tuple(chosen), (*said, used), path)
+        if len(chosen) > 1 and is_together(request):
+            raise FileError(f"{name}: of each file one part is taken, not {len(chosen)}; choose it with --track")
+    else:
+        covered = [i for i, part in enumerate(song.parts) if _is_covered(part, routes[i].family, request)]
+        if not covered:
+            raise FileError(f"{name} has no part that a model covers: {list_parts(song)}; choose one with --track")
+        chosen = covered[:1] if is_together(request) else covered
+        copied = sorted(set(range(len(song.parts))) - set(chosen))
+        used = f"{name}: used {list_parts(song, chosen)}"
+        used += f"; copied through {list_parts(song, copied)}" if copied else ""
+        said = (*said, used)
+    taken = tuple(routes[i] for i in chosen)
+    if len(song.parts) > 1 and request.model == "auto" and request.kind is None:
+        said = (*said, f"{name}: {_list_routes(song, chosen, taken)}")
+    return Opened(name, content, song, tuple(chosen), taken, said, path)
+
+
+def _list_routes(song: Song, parts: Sequence[int], routes: Sequence[Route]) -> str:
+    """Say which model each part goes to and why, those of one model together, the first of very many."""
+    groups: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for i, route in zip(parts, routes, strict=True):
+        groups[route.family, route.reason].append(i + 1)
+    listed = [f"{', '.join(map(str, its))} to {family} ({shortened(why)})" for (family, why), its in groups.items()]
+    return "; ".join(
+        [*listed[:ROUTES_SHOWN], *([f"and {len(listed) - ROUTES_SHOWN} more"] if len(listed) > ROUTES_SHOWN else [])]
+    )
 
 
 def save(
@@ -343,12 +392,11 @@ def _versions(source: Opened, parts: Sequence[Sequence[Clip]]) -> list[bytes]:
     return [kept.with_clips([clips[k % len(clips)] for _, clips in varied]) for k in range(max(len(c) for _, c in varied))]
 
 
-def _is_covered(part: Part, request: Request) -> bool:
+def _is_covered(part: Part, family: str, request: Request) -> bool:
     """Tell whether a part of several is music for a model: for the one asked for, or else for any."""
     clip = part.clip
     if not clip.notes:
         return False
-    family = route(clip)
     asked = kinds()[request.kind] if request.kind else None
     if asked is None and request.model != "auto":
         asked = read_card(find_model(request.model)).family

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -580,12 +580,14 @@ class SlowEngine(Engine):
         super().__init__(batch_size=files.BATCH)
         self._clock, self._slow = clock, slow
 
-    def run(self, request: Request, progress: Progress = lambda fraction: None) -> Answer:
+    def run(
+        self, request: Request, progress: Progress = lambda fraction: None, *, families: Sequence[str] | None = None
+    ) -> Answer:
         assert isinstance(request, ClipsRequest)
         if any(self._slow in clip.name for clip in request.clips):
             self._clock.now += 120
             pause()
-        return super().run(request, progress)
+        return super().run(request, progress, families=families)
 
 
 def test_of_files_that_run_together_only_the_slow_one_is_given_up(clips: Path, tmp_path: Path) -> None:
@@ -706,3 +708,44 @@ def test_the_doctor_finds_a_damaged_model(run: Run, own_models: Path, tmp_path: 
     wrong = [line for line in result.out.splitlines() if line.startswith("wrong")]
     assert [line for line in wrong if "model drums" in line]
     assert not [line for line in wrong if "model melody" in line]
+
+
+def test_several_parts_are_chosen_by_number_name_or_all_and_each_is_named_with_its_model(
+    run: Run, clips: Path, tmp_path: Path
+) -> None:
+    band = clips / "band.mid"
+    for track, numbers in (("1,3", [1, 3]), ("lead, drums", [1, 3]), ("all", [1, 2, 3]), ("2", [2])):
+        told = run("vary", band, "--count", 1, "--seed", 1, "--track", track, "--json", "--force", "--out", tmp_path)
+        assert told.code == 0, track
+        parts = json.loads(told.out)["parts"]
+        assert [part["number"] for part in parts] == numbers
+        assert {part["number"]: part["model"] for part in parts} == {n: "drums" if n == 1 else "melody" for n in numbers}
+        assert all(part["why"] for part in parts)
+        before, after = midi.read(band), midi.read(tmp_path / "band_vary_01.mid")
+        changed = [n for n, (a, b) in enumerate(zip(before.parts, after.parts, strict=True), 1) if a.clip != b.clip]
+        assert set(changed) <= set(numbers)
+    assert (
+        "band.mid: 1 to drums (MIDI channel 10); 3 to melody (its name, 'Lead')"
+        in run("vary", band, "--count", 1, "--seed", 1, "--track", "3,1", "--force", "--out", tmp_path).err
+    )
+    assert "has no track 9" in run("vary", band, "--seed", 1, "--track", "1,9", "--out", tmp_path / "none").err
+
+
+def test_one_part_of_each_file_makes_an_interpolation(run: Run, clips: Path, tmp_path: Path) -> None:
+    told = run("interpolate", clips / "band.mid", clips / "rock.mid", "--seed", 1, "--track", "all", "--out", tmp_path)
+    assert told.code == 1
+    assert "band.mid: of each file one part is taken, not 3; choose it with --track" in told.err
+
+
+def test_a_part_goes_to_the_model_that_its_program_and_its_neighbours_tell(run: Run, clips: Path, tmp_path: Path) -> None:
+    rock = midi.read_clip(clips / "rock.mid")
+    named = tmp_path / "named.mid"
+    midi.write(named, replace(rock, channel=1, name="Piano"))
+    for options, model, why in (
+        ((), "melody", "its name, 'Piano'"),
+        (("--kind", "drums"), "drums", "it was asked for"),
+        (("--model", "drums"), "drums", "it was asked for"),
+    ):
+        told = run("vary", named, "--count", 1, "--seed", 1, "--json", "--force", "--out", tmp_path, *options)
+        (part,) = json.loads(told.out)["parts"]
+        assert (part["model"], part["why"]) == (model, why)

@@ -116,7 +116,14 @@ ALLOWED: dict[str, set[str]] = {
     "bridge.files": {
         *("bridge.devices", "bridge.engine", "bridge.provenance", "bridge.requests", "bridge.validation"),
         *("bridge.file_jobs", "bridge.watch", "bridge.writing"),
-        *("models.editing.batching", "models.families.registry", "models.families.routing", *MUSIC, "models.plain_file"),
+        *(
+            "models.editing.batching",
+            "models.families.registry",
+            "models.families.family",
+            "models.families.routing",
+            *MUSIC,
+            "models.plain_file",
+        ),
         "models.store",
     },
     "bridge.inspection": FAMILIES,

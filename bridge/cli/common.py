@@ -15,7 +15,7 @@ PROGRAM = "latent-bridge"
 STOPPED = 130  # the exit code of what Ctrl-C ended, as shells have it
 
 OUT = typer.Option("--out", metavar="DIR", help="the folder to write to; made where it is missing")
-TRACK = typer.Option(metavar="N", help="number or name of the part to work on, in files that have several")
+TRACK = typer.Option(metavar="N,…", help="numbers or names of the parts to work on, in files that have several; or all")
 FORCE = typer.Option("--force", help="write over files that exist")
 SKIP_EXISTING = typer.Option(
     "--skip-existing", help="go on where a run stopped: leave what it made of the same request, seed and files"
@@ -40,6 +40,7 @@ class Report:
     records: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     models: list[str] = field(default_factory=list)
+    parts: list[dict[str, object]] = field(default_factory=list)  # which model each part went to, and why
     info: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -121,6 +121,7 @@ def _make(verb: str, request: Request, paths: Sequence[Path], how: Making) -> No
             if is_drawn and len(report.records) == 1:
                 tell(f"no seed was given; --seed {request.seed} makes the same again")
             report.models = list(dict.fromkeys([*report.models, *made.models]))
+            report.parts += map(asdict, made.parts)
             for line in made.info:
                 report.say(line)
     if report.skipped:

@@ -95,6 +95,18 @@ def find_part(song: Song, track: int | str | None = None) -> int:
     raise MidiError(f"has no track {track}, only {listed}" if track is not None else f"has several tracks, say which: {listed}")
 
 
+def find_parts(song: Song, tracks: str | None = None) -> list[int]:
+    """Find the indices of parts: `all`, one by its number or name, or several with commas between; each once, in order."""
+    if tracks is not None and tracks.casefold() == "all":
+        return [i for i, part in enumerate(song.parts) if part.clip.notes] or [0]
+    try:
+        return [find_part(song, tracks)]
+    except MidiError:
+        if tracks is None or "," not in tracks:
+            raise
+    return sorted({find_part(song, track.strip()) for track in tracks.split(",") if track.strip()})
+
+
 def list_parts(song: Song, indices: Iterable[int] | None = None) -> str:
     """List parts as a sentence does, the first of very many."""
     chosen = list(range(len(song.parts)) if indices is None else indices)
