@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from models.evaluation.features import with_differences
 from models.evaluation.judge import Exhibits
+from models.evaluation.scales import Classes
 from models.families.family import Family
 from models.families.statistics import Floats, longest, syncopation
 from models.music.clip import Clip
 from models.music.distance import compare
 
-Classes = frozenset[int]  # the pitch classes of a scale
 Hit = tuple[int, int]  # the step, and the pitch or the voice
 QUARTERS = ("first", "second", "third", "last")  # of a window
 

@@ -19,12 +19,12 @@ from models.evaluation.data import PER_PIECE, Take
 from models.evaluation.figures import Named, unjudged
 from models.evaluation.judge import FOLDS, Exhibits, judge_exhibits, judge_halved_exhibits
 from models.evaluation.model_evaluation import ModelEvaluation
-from models.evaluation.pair_features import Classes, show_pairs, tells
+from models.evaluation.pair_features import show_pairs, tells
 from models.evaluation.product import VarySettings
+from models.evaluation.scales import Classes, best_scale
 from models.evaluation.variations import edit
 from models.families.family import Family
 from models.families.grid import Grid
-from models.families.statistics import MAJOR
 from models.music.clip import Clip
 from models.music.distance import distance, distances
 from models.training.calibration import as_clip, on_grid
@@ -162,12 +162,7 @@ def _scale(take: Take, family: Family) -> Classes:
     """Find the major scale that holds most of the notes of a take, as pitch classes; all of them for struck music."""
     if not family.is_pitched:
         return frozenset(range(12))
-    weight = np.zeros(12)
-    for i in range(len(take.windows)):
-        for note in _clip(family, take.windows, i).notes:
-            weight[note.pitch % 12] += note.duration
-    scales = [frozenset((root + step) % 12 for step in MAJOR) for root in range(12)]
-    return max(scales, key=lambda scale: sum(weight[k] for k in scale))
+    return best_scale(note for i in range(len(take.windows)) for note in _clip(family, take.windows, i).notes)
 
 
 def _verdict(key: str, real: Exhibits, other: Exhibits, seed: int) -> Named:

@@ -13,6 +13,7 @@ from models.evaluation.baselines import random_edits
 from models.evaluation.figures import Named, unjudged
 from models.evaluation.model_evaluation import ModelEvaluation
 from models.evaluation.product import VarySettings
+from models.evaluation.scales import outside_share, own_outside_share
 from models.families.family import Family
 from models.families.layout import segments
 from models.music.clip import Clip, Note
@@ -43,7 +44,8 @@ def varied_files(e: ModelEvaluation) -> Named:
     """Measure what variations of whole files do to the number of notes and to rests.
 
     `notes_ratio_*`: notes of a variation by those of its file, the median of the files. `rest_notes`: of the notes that are
-    new at 0.3 the share that lies in a bar in which the file is silent.
+    new at 0.3 the share that lies in a bar in which the file is silent. `outside_scale_*`: of the notes that are new the share
+    outside the scale of the whole part; `floor.copy.outside_scale` is that of its own notes.
     """
     songs = [e.data.songs[i] for i in e.rng("varied files").permutation(len(e.data.songs))[: e.sizes.varied_files]]
     for name, amount in AMOUNTS.items():
@@ -53,8 +55,10 @@ def varied_files(e: ModelEvaluation) -> Named:
             answers = e.product.vary(some, VarySettings(min(amount, e.model.card.reach), count=1), seed=e.seed).of
             made += [answer[0] if answer else song for song, answer in zip(some, answers, strict=True)]
         yield f"notes_ratio_{name}", notes_ratio(songs, made)
+        yield f"outside_scale_{name}", outside_share(songs, made) if e.family.is_pitched else None
         if name == "03":
             yield "rest_notes", rest_notes(songs, made, e.family)
+    yield "floor.copy.outside_scale", own_outside_share(songs) if e.family.is_pitched else None
 
 
 def notes_ratio(sources: Sequence[Clip], made: Sequence[Clip]) -> float | None:
