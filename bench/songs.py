@@ -18,13 +18,16 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean, median, pstdev
 from typing import Any
 
 import mido
+
+from models.music.drum_map import find_drum_map
 
 ROOT = Path(__file__).parents[1]
 ENDINGS = (".mid", ".midi", ".kar", ".rmi")
@@ -207,6 +210,7 @@ def pairs_of(ran: Ran, heard: dict[str, Heard]) -> list[Pair]:
 # --- another reader ---------------------------------------------------------------------------------------------------------
 
 
+@cache
 def listen(path: Path) -> Heard | None:
     """Read a file with mido; None where it cannot."""
     try:
@@ -291,7 +295,7 @@ def reconstructed(ran: Ran, heard: dict[str, Heard]) -> list[Row]:
     rows = []
     for what, some in kinds_of(pairs):
         ratios = [len(p.after) / len(p.before) for p in some]
-        scores = sorted(f1(p.before, p.after) for p in some)
+        scores = sorted(f1(p.before, p.after, p.is_drums) for p in some)
         if some:
             text = f"{len(some)}; ×{median(ratios):.2f} (worst ×{max(ratios):.1f}), {share(map(is_kept, some))}; "
             text += f"{median(scores):.3f}, {scores[len(scores) // 10]:.2f}, {share(s >= 0.97 for s in scores)}"
@@ -436,8 +440,14 @@ class Sounding:
         return any(n.start <= at < n.end - EARLY / 2 and (n.pitch - note.pitch) % 12 in (1, 11) for n in near)
 
 
-def f1(before: Sequence[Sound], after: Sequence[Sound]) -> float:
-    """Count notes that come back: the same pitch within a sixth of a beat, each once."""
+def f1(before: Sequence[Sound], after: Sequence[Sound], is_drums: bool = False) -> float:
+    """Count notes that come back: the same pitch within a sixth of a beat, each once; of drums the same voice.
+
+    Pads of no voice are left out: they are passed through.
+    """
+    if is_drums:
+        voices = find_drum_map("gm").voice_of
+        before, after = ([replace(n, pitch=voices[n.pitch]) for n in side if n.pitch in voices] for side in (before, after))
     left: dict[int, list[float]] = defaultdict(list)
     for n in after:
         left[n.pitch].append(n.start)
