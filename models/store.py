@@ -29,7 +29,7 @@ from models.families.grid import Grid
 from models.families.registry import FAMILIES, find_family
 from models.network.config import NetworkConfig
 from models.network.decoding import DecodeBatch, LatentModel
-from models.network.tensors import LARGEST_WEIGHT, MOST_WEIGHTS, check_sizes, weight_shapes
+from models.network.tensors import LARGEST_WEIGHT, MOST_WEIGHTS, check_sizes, may_be_missing, weight_shapes
 from models.pause import pause
 from models.plain_file import check_plain_file, read_plain_file, shown
 from models.tensor_file import HEADER_BYTES, Tensors, read_tensors
@@ -287,11 +287,12 @@ def _read_folder(folder: Path) -> tuple[Card, Family, Tensors]:
         if _sha256(content) != card.weights_sha256:
             raise ValueError(f"is not the file that {CARD} describes; install the model again")
         weights = read_tensors(content, FLOATS)
-        _check_shapes(weights, shapes)
+        new = {name: shape for name, shape in shapes.items() if may_be_missing(name) and name not in weights}
+        _check_shapes(weights, {name: shape for name, shape in shapes.items() if name not in new})
         _check_numbers(weights)
     except ValueError as error:
         raise ModelError(f"{shown(folder / WEIGHTS)} {error}") from error
-    return card, family, weights
+    return card, family, {**weights, **{name: np.zeros(shape, np.float16) for name, shape in new.items()}}
 
 
 def _sha256(content: bytes) -> str:

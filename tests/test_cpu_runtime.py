@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from models.families.constraints import Known
+from models.families.context import Context, context_size
+from models.families.family import Family
 from models.families.grid import Grid
 from models.families.registry import find_family
 from models.network.config import NetworkConfig
 from models.network.cpu_runtime import NumpyModel
 from models.network.decoding import DecodeBatch, LatentModel
 from models.network.latent import Randomness, noise
+from models.network.tensors import may_be_missing
 from models.store import check_golden, load_model, load_torch_model, shipped
 from tests.support.models import tiny_card
 from tests.support.tiny_models import SIZES
 from tests.support.toy_family import FAMILY as TOY
+
+if TYPE_CHECKING:
+    from models.network.torch_runtime import TorchModel
 
 NAMES = ("drums", "melody")
 MELODY = find_family("melody")
@@ -53,12 +60,78 @@ def assert_alike(one: LatentModel, other: LatentModel, rows: int) -> None:
         DecodeBatch(z, levels, drawn, temperature),
         DecodeBatch(z, levels, drawn, logit_bias=bias),
         DecodeBatch(z, levels, drawn, known=known, logit_bias=bias),
+        DecodeBatch(z, levels, drawn, context=sounding(one.family, rows, rng)),
     ):
         a, b = one.decode(batch), other.decode(batch)
         assert np.array_equal(a.tokens, b.tokens), batch
         assert np.abs(a.velocities - b.velocities).max() < 1e-3
         assert np.abs(a.offsets - b.offsets).max() < 1e-3
         assert np.abs(one.encode(a) - other.encode(b)).max() < 1e-3
+
+
+def sounding(family: Family, rows: int, rng: np.random.Generator) -> Context:
+    """Draw what sounds around windows."""
+    shape = rows, family.spec.window_beats, context_size(family.context)
+    return (rng.random(shape) < 0.3).astype(np.float32)
+
+
+def with_context(name: str) -> tuple[NumpyModel, TorchModel]:
+    """Give a shipped model weights by which what sounds around changes what is written, in both runtimes."""
+    import torch
+
+    from models.store import load_torch_model
+
+    model = load_torch_model(name)
+    torch.manual_seed(0)
+    for key, tensor in model.network.named_parameters():
+        if may_be_missing(key):
+            torch.nn.init.normal_(tensor, std=0.2)
+    weights = {key: values.detach().numpy() for key, values in model.network.named_parameters()}
+    return NumpyModel(model.card, model.family, weights), model
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("rows", [1, 5])
+def test_numpy_and_torch_hear_the_same_context(rows: int) -> None:
+    one, other = with_context("melody")
+    assert_alike(one, other, rows)
+
+
+@pytest.mark.full
+def test_a_context_of_nothing_is_none() -> None:
+    model, _ = with_context("melody")
+    rng = np.random.default_rng(2)
+    z, levels = noise(rng, 4, model.card.latent), np.ones(4, np.float32)
+    drawn = Randomness.draw(rng, 4, model.family.spec, model.family.vocabulary)
+    context = sounding(MELODY, 4, rng)
+    silent, heard = (model.decode(DecodeBatch(z, levels, drawn, context=c)).tokens for c in (0 * context, context))
+    assert np.array_equal(silent, model.decode(DecodeBatch(z, levels, drawn)).tokens)
+    assert not np.array_equal(silent, heard)
+
+
+def test_weights_of_before_there_was_context_do_not_hear_it() -> None:
+    model = load_model("melody")
+    if model.card.config.get("context_share"):
+        pytest.skip("the melody that ships was trained with context")
+    rng = np.random.default_rng(3)
+    z, levels = noise(rng, 4, model.card.latent), np.ones(4, np.float32)
+    drawn = Randomness.draw(rng, 4, model.family.spec, model.family.vocabulary)
+    a, b = (model.decode(DecodeBatch(z, levels, drawn, context=c)) for c in (None, sounding(MELODY, 4, rng)))
+    assert np.array_equal(a.tokens, b.tokens)
+    assert np.array_equal(a.velocities, b.velocities)
+
+
+def test_batches_with_and_without_context_are_stacked() -> None:
+    rng = np.random.default_rng(4)
+    context = sounding(MELODY, 2, rng)
+    rows = [DecodeBatch(noise(rng, 2, 8), np.ones(2, np.float32), context=c) for c in (None, context)]
+    stacked = DecodeBatch.stack(rows, MELODY).padded(1)
+    assert stacked.context is not None
+    assert np.array_equal(stacked.context, np.concatenate([0 * context, context, context[-1:]]))
+    assert np.array_equal(stacked.context[2:4], context)
+    some = stacked[:3].context
+    assert some is not None
+    assert len(some) == 3
 
 
 @pytest.mark.full

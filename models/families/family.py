@@ -53,6 +53,7 @@ class Family(ABC):
     channel: ClassVar[int] = 1  # the MIDI channel of clips that are made from nothing
     is_pitched: ClassVar[bool] = False  # whether an onset has a pitch, and notes a register
     transpose: ClassVar[int] = 0  # semitones either way by which training shifts a window
+    context: ClassVar[Mapping[str, int]] = {}  # kinds of context that decoders hear, and numbers a beat of each (`context`)
     network: ClassVar[Mapping[str, bool | float | int]] = {}  # sizes that differ from models.network.config.NetworkConfig
     # How far on either side of a seam between windows is made anew, in beats. Sustained notes need room to join on.
     seam_beats: ClassVar[float] = 2.0

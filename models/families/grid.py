@@ -67,6 +67,7 @@ class Vocabulary:
     facets: NDArray[np.int64]  # [F]: the facet that each feature belongs to
     silence: tuple[int, ...]  # the token of each slot that is silence
     holds: tuple[tuple[int, int], ...] = ()  # (rest, hold) of each slot, or none at all
+    classes: NDArray[np.int64] | None = None  # [K]: the pitch class that a token begins, -1 for others; None without pitches
 
     def __post_init__(self) -> None:
         """Refuse tables that do not fit each other."""

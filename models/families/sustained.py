@@ -30,6 +30,7 @@ from models.families.constraints import (
     split_untouched,
     steps_inside,
 )
+from models.families.context import PITCHED
 from models.families.family import Family, Kit, NoteEdit, cells_of
 from models.families.grid import Grid, Vocabulary
 from models.families.layout import Cell, GridLayout, find_spans, find_step, lay_out, segments, without_overlaps
@@ -62,6 +63,7 @@ LINE = Vocabulary(
     facets=np.array([RHYTHM_FACET] * 3 + [PITCH_FACET] * 23),
     silence=(REST,),
     holds=((REST, HOLD),),
+    classes=np.where(np.arange(130) < HOLD, np.arange(130) % 12, -1),
 )
 
 
@@ -71,6 +73,7 @@ class SustainedFamily(Family):
     vocabulary = LINE
     is_pitched = True
     transpose = 6
+    context = PITCHED
     seam_beats = 2.0
     nats_per_note = (0.7, 0.25)
 

@@ -36,6 +36,7 @@ class NetworkConfig:
     dropout: float = 0.1
     least_noise: float = 0.05
     plain: bool = False  # a VAE as in the textbook, N(mu, sigma) against N(0, I): the baseline that `evaluate` prints
+    context: tuple[tuple[str, int], ...] = ()  # kinds of what sounds around a window, and numbers a beat of each
 
     @staticmethod
     def of(family: Family, sizes: Mapping[str, bool | float | int]) -> NetworkConfig:
@@ -47,6 +48,7 @@ class NetworkConfig:
             slots=len(vocabulary.slots),
             steps=spec.steps,
             beat=spec.steps_per_beat,
+            context=tuple(family.context.items()),
             **{**family.network, **sizes},  # type: ignore[arg-type]
         )
 
@@ -66,7 +68,7 @@ class NetworkConfig:
         return self.steps // self.beat
 
 
-SIZES = tuple(NetworkConfig.__dataclass_fields__)[5:]  # what a training config may set
+SIZES = tuple(NetworkConfig.__dataclass_fields__)[5:-1]  # what a training config may set
 
 
 def whole_steps(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

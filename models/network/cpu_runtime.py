@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from models.card import Card
 from models.families.constraints import Known
+from models.families.context import CLASSES, Context, columns
 from models.families.family import Family
 from models.families.grid import Grid
 from models.network.config import CONTEXT, FEEL_TEMPERATURE, UNKNOWN, NetworkConfig, whole_steps
@@ -48,6 +49,17 @@ class NumpyModel:
         self._level = _Linear(w, "level.0"), _Linear(w, "level.2")
         self._place, self._to_steps = w["place"], _Linear(w, "to_steps")
         self._head = _Head(w, config, self._table, self._features)
+        kinds = [kind for kind, _ in config.context]
+        self._hear, self._hear_steps = (
+            np.concatenate([w[f"{name}.{kind}.weight"].T for kind in kinds]) if kinds else np.zeros((0, size), np.float32)
+            for name, size in (("hear", config.width), ("hear_steps", CONTEXT))
+        )
+        self._heard_at = columns(dict(config.context))
+        self._leaning = [kind for kind in kinds if f"lean.{kind}.weight" in w]
+        if self._leaning:
+            self._lean = np.concatenate([w[f"lean.{kind}.weight"] for kind in self._leaning]).T.copy()
+            self._lean_bias = np.concatenate([w[f"lean.{kind}.bias"] for kind in self._leaning])
+            self._token_classes = np.asarray(vocabulary.classes == np.arange(CLASSES)[:, None], np.float32)  # [12, K]
 
     def encode(self, grid: Grid) -> Latents:
         """Place windows on the sphere, [B, Z]; for a plain VAE, anywhere."""
@@ -65,7 +77,7 @@ class NumpyModel:
         rows = len(batch)
         level = np.clip(np.asarray(batch.noise_levels, np.float32), self.least_noise, 1)
         told = self._told(batch.known.grid, whole_steps(batch.known.mask)) if batch.known else None
-        contexts = self._contexts(np.asarray(batch.latents, np.float32), level, told)
+        contexts = self._contexts(np.asarray(batch.latents, np.float32), level, told, batch.context)
         if spare := -rows % ROW_MULTIPLE if rows > 1 else 0:
             batch = batch.padded(spare)
             contexts = np.concatenate([contexts, np.repeat(contexts[-1:], spare, 0)])
@@ -93,8 +105,8 @@ class NumpyModel:
             bias = barred if bias is None else barred + bias
         return bias
 
-    def _contexts(self, z: Array, level: Array, told: tuple[Array, Array] | None) -> Array:
-        """Read latents at noise levels, and what is known, into a context for each step [B, T, C]."""
+    def _contexts(self, z: Array, level: Array, told: tuple[Array, Array] | None, around: Context | None) -> Array:
+        """Read latents at noise levels, what is known, and what sounds around, into a context for each step [B, T, C]."""
         rows, beats = len(z), self.config.beats
         whole = self._from_latent(z).reshape(rows, beats, -1)
         x = self._from_beat(np.concatenate([whole, z.reshape(rows, beats, -1)], -1))
@@ -106,7 +118,17 @@ class NumpyModel:
             x += self._known(np.concatenate([told[0], is_told], -1).reshape(rows, beats, -1))
         precision = np.stack([level, np.sqrt(1 - level**2), np.log(level), level**2], -1)
         x += self._level[1](_silu(self._level[0](precision)))[:, None] + self._place
-        return self._to_steps(self._trunk(x)).reshape(rows, self.config.steps, CONTEXT)
+        if around is not None:
+            x += around @ self._hear
+        steps = self._to_steps(self._trunk(x)).reshape(rows, self.config.steps, CONTEXT)
+        if around is not None:
+            steps += np.repeat(around @ self._hear_steps, self.config.beat, 1)
+        return steps
+
+    def _classes_around(self, context: Context) -> Array:
+        """Sort out the pitch classes that a context tells of, by kind: [beats, B, kinds, 12]."""
+        kinds = [context[..., self._heard_at[kind].start + 1 : self._heard_at[kind].stop] for kind in self._leaning]
+        return np.ascontiguousarray(np.stack(kinds, -2).transpose(1, 0, 2, 3))
 
     def _write(self, contexts: Array, batch: DecodeBatch) -> Grid:
         """Write music step by step; a step slot by slot."""
@@ -116,6 +138,7 @@ class NumpyModel:
         bias = self._logit_bias(batch)
         ahead = max(config.echoes) + 1  # steps before the window, of which nothing is known, so that none is a special case
         gates, mixed = head.begin(contexts.transpose(1, 0, 2))
+        around = None if batch.context is None or not self._leaning else self._classes_around(batch.context)
         tokens = np.full((ahead + config.steps, slots, rows), UNKNOWN)
         # Velocities, twice the offsets, and what was struck.
         felt = np.zeros((ahead + config.steps, rows, 3 * lanes), np.float32)
@@ -141,6 +164,9 @@ class NumpyModel:
             state = out
             for slot in range(slots):
                 scores = head.score(state)
+                if around is not None:
+                    leaning = (out @ self._lean + self._lean_bias)[:, None] @ around[t // config.beat]  # [B, 1, 12]
+                    scores += leaning[:, 0] @ self._token_classes
                 if slots > 1:
                     scores[:, ~vocabulary.is_of_slot[slot]] = -np.inf
                 if bias is not None:

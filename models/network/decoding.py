@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from models.card import Card
 from models.families.constraints import Known, LogitBias
+from models.families.context import Context
 from models.families.family import Family
 from models.families.grid import Grid
 from models.network.latent import Latents, Randomness, pad_rows
@@ -24,7 +25,8 @@ class DecodeBatch:
     """Latents [B, Z] at noise levels [B] whose music is wanted.
 
     Without `randomness` the likeliest music; with it, drawn at a `temperature` [B]. `known` is music the result must have.
-    `logit_bias` [B, T, K] is added to the scores of tokens, in nats; -inf forbids one.
+    `logit_bias` [B, T, K] is added to the scores of tokens, in nats; -inf forbids one. `context` [B, beats, C] is what sounds
+    around the windows (`models.families.context`); zeros, or none at all, say that nothing is known of it.
     """
 
     latents: Latents
@@ -33,6 +35,7 @@ class DecodeBatch:
     temperature: NDArray[np.float32] | None = None
     known: Known | None = None
     logit_bias: NDArray[np.float32] | LogitBias | None = None  # the rows of a batch that is computed have an array
+    context: Context | None = None
 
     def __len__(self) -> int:
         """How many rows there are."""
@@ -47,6 +50,7 @@ class DecodeBatch:
             None if self.temperature is None else self.temperature[rows],
             None if self.known is None else Known(self.known.grid[rows], self.known.mask[rows]),
             None if self.logit_bias is None else self.logit_bias[rows],
+            None if self.context is None else self.context[rows],
         )
 
     @property
@@ -66,6 +70,7 @@ class DecodeBatch:
             None if self.temperature is None else pad_rows(self.temperature, spare),
             None if known is None else Known(known.grid.map(lambda v: pad_rows(v, spare)), pad_rows(known.mask, spare)),
             None if self.logit_bias is None else pad_rows(self.logit_bias[:], spare),
+            None if self.context is None else pad_rows(self.context, spare),
         )
 
     @staticmethod
@@ -79,7 +84,8 @@ class DecodeBatch:
             Randomness.stack([b.randomness for b in batches if b.randomness is not None]) if is_drawn else None,
             np.concatenate([_or(b.temperature, (len(b),), 1) for b in batches]) if is_drawn else None,
             _stack_known(batches, family),
-            _stack_bias(batches),
+            _stack_optional([b.logit_bias for b in batches], batches),
+            _stack_optional([b.context for b in batches], batches),
         )
 
 
@@ -152,11 +158,12 @@ def _stack_known(batches: Sequence[DecodeBatch], family: Family) -> Known | None
     )
 
 
-def _stack_bias(batches: Sequence[DecodeBatch]) -> NDArray[np.float32] | None:
-    biases = [b.logit_bias[:] if isinstance(b.logit_bias, LogitBias) else b.logit_bias for b in batches]
-    shape = next((bias.shape[1:] for bias in biases if bias is not None), None)
-    return (
-        None
-        if shape is None
-        else np.concatenate([_or(bias, (len(b), *shape), 0) for b, bias in zip(batches, biases, strict=True)])
-    )
+def _stack_optional(
+    values: Sequence[NDArray[np.float32] | LogitBias | None], batches: Sequence[DecodeBatch]
+) -> NDArray[np.float32] | None:
+    """Stack what some batches have, with zeros for those that do not."""
+    arrays = [v[:] if isinstance(v, LogitBias) else v for v in values]
+    shape = next((v.shape[1:] for v in arrays if v is not None), None)
+    if shape is None:
+        return None
+    return np.concatenate([_or(v, (len(b), *shape), 0) for v, b in zip(arrays, batches, strict=True)])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
+from models.families.context import CLASSES
 from models.families.family import Family
 from models.network.config import CONTEXT, DIGEST, SIZES, NetworkConfig
 
@@ -90,6 +91,16 @@ def _shapes(family: Family, config: NetworkConfig) -> Iterator[tuple[str, Shape]
         yield "within.weight", (tokens, hidden)
     yield from _linear("feel.0", hidden + lanes * (1 + 3 * len(config.echoes)), 128)
     yield from _linear("feel.2", 128, lanes * 2 * config.bins)
+    for kind, size in config.context:
+        yield f"hear.{kind}.weight", (width, 1 + size)
+        yield f"hear_steps.{kind}.weight", (CONTEXT, 1 + size)
+        if family.vocabulary.classes is not None and size == CLASSES:
+            yield from _linear(f"lean.{kind}", hidden, 1)
+
+
+def may_be_missing(name: str) -> bool:
+    """Tell whether a folder may lack a weight, which is then zero: the network was trained before there was such context."""
+    return name.startswith(("hear.", "hear_steps.", "lean."))
 
 
 def _linear(name: str, inputs: int, outputs: int) -> Iterator[tuple[str, Shape]]:

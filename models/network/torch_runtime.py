@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from models.card import Card
 from models.families.constraints import Known
+from models.families.context import Context
 from models.families.family import Family
 from models.families.grid import Grid
 from models.network.config import NetworkConfig, whole_steps
@@ -43,24 +44,32 @@ class TorchModel:
         """Write the music of a batch, a row of it a window."""
         drawn, temperature = batch.randomness, batch.temperature
         known = batch.known
+        around = None if batch.context is None else self._tensor(batch.context)
         tokens, feel = self.network.generate(
-            self.network.contexts(self._tensor(batch.latents), self._level(batch.noise_levels), self._told(known)),
+            self.network.contexts(self._tensor(batch.latents), self._level(batch.noise_levels), self._told(known), around),
             (self._tensor(drawn.tokens), self._tensor(drawn.feel)) if drawn else None,
             temperature=1.0 if temperature is None else self._tensor(np.maximum(temperature, COLDEST))[:, None],
             known=KnownSteps(self._tensor(known.grid.tokens), self._tensor(known.mask).float()) if known else None,
             bias=self._tensor(batch.logit_bias[:]) if batch.logit_bias is not None else None,
+            around=around,
             tables=self.tables,
         )
         return Grid(_array(tokens), _array(feel.velocities), _array(feel.offsets) * self.card.timing)
 
     @torch.inference_mode()
     def score(
-        self, latents: Latents, levels: NDArray[np.float32], grid: Grid, known: Known | None = None
+        self,
+        latents: Latents,
+        levels: NDArray[np.float32],
+        grid: Grid,
+        known: Known | None = None,
+        context: Context | None = None,
     ) -> NDArray[np.float32]:
         """Log-probabilities of all tokens given the music before them, and what is known, in nats, [B, T, S, K]."""
         tokens, feel = self._music(grid)
-        contexts = self.network.contexts(self._tensor(latents), self._level(levels), self._told(known))
-        logits, _ = self.network.teacher_forced(contexts, tokens, feel, tokens)
+        around = None if context is None else self._tensor(context)
+        contexts = self.network.contexts(self._tensor(latents), self._level(levels), self._told(known), around)
+        logits, _ = self.network.teacher_forced(contexts, tokens, feel, tokens, around)
         return _array(F.log_softmax(logits, -1))
 
     @torch.inference_mode()

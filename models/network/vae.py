@@ -19,10 +19,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.families.context import CLASSES, columns
 from models.families.grid import Vocabulary
 from models.network.config import CONTEXT, DIGEST, FEEL_TEMPERATURE, UNKNOWN, NetworkConfig
 
@@ -63,6 +65,7 @@ class Network(nn.Module):
     facets: Tensor
     of_slot: Tensor
     features_of_slot: Tensor
+    classes: Tensor
 
     def __init__(self, config: NetworkConfig, vocabulary: Vocabulary) -> None:
         super().__init__()
@@ -110,6 +113,16 @@ class Network(nn.Module):
         )
         nn.init.normal_(self.token.weight, std=0.3)
         nn.init.zeros_(self.predict.weight)
+        # What sounds around a window begins as if it were not there.
+        self.heard_at = columns(dict(config.context))
+        self.hear = nn.ModuleDict({kind: _silent(1 + size, width) for kind, size in config.context})
+        self.hear_steps = nn.ModuleDict({kind: _silent(1 + size, CONTEXT) for kind, size in config.context})
+        classes = vocabulary.classes
+        leaning = [kind for kind, size in config.context if classes is not None and size == CLASSES]
+        self.lean = nn.ModuleDict({kind: _silent(hidden, 1, bias=True) for kind in leaning})
+        if classes is not None:
+            one_hot = torch.as_tensor(classes[None] == np.arange(CLASSES)[:, None]).float()
+            self.register_buffer("classes", one_hot, persistent=False)  # [12, K]
 
     # --- the latent -------------------------------------------------------------------------------------------------
 
@@ -152,8 +165,8 @@ class Network(nn.Module):
 
     # --- trunk and head ---------------------------------------------------------------------------------------------
 
-    def contexts(self, z: Tensor, level: Tensor, known: KnownSteps | None = None) -> Tensor:
-        """Read latents [B, Z] at noise levels [B], and what is known, into a context for each step [B, T, C]."""
+    def contexts(self, z: Tensor, level: Tensor, known: KnownSteps | None = None, around: Tensor | None = None) -> Tensor:
+        """Read latents [B, Z] at noise levels [B], what is known, and what sounds around, into a context a step [B, T, C]."""
         beats = self.config.steps // self.config.beat
         whole = self.from_latent(z).view(len(z), beats, -1)
         x = self.from_beat(torch.cat([whole, z.view(len(z), beats, -1)], -1))
@@ -164,11 +177,20 @@ class Network(nn.Module):
             x = x + self.known.bias
         signal = torch.sqrt(1 - level**2)
         precision = self.level(torch.stack([level, signal, torch.log(level), level**2], -1))
+        if around is not None:
+            for kind, where in self.heard_at.items():
+                x = x + self.hear[kind](around[..., where])
         x = self.trunk(x + precision[:, None] + self.place)
         steps: Tensor = self.to_steps(x)
-        return steps.view(len(z), self.config.steps, CONTEXT)
+        steps = steps.view(len(z), self.config.steps, CONTEXT)
+        if around is not None:
+            for kind, where in self.heard_at.items():
+                steps = steps + self.hear_steps[kind](around[..., where]).repeat_interleave(self.config.beat, 1)
+        return steps
 
-    def teacher_forced(self, contexts: Tensor, tokens: Tensor, feel: Feel, seen: Tensor) -> tuple[Tensor, Tensor]:
+    def teacher_forced(
+        self, contexts: Tensor, tokens: Tensor, feel: Feel, seen: Tensor, around: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Run the head over given music: token scores [B, T, S, K] and feel scores [B, T, V, 2, bins]; it sees `seen`."""
         past = [F.pad(seen, (0, 0, lag, 0), value=UNKNOWN)[:, : seen.shape[1]] for lag in self.config.lags]
         gates = self.context(contexts) + self.lag(self.embed(torch.stack(past, 2)).flatten(2))
@@ -182,7 +204,19 @@ class Network(nn.Module):
         bits = self.lanes_of(tokens)
         felt = torch.cat([felt, bits], -1)
         before = [F.pad(felt, (0, 0, lag, 0))[:, :-lag] for lag in self.config.echoes]
-        return self.slot_logits(out, tokens), self.feel_logits(torch.cat([out, bits, *before], -1))
+        scores = self.slot_logits(out, tokens)
+        if around is not None and self.lean:
+            heard = around.repeat_interleave(self.config.beat, 1)
+            scores = scores + self.leanings(out, heard)[..., None, :]
+        return scores, self.feel_logits(torch.cat([out, bits, *before], -1))
+
+    def leanings(self, out: Tensor, heard: Tensor) -> Tensor:
+        """Lean towards pitch classes that sound around, or away from them: [..., H], [..., C] -> [..., K]."""
+        classes = sum(
+            self.lean[kind](out) * heard[..., self.heard_at[kind].start + 1 : self.heard_at[kind].stop] for kind in self.lean
+        )
+        leaning: Tensor = classes @ self.classes.to(out.dtype)
+        return leaning
 
     def slot_logits(self, out: Tensor, tokens: Tensor) -> Tensor:
         """Score the tokens of each slot, given those of the slots before it: [B, T, H], [B, T, S] -> [B, T, S, K]."""
@@ -216,6 +250,7 @@ class Network(nn.Module):
         temperature: float | Tensor = 1.0,
         known: KnownSteps | None = None,
         bias: Tensor | None = None,
+        around: Tensor | None = None,
         tables: Tables | None = None,
     ) -> tuple[Tensor, Feel]:
         """Write music step by step: tokens [B, T, S] and their feel.
@@ -255,8 +290,11 @@ class Network(nn.Module):
             hidden = self.gru(gate, hidden)
             out = F.silu(torch.addmm(mixed[:, t], hidden, table.mix))
             state = out
+            leaning = None if around is None or not self.lean else self.leanings(out, around[:, t // config.beat])
             for slot in range(config.slots):
                 scores = torch.addmm(table.score_bias, state, table.score)
+                if leaning is not None:
+                    scores += leaning
                 if config.slots > 1:
                     scores.masked_fill_(~self.of_slot[slot], -torch.inf)
                 if barred is not None:
@@ -380,6 +418,14 @@ def _draw_feel(chances: Tensor, drawn: Tensor | None) -> tuple[Tensor, Tensor]:
     left = (heaped.gather(-1, index) - goal) / chances.gather(-1, index).clamp_min(1e-9)
     place = (index + 1 - left.clamp(0, 1))[..., 0]
     return (place[..., 0] / (bins - 1)).clamp_max(1), place[..., 1] / bins - 0.5
+
+
+def _silent(inputs: int, outputs: int, *, bias: bool = False) -> nn.Linear:
+    """Make a layer that adds nothing until it has learned to."""
+    layer = nn.Linear(inputs, outputs, bias=bias)
+    for weights in layer.parameters():
+        nn.init.zeros_(weights)
+    return layer
 
 
 def _transformer(config: NetworkConfig, layers: int) -> nn.TransformerEncoder:

@@ -1,0 +1,108 @@
+"""What sounds around a window, beat by beat, as decoders hear it. Arrays only; no clips, no networks.
+
+A context is [B, beats, C]. Each kind of it has a run of numbers of its own: first whether it is known (1), then what it is,
+all 0 where it is not known. So a context of zeros says nothing at all, and is the same as none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.music.clip import Note
+
+Context = NDArray[np.float32]
+
+CLASSES = 12
+FULL = 0.5  # beats: a pitch class that sounds for so long in a beat sounds there in full
+
+# Kinds of context of families whose notes have pitches: the pitch classes of other parts at the same time, and those of the
+# same part as far before and after as a window is long.
+OTHERS, BEFORE, AFTER = "others", "before", "after"
+PITCHED: Mapping[str, int] = dict.fromkeys((OTHERS, BEFORE, AFTER), CLASSES)
+
+
+def context_size(kinds: Mapping[str, int]) -> int:
+    """Count C, the numbers of a beat."""
+    return sum(1 + size for size in kinds.values())
+
+
+def columns(kinds: Mapping[str, int]) -> dict[str, slice]:
+    """Find the numbers of each kind: that of whether it is known, and those of what it is."""
+    found: dict[str, slice] = {}
+    first = 0
+    for kind, size in kinds.items():
+        found[kind] = slice(first, first + 1 + size)
+        first += 1 + size
+    return found
+
+
+def sounding_beats(notes: Iterable[Note], beats: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Add up for how long each pitch class sounds in beats that begin at [N]: [N, 12], in beats; notes at once count each."""
+    own: list[list[Note]] = [[] for _ in range(CLASSES)]
+    for note in notes:
+        own[note.pitch % CLASSES].append(note)
+    found = np.zeros((len(beats), CLASSES))
+    for k, its in enumerate(own):
+        if its:
+            starts, ends = np.sort([n.start for n in its]), np.sort([n.end for n in its])
+            found[:, k] = _passed(starts, ends, beats + 1) - _passed(starts, ends, beats)
+    return np.maximum(found, 0)
+
+
+def _passed(starts: NDArray[np.float64], ends: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Add up how long notes have sounded until times [N]."""
+    begun, over = np.searchsorted(starts, at), np.searchsorted(ends, at)
+    heaps = (np.concatenate([[0.0], np.cumsum(times)]) for times in (starts, ends))
+    began, ended = next(heaps)[begun], next(heaps)[over]
+    return np.asarray((begun - over) * at - began + ended)
+
+
+def as_heard(sounding: NDArray[np.float64], is_known: NDArray[np.bool_]) -> Context:
+    """Write what sounds [..., 12] as one kind of context [..., 13]; what is not known [...] is 0."""
+    heard = np.minimum(sounding / FULL, 1)
+    heard[heard < 1e-6] = 0  # of differences
+    flagged = np.concatenate([np.ones((*heard.shape[:-1], 1)), heard], -1)
+    return np.asarray(np.where(is_known[..., None], flagged, 0), np.float32)
+
+
+def around_windows(
+    own: NDArray[np.float64], others: NDArray[np.float64] | None, *, window_beats: int, hop_beats: int
+) -> Context:
+    """Write the context of windows of a part that begin every `hop_beats`: [B, beats, C].
+
+    `own` [N, 12] is what sounds of the part in each beat, `others` the same of all other parts, None where there are none.
+    """
+    total = len(own)
+    firsts = np.arange(0, total - window_beats + 1, hop_beats)
+    at = firsts[:, None] + np.arange(window_beats)
+    parts = [as_heard(np.zeros((*at.shape, CLASSES)) if others is None else others[at], np.full(at.shape, others is not None))]
+    for shift in (-window_beats, window_beats):
+        there = at + shift
+        is_known = (there >= 0) & (there < total)
+        parts.append(as_heard(own[np.clip(there, 0, total - 1)], is_known))
+    return np.concatenate(parts, -1)
+
+
+def transpose_context(context: Context, semitones: NDArray[np.int64], kinds: Mapping[str, int]) -> Context:
+    """Transpose what contexts [B, beats, C] tell of pitch classes, each by its semitones [B]."""
+    moved = context.copy()
+    turn = (np.arange(CLASSES) - semitones[:, None]) % CLASSES
+    for kind, where in columns(kinds).items():
+        if kinds[kind] == CLASSES:
+            classes = context[..., where.start + 1 : where.stop]
+            moved[..., where.start + 1 : where.stop] = np.take_along_axis(
+                classes, np.repeat(turn[:, None], context.shape[1], 1), -1
+            )
+    return moved
+
+
+def without_kinds(context: Context, dropped: Mapping[str, NDArray[np.bool_]], kinds: Mapping[str, int]) -> Context:
+    """Make kinds of context unknown where [B] says so."""
+    told = context.copy()
+    for kind, where in columns(kinds).items():
+        if kind in dropped:
+            told[dropped[kind], :, where] = 0
+    return told
