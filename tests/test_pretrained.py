@@ -43,7 +43,7 @@ def test_a_card_holds_the_config_that_is_in_the_repository(folder: Path) -> None
     from models.training.config import TrainConfig
 
     config = TrainConfig.read(Path(__file__).parents[1] / "configs" / "train" / f"{folder.name}.yaml")
-    assert read_card(folder).config == config.model_dump(mode="json")
+    assert TrainConfig.model_validate(read_card(folder).config) == config
 
 
 @pytest.mark.parametrize("name", NAMES)

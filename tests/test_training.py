@@ -21,7 +21,7 @@ from models.network.decoding import DecodeBatch
 from models.network.latent import Randomness
 from models.network.torch_runtime import TorchModel, build_network
 from models.network.vae import Feel, add_noise, project
-from models.store import check_golden, find_model, load_model, read_card
+from models.store import check_golden, find_model, load_model, load_torch_model, read_card
 from models.training.config import TrainConfig
 from models.training.dataset import find_sources, pack
 from models.training.trainer import Trainer, learn_from, train_model
@@ -80,6 +80,49 @@ def test_a_resumed_run_is_the_same_run(tiny: TrainConfig, clips: Path, tmp_path:
         resumed.take_step()
     for name, value in whole.average.items():
         assert torch.equal(value, resumed.average[name]), name
+
+
+@pytest.mark.parametrize("family", ["drums", "melody"])
+def test_pairs_rests_lines_and_context_are_learned_and_resumed(
+    family: str, tiny: TrainConfig, clips: Path, tmp_path: Path
+) -> None:
+    more = {"pair_share": 0.25, "rest_share": 0.25, "line_share": 0.25, "pair_levels": ((0.1, 0.0), (1.0, 1.0))}
+    heard = {"context_share": 0.7, "wrong_share": 0.5} if family == "melody" else {}
+    config = tiny.model_copy(update={"family": family, "batch": 16, "steps": 2, "report_every": 2, **more, **heard})
+    train_model(config, clips, tmp_path / "mine")
+    assert read_card(tmp_path / "mine").config["pair_share"] == 0.25
+    figures = json.loads((tmp_path / "mine" / "metrics.jsonl").read_text().splitlines()[-1])
+    assert {"rest_f1", *(["context_none", "context_own", "context_wrong"] if heard else [])} <= set(figures)
+    train_model(config, tmp_path / "nowhere", tmp_path / "mine", resume=True)  # a run keeps what it learns from
+    train, valid = learn_from(clips, config)
+    whole, half, resumed = (Trainer(config, train, valid) for _ in range(3))
+    whole.take_step()
+    whole.take_step()
+    half.take_step()
+    half.save(tmp_path)
+    resumed.resume(tmp_path)
+    resumed.take_step()
+    for name, value in whole.average.items():
+        assert torch.equal(value, resumed.average[name]), name
+
+
+def test_a_training_starts_from_a_model(tiny: TrainConfig, clips: Path, tmp_path: Path) -> None:
+    first = train_model(tiny, clips, tmp_path / "first")
+    begun = tiny.model_copy(update={"start": str(first), "steps": 1, "report_every": 1, "learning_rate": 1e-9, "warmup": 0})
+    second = train_model(begun, clips, tmp_path / "second")
+    recorded = read_card(second).config
+    assert recorded["start_sha256"] == read_card(first).weights_sha256
+    assert recorded["pair_levels"] == [list(pair) for pair in read_card(first).amounts]
+    one, other = (load_torch_model(str(folder)).network.state_dict() for folder in (first, second))
+    assert all(torch.allclose(one[name], other[name], atol=1e-3) for name in one)
+    with pytest.raises(ValueError, match="cannot start from it"):
+        Trainer(tiny.model_copy(update={"network": {}}), *learn_from(clips, tiny)).start_from(str(first))
+
+
+def test_pairs_need_to_know_how_noisy_they_are(tiny: TrainConfig, clips: Path) -> None:
+    config = tiny.model_copy(update={"pair_share": 0.5})
+    with pytest.raises(ValueError, match="pair_levels"):
+        Trainer(config, *learn_from(clips, config))
 
 
 def test_a_run_does_not_overwrite_another(tiny: TrainConfig, clips: Path, tmp_path: Path) -> None:

@@ -66,6 +66,10 @@ def train(
     data: Annotated[Path, typer.Option("--data", metavar="DIR", help="a folder of MIDI files, or of .tar.xz sets of them")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="the model folder; --model DIR then uses it")],
     resume: Annotated[bool, typer.Option("--resume", help="go on with the run that DIR holds")] = False,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", metavar="MODEL", help="begin with the weights of a model, instead of the config's start"),
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, max=2**31 - 1, help="instead of the config's")] = None,
     device: Annotated[Device, DEVICE] = "auto",
 ) -> None:
@@ -80,6 +84,8 @@ def train(
     chosen = TrainConfig.read(config)
     if seed is not None:
         chosen = chosen.model_copy(update={"seed": seed})
+    if start is not None:
+        chosen = chosen.model_copy(update={"start": start})
     if not data.exists():
         raise ValueError(f"{data} does not exist; --data is a folder of MIDI files, or of .tar.xz sets of them")
     step = 0

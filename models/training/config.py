@@ -46,6 +46,42 @@ class TrainConfig(BaseModel):
         description="share of windows with little noise (up to codec_noise) in which some lanes are another window's: "
         "to read any beat, not only those of the data",
     )
+    start: str = Field(default="", description="the model whose weights the training begins with; empty begins with fresh ones")
+    start_sha256: str = Field(default="", description="of the weights of `start`; the training fills it in")
+    pair_share: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of windows that are written as *another* window of the same performance: what musicians vary",
+    )
+    pairs_a_piece: int = Field(default=60, gt=0, description="at most so many pairs of a piece; each is there both ways")
+    pair_levels: tuple[tuple[float, float], ...] = Field(
+        default=(),
+        description="(noise level, distance), rising: the noise that pairs of a distance are shown with; "
+        "empty takes the amounts of the model that the training starts from",
+    )
+    pair_jitter: float = Field(default=0.03, ge=0, description="deviation of the noise level of a pair from that table")
+    rest_share: float = Field(default=0.0, ge=0, le=1, description="share of windows with few notes or none, or silent beats")
+    rest_noise: float = Field(default=0.75, gt=0, le=1, description="the most noise on latents of these")
+    line_share: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of windows that are lines of other parts of the sets, never without a latent",
+    )
+    context_share: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of windows that are told what other parts sound with them, and, drawn apart, what lies around them",
+    )
+    wrong_share: float = Field(
+        default=0.0, ge=0, le=1, description="share of windows that are scored once more with a context that is not theirs"
+    )
+    wrong_margin: float = Field(
+        default=0.2, ge=0, description="nats a note, at noise 1, by which a window should be less likely in a wrong context"
+    )
+    wrong_weight: float = Field(default=1.0, ge=0, description="weight of what is missing to that margin")
     forget: float = Field(default=0.5, ge=0, le=1, description="most of its own past that the head is denied, at noise 0")
     kl_weight: float = Field(default=0.2, ge=0, description="weight of the KL divergence of a plain VAE")
     free_nats: float = Field(default=33.3, ge=0, description="KL that a plain VAE has for free (48 bits, as in GrooVAE)")

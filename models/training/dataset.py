@@ -7,18 +7,26 @@ import hashlib
 import re
 import tarfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.families.context import Context, around_windows, context_size, sounding_beats
 from models.families.family import Family, PartFacts
 from models.families.grid import Grid
 from models.music.clip import Clip, Note
-from models.music.midi import MidiError, Song, from_bytes
+from models.music.midi import MidiError, Part, Song, from_bytes
 
 MIDI_ENDINGS = (".mid", ".midi")
+DRUM_CHANNEL = 10
+VOICES = 8  # lines that a polyphonic part is taken apart into, as editing does
+LINE_HOP = 3  # lines are so many that every third window is enough, at all places of a phrase
+
+# Kinds of windows: whole music, next to nothing, and a line of a part that is not the set's tune.
+MUSIC, SPARSE, LINE = 0, 1, 2
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,23 @@ KNOWN = {
 
 
 @dataclass(frozen=True)
+class Surroundings:
+    """What training needs of windows beside their music.
+
+    `kind` [B] is MUSIC, SPARSE or LINE; `place` [B, 2] the line of a file that a window is of, and the beat it begins on;
+    `context` [B, beats, C] what sounds around it, in half precision.
+    """
+
+    kind: NDArray[np.int64]
+    place: NDArray[np.int64]
+    context: NDArray[np.float16]
+
+    def take(self, index: NDArray[np.int64] | NDArray[np.bool_]) -> Surroundings:
+        """Those of some of the windows."""
+        return Surroundings(self.kind[index], self.place[index], self.context[index])
+
+
+@dataclass(frozen=True)
 class Windows:
     """Windows with where they come from. `piece` numbers pieces; `feel` [B, 2]: whether velocity and timing count."""
 
@@ -51,6 +76,7 @@ class Windows:
     feel: NDArray[np.bool_]
     sets: tuple[str, ...]
     set_of: NDArray[np.int64]
+    more: Surroundings | None = None
 
     def __len__(self) -> int:
         """How many windows there are."""
@@ -58,14 +84,38 @@ class Windows:
 
     def take(self, index: NDArray[np.int64] | NDArray[np.bool_]) -> Windows:
         """Some of the windows."""
-        return Windows(self.grid[index], self.piece[index], self.feel[index], self.sets, self.set_of[index])
+        more = None if self.more is None else self.more.take(index)
+        return Windows(self.grid[index], self.piece[index], self.feel[index], self.sets, self.set_of[index], more)
+
+    def save(self, path: Path) -> None:
+        """Write the windows to a file, so that a resumed training need not cut them again."""
+        values = {f"grid_{name}": getattr(self.grid, name) for name in _GRID}
+        values |= {name: getattr(self, name) for name in _WINDOWS}
+        values |= {name: getattr(self.more, name) for name in _SURROUNDINGS if self.more is not None}
+        part = path.with_name(f"{path.name}.part")
+        with part.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, sets=np.array(self.sets, np.str_), **values)
+        part.replace(path)
+
+    @staticmethod
+    def load(path: Path) -> Windows:
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as file:
+            found = dict(file)
+        grid = Grid(*(found[f"grid_{name}"] for name in _GRID))
+        more = Surroundings(*(found[name] for name in _SURROUNDINGS)) if "kind" in found else None
+        return Windows(grid, found["piece"], found["feel"], tuple(found["sets"].tolist()), found["set_of"], more)
 
     def sha256(self) -> str:
         """Hash what a training sees."""
         digest = hashlib.sha256()
-        for values in (self.grid.tokens, self.grid.velocities, self.grid.offsets, self.piece, self.feel):
+        more = (self.more.kind, self.more.place, self.more.context) if self.more else ()
+        for values in (self.grid.tokens, self.grid.velocities, self.grid.offsets, self.piece, self.feel, *more):
             digest.update(np.ascontiguousarray(values).tobytes())
         return digest.hexdigest()
+
+
+_GRID, _WINDOWS, _SURROUNDINGS = ("tokens", "velocities", "offsets"), ("piece", "feel", "set_of"), ("kind", "place", "context")
 
 
 @dataclass(frozen=True)
@@ -101,16 +151,19 @@ def find_sources(folder: Path, split: str | None = None, sets: Sequence[str] = (
             yield Source(set_name, name, piece, contents[name], beats)
 
 
-def pack(sources: Iterator[Source], family: Family, *, hop_halves: int = 1) -> Windows:
-    """Cut the 4/4 bars of every fitting part into windows, half a window apart, each distinct one of a piece once."""
-    parts: list[Grid] = []
+def pack(sources: Iterator[Source], family: Family, *, hop_halves: int = 1, everything: bool = False) -> Windows:
+    """Cut the 4/4 bars of every fitting part into windows, half a window apart, each distinct one of a piece once.
+
+    With `everything` windows of few notes or none are among them, and each line of other parts that the family could play.
+    """
+    parts: list[_Cut] = []
     pieces: list[int] = []
     feel: list[tuple[bool, bool]] = []
     set_of: list[int] = []
     ids: dict[str, int] = {}
     sets: dict[str, int] = {}
     seen: set[tuple[int, bytes]] = set()
-    for source in sources:
+    for number, source in enumerate(sources):
         rules = KNOWN.get(source.set, DEFAULT)
         try:
             song = from_bytes(source.content, name=source.name)
@@ -118,39 +171,115 @@ def pack(sources: Iterator[Source], family: Family, *, hop_halves: int = 1) -> W
             continue  # the sets are whole; a user's broken file is named by `vary`, and training goes on without it
         piece = ids.setdefault(source.piece, len(ids))
         set_id = sets.setdefault(source.set, len(sets))
-        for stretch in stretches(song, source, family):
-            for _, grid in cut(stretch, family, hop_halves):
-                key = (piece, grid.tokens.tobytes())
-                if key not in seen:
-                    seen.add(key)
-                    parts.append(grid)
-                    pieces.append(piece)
-                    feel.append((rules.velocity, rules.timing))
-                    set_of.append(set_id)
-    grid = Grid.stack(parts) if parts else Grid.silent(0, family.spec, family.vocabulary)
+        for cut in _windows(song, source, family, hop_halves, everything):
+            key = (piece, cut.grid.tokens.tobytes())
+            if key not in seen:
+                seen.add(key)
+                parts.append(replace(cut, place=(number * _LINES + cut.place[0], cut.place[1])))
+                pieces.append(piece)
+                feel.append((rules.velocity, rules.timing))
+                set_of.append(set_id)
+    shape = len(parts), family.spec.window_beats, context_size(family.context)
+    more = Surroundings(
+        np.array([cut.kind for cut in parts], np.int64),
+        np.array([cut.place for cut in parts], np.int64).reshape(-1, 2),
+        np.array([cut.context for cut in parts] if everything else np.zeros(shape), np.float16).reshape(shape),
+    )
     return Windows(
-        grid,
+        Grid.stack([cut.grid for cut in parts]) if parts else Grid.silent(0, family.spec, family.vocabulary),
         np.array(pieces, np.int64),
         np.array(feel, bool).reshape(-1, 2),
         tuple(sets),
         np.array(set_of, np.int64),
+        more if everything else None,
     )
+
+
+_LINES = 100_000  # more than the lines of one file
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """One window [1, T, S] and what is around it."""
+
+    grid: Grid
+    kind: int
+    place: tuple[int, int]
+    context: Context
+    first: int  # half window
+
+
+def _windows(song: Song, source: Source, family: Family, hop: int, everything: bool) -> Iterator[_Cut]:
+    timeline = _Timeline(song, source)
+    for number, part in enumerate(song.parts):
+        is_learned = _is_learned(part, source, family)
+        for clip in timeline.stretches(part.clip):
+            line = number * (VOICES + 1)
+            if is_learned:
+                yield from _cut(clip, family, hop, timeline if everything else None, line)
+            if everything and family.is_pitched and part.channel != DRUM_CHANNEL:
+                yield from _cut_lines(clip, family, hop, timeline, line + 1, is_learned)
 
 
 def stretches(song: Song, source: Source, family: Family) -> Iterator[Clip]:
     """List the stretches of 4/4 of every part of a file that a family learns from."""
-    rules = KNOWN.get(source.set, DEFAULT)
+    timeline = _Timeline(song, source)
     for part in song.parts:
-        if rules.tracks and not re.search(rules.tracks, part.clip.name):
-            continue
-        facts = PartFacts(part.channel, part.program, part.clip.name, is_chosen=bool(rules.tracks))
-        if not family.learns_from(part.clip, facts):
-            continue
-        yield from _follow_beats(part.clip, song.tempos, source.beats) if source.beats else _common_time(part.clip, song.meters)
+        if _is_learned(part, source, family):
+            yield from timeline.stretches(part.clip)
+
+
+def _is_learned(part: Part, source: Source, family: Family) -> bool:
+    rules = KNOWN.get(source.set, DEFAULT)
+    is_chosen = not rules.tracks or re.search(rules.tracks, part.clip.name) is not None
+    facts = PartFacts(part.channel, part.program, part.clip.name, is_chosen=bool(rules.tracks))
+    return is_chosen and family.learns_from(part.clip, facts)
+
+
+class _Timeline:
+    """The parts of a piece on the beats that training reads them by."""
+
+    def __init__(self, song: Song, source: Source) -> None:
+        self.song, self.annotation = song, source.beats
+
+    def stretches(self, clip: Clip) -> Iterator[Clip]:
+        """Cut a part into its runs of bars of four beats."""
+        if self.annotation:
+            return _follow_beats(clip, self.song.tempos, self.annotation)
+        return _common_time(clip, self.song.meters)
+
+    @cached_property
+    def pitched(self) -> list[Note]:
+        """The notes of all pitched parts."""
+        return [n for part in self.song.parts if part.channel != DRUM_CHANNEL for n in self._placed(part)]
+
+    @cached_property
+    def pitched_parts(self) -> int:
+        """How many pitched parts there are."""
+        return sum(part.channel != DRUM_CHANNEL for part in self.song.parts)
+
+    def _placed(self, part: Part) -> Sequence[Note]:
+        return _on_beats(part.clip, self.song.tempos, self.annotation)[0] if self.annotation else part.clip.notes
+
+    def around(self, clip: Clip, line: Sequence[Note], family: Family, hop: int) -> Context:
+        """Tell what sounds around the windows of a line of a stretch: of its own part `clip`, and of all else."""
+        beats = clip.start + np.arange(round(clip.beats), dtype=np.float64)
+        has_others = self.pitched_parts > 1 or len(line) < len(clip.notes)
+        others = sounding_beats(self.pitched, beats) - sounding_beats(line, beats) if has_others else None
+        spec = family.spec
+        return around_windows(
+            sounding_beats(clip.notes, beats), others, window_beats=spec.window_beats, hop_beats=hop * spec.window_beats // 2
+        )
 
 
 def cut(clip: Clip, family: Family, hop: int = 1) -> Iterator[tuple[int, Grid]]:
     """Cut a clip into windows [1, T] that are worth learning: the half window each begins at, and what it holds."""
+    for found in _cut(clip, family, hop, None, 0):
+        yield found.first, found.grid
+
+
+def _cut(clip: Clip, family: Family, hop: int, timeline: _Timeline | None, number: int) -> Iterator[_Cut]:
+    """Cut a stretch of a part into windows; with its timeline, into those of few notes too, with what is around each."""
     layout = family.clip_to_grid(clip)
     half = family.spec.half_steps
     halves = layout.grid.map(lambda values: values.reshape(-1, half, *values.shape[2:]))
@@ -159,11 +288,47 @@ def cut(clip: Clip, family: Family, hop: int = 1) -> Iterator[tuple[int, Grid]]:
         at = int((clip.notes[i].start - clip.start) // family.spec.half_beats)
         if 0 <= at < len(unmapped):
             unmapped[at] += 1
+    line = [clip.notes[i] for notes in layout.cells.values() for i in notes]
+    around = timeline.around(clip, line, family, 1) if timeline and family.context else None
     for first in range(0, len(halves.tokens) - 1, hop):
-        grid = halves[first : first + 2].map(lambda v: v.reshape(1, -1, *v.shape[2:]))
-        grid = Grid(family.vocabulary.without_leading_holds(grid.tokens), grid.velocities, grid.offsets)
-        if family.is_worth_learning(grid, int(unmapped[first : first + 2].sum())):
-            yield first, grid
+        grid = _window(halves, first, family)
+        apart = int(unmapped[first : first + 2].sum())
+        is_music = family.is_worth_learning(grid, apart)
+        if is_music or (timeline and not apart and first < _bars(clip, family)):
+            context = (
+                np.zeros((family.spec.window_beats, 0), np.float32) if around is None else around[min(first, len(around) - 1)]
+            )
+            yield _Cut(grid, MUSIC if is_music else SPARSE, (number, _beat(clip, first, family)), context, first)
+
+
+def _cut_lines(clip: Clip, family: Family, hop: int, timeline: _Timeline, number: int, is_learned: bool) -> Iterator[_Cut]:
+    """Cut windows of the lines of a part, as the engine lays them out; of one that is learned from, the lower ones."""
+    layout = family.clip_to_grid(clip, voices=VOICES)
+    half, windows = family.spec.half_steps, layout.windows
+    for voice in range(min(layout.voices, VOICES) if not is_learned or layout.voices > 1 else 0):
+        rows = slice(voice * windows, (voice + 1) * windows)
+        halves = layout.grid[rows].map(lambda values: values.reshape(-1, half, *values.shape[2:]))
+        line = [clip.notes[i] for (b, _, _), notes in layout.cells.items() if rows.start <= b < rows.stop for i in notes]
+        around = timeline.around(clip, line, family, 1)
+        for first in range(0, min(len(halves.tokens) - 1, _bars(clip, family)), LINE_HOP * hop):
+            grid = _window(halves, first, family)
+            is_music = family.is_worth_learning(grid, 0)
+            context = around[min(first, len(around) - 1)]
+            yield _Cut(grid, LINE if is_music else SPARSE, (number + voice, _beat(clip, first, family)), context, first)
+
+
+def _window(halves: Grid, first: int, family: Family) -> Grid:
+    grid = halves[first : first + 2].map(lambda v: v.reshape(1, -1, *v.shape[2:]))
+    return Grid(family.vocabulary.without_leading_holds(grid.tokens), grid.velocities, grid.offsets)
+
+
+def _beat(clip: Clip, first: int, family: Family) -> int:
+    return round(clip.start + first * family.spec.half_beats)
+
+
+def _bars(clip: Clip, family: Family) -> int:
+    """Count the windows of a clip that lie wholly in it."""
+    return max(1, int(clip.beats // family.spec.half_beats) - 1)
 
 
 def _common_time(clip: Clip, meters: Sequence[tuple[float, tuple[int, int]]]) -> Iterator[Clip]:
@@ -182,6 +347,20 @@ def _common_time(clip: Clip, meters: Sequence[tuple[float, tuple[int, int]]]) ->
 
 def _follow_beats(clip: Clip, tempos: Sequence[tuple[float, float]], annotation: str) -> Iterator[Clip]:
     """Put notes on annotated beats (lines of seconds, _, 1 on bar starts) and keep the runs of bars of four beats."""
+    notes, starts = _on_beats(clip, tempos, annotation)
+    run: list[int] = []
+    for a, b in zip(starts, [*starts[1:], 0], strict=True):
+        if b - a == 4:
+            run.append(a)
+            continue
+        if len(run) >= 2:
+            inside = [n for n in notes if run[0] - 0.125 <= n.start < run[-1] + 4 - 0.125]
+            yield Clip(tuple(inside), 4.0 * len(run), start=float(run[0]))
+        run = []
+
+
+def _on_beats(clip: Clip, tempos: Sequence[tuple[float, float]], annotation: str) -> tuple[list[Note], list[int]]:
+    """Put notes on annotated beats: the notes, and the beats on which bars start."""
     rows = [line.split() for line in annotation.splitlines() if line.strip()]
     times = np.array([float(r[0]) for r in rows])
     starts = [i for i, r in enumerate(rows) if float(r[2]) == 1]
@@ -192,15 +371,7 @@ def _follow_beats(clip: Clip, tempos: Sequence[tuple[float, float]], annotation:
         for n, s, e in zip(clip.notes, onsets, ends, strict=True)
         if s >= 0
     ]
-    run: list[int] = []
-    for a, b in zip(starts, [*starts[1:], 0], strict=True):
-        if b - a == 4:
-            run.append(a)
-            continue
-        if len(run) >= 2:
-            inside = [n for n in notes if run[0] - 0.125 <= n.start < run[-1] + 4 - 0.125]
-            yield Clip(tuple(inside), 4.0 * len(run), start=float(run[0]))
-        run = []
+    return notes, starts
 
 
 def _seconds(beats: Sequence[float], tempos: Sequence[tuple[float, float]]) -> NDArray[np.float64]:
