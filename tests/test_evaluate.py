@@ -27,9 +27,9 @@ from models.evaluation.samples import samples
 from models.evaluation.scales import best_scale, outside_share, own_outside_share
 from models.evaluation.variations import notes_ratio, rest_notes, silent_stretches, varied_files
 from models.families.grid import Grid
-from models.families.melody import Melody, lengths, sounding
+from models.families.melody import Melody, lengths
 from models.families.registry import find_family
-from models.families.sustained import HOLD, REST
+from models.families.sustained import HOLD, REST, sounding
 from models.music.clip import Clip, Note
 from models.store import load_torch_model
 from models.training.dataset import Windows

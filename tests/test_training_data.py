@@ -10,9 +10,9 @@ import pytest
 
 from models.families.context import (
     AFTER,
+    AROUND,
     BEFORE,
     OTHERS,
-    PITCHED,
     around_windows,
     as_heard,
     columns,
@@ -128,8 +128,8 @@ def test_pitch_classes_sound_for_as_long_as_their_notes() -> None:
 def test_windows_hear_other_parts_with_them_and_their_own_part_around_them() -> None:
     own = sounding_beats([Note(60 + k, float(k), 1.0, 80.0) for k in range(12)], np.arange(12.0))
     context = around_windows(own, None, window_beats=4, hop_beats=4)
-    at = columns(PITCHED)
-    assert context.shape == (3, 4, context_size(PITCHED))
+    at = columns(AROUND)
+    assert context.shape == (3, 4, context_size(AROUND))
     assert not context[..., at[OTHERS]].any()  # there are none: nothing is known of them
     before, after = context[..., at[BEFORE]], context[..., at[AFTER]]
     assert not before[0].any()
@@ -144,11 +144,11 @@ def test_windows_hear_other_parts_with_them_and_their_own_part_around_them() -> 
 def test_contexts_are_transposed_and_dropped_kind_by_kind() -> None:
     own = sounding_beats([Note(60, 0.0, 12.0, 80.0)], np.arange(12.0))
     context = around_windows(own, own, window_beats=4, hop_beats=4)
-    at = columns(PITCHED)
-    moved = transpose_context(context, np.array([0, 3, -1]), PITCHED)
+    at = columns(AROUND)
+    moved = transpose_context(context, np.array([0, 3, -1]), AROUND)
     assert moved[..., at[OTHERS]][:, 0, 1:].argmax(-1).tolist() == [0, 3, 11]
     assert np.array_equal(moved[..., at[OTHERS].start], context[..., at[OTHERS].start])
-    told = without_kinds(context, {OTHERS: np.array([True, False, False])}, PITCHED)
+    told = without_kinds(context, {OTHERS: np.array([True, False, False])}, AROUND)
     assert not told[0][:, at[OTHERS]].any()
     assert np.array_equal(told[1:], context[1:])
     assert np.array_equal(told[..., at[AFTER]], context[..., at[AFTER]])
@@ -158,3 +158,33 @@ def test_rests_stay_rests_in_the_vocabulary_of_lines() -> None:
     tokens = np.full((1, 32, 1), HOLD)
     tokens[0, 0], tokens[0, 16] = REST, 60
     assert (MELODY.vocabulary.without_orphan_holds(tokens)[0, :16, 0] == REST).all()
+
+
+@pytest.mark.parametrize("family", [DRUMS, MELODY], ids=["drums", "melody"])
+def test_music_is_described_by_what_it_repeats_and_uses(family: Family) -> None:
+    music = as_windows(beats(6) if family is DRUMS else tune(6)).grid
+    once = music.map(lambda values: np.concatenate([values[:, :16], values[:, :16]], 1))
+    told, again = family.own_context(music), family.own_context(once)
+    assert told is not None
+    assert again is not None
+    assert told.shape == (len(music), 8, context_size(family.context))
+    assert np.isfinite(told).all()
+    at = columns(family.context)
+    assert (told[..., at["habits"].start] == 1).all()
+    assert not any(told[..., at[kind]].any() for kind in AROUND if kind in at)
+    bars_alike = at["habits"].stop - 3 if family is DRUMS else at["habits"].start + 10
+    assert np.allclose(again[..., bars_alike], 1)
+    assert (told[..., bars_alike] < 1).any()
+    silent = family.own_context(Grid.silent(2, family.spec, family.vocabulary))
+    assert silent is not None
+    assert np.isfinite(silent).all()
+
+
+def test_a_transposed_line_has_the_same_habits_higher_up() -> None:
+    music = as_windows(tune(6)).grid
+    at = columns(MELODY.context)
+    moved = replace(music, tokens=MELODY.transposed(music.tokens, np.full(len(music), 2)))
+    here, there = MELODY.own_context(music), MELODY.own_context(moved)
+    assert np.allclose(np.roll(here[:, 0, at["scale"]][:, 1:], 2, -1), there[:, 0, at["scale"]][:, 1:])
+    differs = np.abs(here - there)[:, 0, at["habits"]].max(0) > 1e-6
+    assert differs.sum() == 3  # lowest, highest and middle

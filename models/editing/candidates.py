@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from models.editing.batching import Computation, Decode
 from models.editing.clip_state import ClipState, EditContext, Encoding
 from models.families.constraints import Known, told
+from models.families.context import Context
 from models.families.grid import Grid
 from models.network.decoding import DecodeBatch, DecodePieces, LatentModel
 from models.network.latent import Latents, Randomness
@@ -39,12 +40,16 @@ def rows_around(
     randomness: Randomness,
     *,
     at_seam: bool = False,
+    described: Context | None = None,
 ) -> DecodeBatch:
-    """Make rows of latents [B, Z] and noise levels [B] that keep and lean on what the constraints want."""
+    """Make rows of latents [B, Z] and noise levels [B] that keep and lean on what the constraints want.
+
+    `described` [B, beats, C] is what the music should be like.
+    """
     known, bias = (source.seam_known, source.seam_bias) if at_seam else (source.known, source.compiled.logit_bias)
     z, levels = point
     pause()
-    return DecodeBatch(z, levels, randomness, np.full(len(z), context.temperature, np.float32), known, bias)
+    return DecodeBatch(z, levels, randomness, np.full(len(z), context.temperature, np.float32), known, bias, described)
 
 
 def decode_candidates(

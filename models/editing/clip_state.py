@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from models.editing.batching import Computation, Encode
 from models.editing.gaps import Gaps, find_gaps
 from models.families.constraints import Constraints, GridConstraints, Known, LogitBias, told
+from models.families.context import Context
 from models.families.family import Family, Kit
 from models.families.grid import Grid, shift_back, shift_by_half
 from models.families.layout import GridLayout
@@ -146,6 +147,12 @@ class ClipState:
     def rounding(self) -> float:
         """How near whole notes can come to an amount."""
         return 0.5 / max(1, len(self.free.notes))
+
+    @cached_property
+    def described(self) -> tuple[Context | None, Context | None]:
+        """What decoders are told of the clip beside its latents: of its windows, and of those over the seams."""
+        family = self.family
+        return family.own_context(self.own.grid), None if self.seam is None else family.own_context(self.seam.grid)
 
     def change(self, decoded: Grid, *, at_seam: bool = False) -> Grid:
         """Apply what a decode changes to the clip; where it says what it says of the clip itself, the clip stands."""

@@ -117,7 +117,7 @@ class Palette:
 
     def _window_rows(self, base: ClipState, between: Between, weights: Sequence[float], given: Known | None) -> DecodeBatch:
         mus = [corner.own.mu for corner in self.corners]
-        rows = self._rows(base, between(mus, weights), mus)
+        rows = self._rows(base, between(mus, weights), mus, weights)
         if given is None:
             return rows
         mask = given.mask | rows.known.mask if rows.known else given.mask
@@ -125,13 +125,19 @@ class Palette:
 
     def _seam_rows(self, base: ClipState, between: Between, weights: Sequence[float]) -> DecodeBatch:
         mus = [corner.seam.mu for corner in self.corners if corner.seam]
-        return self._rows(base, between(mus, weights), mus, at_seam=True)
+        return self._rows(base, between(mus, weights), mus, weights, at_seam=True)
 
-    def _rows(self, base: ClipState, z: Latents, mus: Sequence[Latents], *, at_seam: bool = False) -> DecodeBatch:
+    def _rows(
+        self, base: ClipState, z: Latents, mus: Sequence[Latents], weights: Sequence[float], *, at_seam: bool = False
+    ) -> DecodeBatch:
         model = self.context.model
         levels: NDArray[np.float32] = noise_between(z, mus, least=model.least_noise)
         z, levels = add_midpoint_noise(z, levels, self.noise, most=model.card.midpoint_noise)
-        return rows_around(self.context, base, (z, levels), self.randomness[at_seam], at_seam=at_seam)
+        told = [
+            (w, its) for w, corner in zip(weights, self.corners, strict=True) if (its := corner.described[at_seam]) is not None
+        ]
+        described = sum((np.float32(w) * its for w, its in told), np.zeros_like(told[0][1])) if told else None
+        return rows_around(self.context, base, (z, levels), self.randomness[at_seam], at_seam=at_seam, described=described)
 
 
 def prepare_palette(context: EditContext, clips: Sequence[Clip]) -> Computation[Palette]:

@@ -122,7 +122,9 @@ def _noisy_candidates(
         level = np.full(size, levels[k], np.float32)
         z = add_noise(mu, level, np.repeat(e[mine], size // voices, 0))
         drawn = randomness[mine].shifted_by_half() if at_seam else randomness[mine]
-        return rows_around(context, source, (z, level), drawn.for_windows(size // voices), at_seam=at_seam)
+        return rows_around(
+            context, source, (z, level), drawn.for_windows(size // voices), at_seam=at_seam, described=source.described[at_seam]
+        )
 
     return [
         Candidate(

@@ -18,15 +18,23 @@ Context = NDArray[np.float32]
 CLASSES = 12
 FULL = 0.5  # beats: a pitch class that sounds for so long in a beat sounds there in full
 
-# Kinds of context of families whose notes have pitches: the pitch classes of other parts at the same time, and those of the
-# same part as far before and after as a window is long.
+# Kinds of context: the pitch classes of other parts at the same time, and those of the same part as far before and after as
+# a window is long.
 OTHERS, BEFORE, AFTER = "others", "before", "after"
-PITCHED: Mapping[str, int] = dict.fromkeys((OTHERS, BEFORE, AFTER), CLASSES)
+AROUND: Mapping[str, int] = dict.fromkeys((OTHERS, BEFORE, AFTER), CLASSES)
+# Of the music itself that is varied: its pitch classes, and its habits, numbers that a family chooses. A noisy latent does not
+# tell them, and yet they are what musicians keep.
+SCALE, HABITS = "scale", "habits"
 
 
 def context_size(kinds: Mapping[str, int]) -> int:
     """Count C, the numbers of a beat."""
     return sum(1 + size for size in kinds.values())
+
+
+def around(kinds: Mapping[str, int]) -> dict[str, int]:
+    """Choose the kinds that are about what sounds around a window, not about its own music."""
+    return {kind: size for kind, size in kinds.items() if kind in AROUND}
 
 
 def columns(kinds: Mapping[str, int]) -> dict[str, slice]:
@@ -71,7 +79,7 @@ def as_heard(sounding: NDArray[np.float64], is_known: NDArray[np.bool_]) -> Cont
 def around_windows(
     own: NDArray[np.float64], others: NDArray[np.float64] | None, *, window_beats: int, hop_beats: int
 ) -> Context:
-    """Write the context of windows of a part that begin every `hop_beats`: [B, beats, C].
+    """Write what is around the windows of a part that begin every `hop_beats`, the kinds of AROUND: [B, beats, C].
 
     `own` [N, 12] is what sounds of the part in each beat, `others` the same of all other parts, None where there are none.
     """
@@ -84,6 +92,17 @@ def around_windows(
         is_known = (there >= 0) & (there < total)
         parts.append(as_heard(own[np.clip(there, 0, total - 1)], is_known))
     return np.concatenate(parts, -1)
+
+
+def own_kinds(told: Mapping[str, NDArray[np.floating]], beats: int, kinds: Mapping[str, int]) -> Context:
+    """Write what is told of windows as wholes, by kind [B, N], as a context in which nothing else is known."""
+    rows = len(next(iter(told.values()))) if told else 0
+    context = np.zeros((rows, beats, context_size(kinds)), np.float32)
+    for kind, where in columns(kinds).items():
+        if kind in told:
+            context[..., where.start] = 1
+            context[..., where.start + 1 : where.stop] = told[kind][:, None]
+    return context
 
 
 def transpose_context(context: Context, semitones: NDArray[np.int64], kinds: Mapping[str, int]) -> Context:

@@ -6,14 +6,16 @@ All that is particular to drums stands here: the voices and their pads, the toke
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.families.context import HABITS, Context, own_kinds
 from models.families.family import Kit
 from models.families.grid import Grid, Vocabulary
-from models.families.statistics import Floats, ratio, rhythm_features, syncopation
+from models.families.statistics import Floats, ratio, repeated, rhythm_features, syncopation
 from models.families.struck import StruckFamily
 from models.music.clip import Clip
 from models.music.drum_map import VOICE_NAMES, find_drum_map, with_pads
@@ -35,6 +37,7 @@ class Drums(StruckFamily):
     about = "two bars of drums: nine voices, velocity and timing"
     vocabulary = Vocabulary(slots=(512,), onsets=ONSETS, features=ONSETS, facets=np.arange(len(VOICE_NAMES)), silence=(0,))
     lane_names = VOICE_NAMES
+    context: ClassVar[Mapping[str, int]] = {HABITS: 2 * len(VOICE_NAMES) + 5}
 
     def default_kit(self) -> Kit:
         """The pads of General MIDI."""
@@ -47,6 +50,16 @@ class Drums(StruckFamily):
     def tokens_of(self, lanes: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Write the voices of steps as bits: [..., V] -> [..., 1]."""
         return np.asarray(lanes @ BITS)[..., None]
+
+    def own_context(self, grid: Grid) -> Context:
+        """Tell which voices are played and how often, how busy it is, and how far beats, half bars and bars repeat."""
+        struck = self.vocabulary.struck(grid.tokens)
+        count = struck.sum(1)
+        lags = self.spec.steps_per_beat, 2 * self.spec.steps_per_beat, self.spec.half_steps
+        alike = [repeated(struck, lag) for lag in lags]
+        busy = [struck.any(2).mean(1), struck.sum((1, 2)) / (2 * self.spec.steps)]
+        habits = np.concatenate([count > 0, np.sqrt(count / self.spec.steps), np.stack([*alike, *busy], 1)], 1)
+        return own_kinds({HABITS: habits}, self.spec.window_beats, self.context)
 
     def evidence(self, clip: Clip) -> float:
         """Be sure of MIDI channel 10; else let the notes tell.

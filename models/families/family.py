@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.families.constraints import Constraints, GridConstraints
+from models.families.context import Context
 from models.families.grid import Grid, GridSpec, Vocabulary
 from models.families.layout import GridLayout
 from models.families.statistics import Floats, rhythm_features
@@ -86,6 +87,10 @@ class Family(ABC):
     def covers(self, clip: Clip) -> bool:
         """Tell whether a part that is this family's lies wholly within what the family can hold."""
         return True
+
+    def own_context(self, grid: Grid) -> Context | None:
+        """Tell decoders what music [B, T, S] that is to be varied is like, beside its latent; None where nothing is told."""
+        return None
 
     # --- editing -----------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from models.families.family import PartFacts
 from models.families.grid import Grid
 from models.families.statistics import MAJOR, Floats, distinct, longest, median, ratio, rhythm_features
-from models.families.sustained import HOLD, REST, SustainedFamily
+from models.families.sustained import HOLD, REST, SustainedFamily, sounding
 from models.music.clip import Clip
 from models.music.key import LETTERS, SCALES
 
@@ -144,14 +144,6 @@ def _notes(tokens: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int
     there = np.arange(tokens.shape[1]) < struck.sum(1)[:, None]
     pitch = np.where(there, np.take_along_axis(tokens, order, 1), -1)
     return there, pitch, np.where(there, np.take_along_axis(lengths(tokens), order, 1), 0)
-
-
-def sounding(tokens: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Find the pitch that sounds at each step of melody tokens, [B, T], -1 for silence."""
-    steps = np.arange(tokens.shape[1])
-    last = np.maximum.accumulate(np.where(tokens != HOLD, steps, 0), axis=1)
-    source = np.take_along_axis(tokens, last, 1)
-    return np.where(source < HOLD, source, -1)
 
 
 def lengths(tokens: NDArray[np.int64]) -> NDArray[np.int64]:

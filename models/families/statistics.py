@@ -121,6 +121,12 @@ def longest(run: NDArray[np.bool_]) -> Floats:
     return longest
 
 
+def repeated(struck: NDArray[np.bool_], lag: int) -> Floats:
+    """Find how much of what is struck [B, T, V] is struck the same so many steps later: of both together, the share, [B]."""
+    before, after = struck[:, :-lag], struck[:, lag:]
+    return np.asarray((before & after).sum((1, 2)) / np.maximum((before | after).sum((1, 2)), 1))
+
+
 def distinct(values: NDArray[np.int64], there: NDArray[np.bool_]) -> Floats:
     """Count the different values of each row [B, N] among those that are there."""
     ordered = np.sort(np.where(there, values, -1), axis=1)

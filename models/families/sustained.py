@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,10 +31,11 @@ from models.families.constraints import (
     split_untouched,
     steps_inside,
 )
-from models.families.context import PITCHED
+from models.families.context import AROUND, CLASSES, HABITS, SCALE, Context, own_kinds
 from models.families.family import Family, Kit, NoteEdit, cells_of
 from models.families.grid import Grid, Vocabulary
 from models.families.layout import Cell, GridLayout, find_spans, find_step, lay_out, segments, without_overlaps
+from models.families.statistics import longest, repeated
 from models.music.clip import Clip, Note, note_order
 from models.music.morph import is_single_line
 from models.music.paced import paced, sorted_in_runs
@@ -73,7 +75,7 @@ class SustainedFamily(Family):
     vocabulary = LINE
     is_pitched = True
     transpose = 6
-    context = PITCHED
+    context: ClassVar[Mapping[str, int]] = {**AROUND, SCALE: CLASSES, HABITS: 15}
     seam_beats = 2.0
     nats_per_note = (0.7, 0.25)
 
@@ -161,6 +163,35 @@ class SustainedFamily(Family):
         tokens = grid.tokens[..., 0]
         b, t = np.nonzero(tokens < HOLD)
         return b, t, tokens[b, t]
+
+    def own_context(self, grid: Grid) -> Context:
+        """Tell the pitch classes of a line, its density, rests, register and leaps, and how far rhythm and pitches repeat."""
+        tokens = grid.tokens[..., 0]
+        struck, pitch = tokens < HOLD, sounding(tokens)
+        sounds, steps = pitch >= 0, tokens.shape[1]
+        scale = np.stack([(sounds & (pitch % CLASSES == k)).sum(1) for k in range(CLASSES)], 1) / self.spec.steps_per_beat
+        count = np.maximum(sounds.sum(1), 1)
+        middle = np.where(sounds.any(1), np.where(sounds, pitch, 0).sum(1) / count, 64)
+        low = np.where(sounds, pitch, 127).min(1)
+        high = np.where(sounds, pitch, 0).max(1)
+        leap = np.abs(np.diff(pitch, axis=1)) * (sounds[:, 1:] & sounds[:, :-1] & struck[:, 1:])
+        lags = self.spec.steps_per_beat, 2 * self.spec.steps_per_beat, self.spec.half_steps
+        again = [((pitch[:, lag:] == pitch[:, :-lag]) & sounds[:, lag:]).mean(1) for lag in lags]
+        habits = [
+            struck.sum(1) / (steps / 2),
+            1 - sounds.mean(1),
+            (tokens == HOLD).mean(1),
+            (middle - 64) / 24,
+            np.where(sounds.any(1), (low - 64) / 24, 0),
+            np.where(sounds.any(1), (high - 64) / 24, 0),
+            leap.sum(1) / np.maximum(struck.sum(1), 1) / 4,
+            *(repeated(struck[..., None], lag) for lag in lags),
+            *again,
+            (scale > 0).sum(1) / CLASSES,
+            longest(~struck) / self.spec.half_steps,
+        ]
+        told = {SCALE: np.minimum(scale, 1), HABITS: np.stack(habits, 1)}
+        return own_kinds(told, self.spec.window_beats, self.context)
 
     # --- constraints -------------------------------------------------------------------------------------------------
 
@@ -334,14 +365,14 @@ def with_pitches(layout: GridLayout, grid: Grid, pitches: Collection[int]) -> Cl
     where all do, the note is left out.
     """
     at = {i: grid.tokens.item(b, t, 0) for (b, t, _), notes in paced(layout.cells.items()) for i in notes}
-    sounding: dict[int, float] = {}  # pitch -> when it ends
+    until: dict[int, float] = {}  # pitch -> when it ends
     led: list[Note] = []
     for i, note in paced(sorted_in_runs(enumerate(layout.clip.notes), key=lambda entry: note_order(entry[1])), 32):
         wanted = at.get(i, note.pitch)
-        free = [p for p in pitches if sounding.get(p, -np.inf) <= note.start + 1e-6]
+        free = [p for p in pitches if until.get(p, -np.inf) <= note.start + 1e-6]
         if free:
             pitch = min(free, key=lambda p: (abs(p - wanted), p))
-            sounding[pitch] = note.end
+            until[pitch] = note.end
             led.append(note if pitch == note.pitch else note.changed(pitch=pitch))
     return layout.clip.with_notes(led).in_order()
 
@@ -381,6 +412,14 @@ def _keep_pitches_of(
     for missing in [t for t in paced(had.tolist()) if t not in comes][: max(0, len(had) - len(has))]:
         after[missing], back[missing] = before[missing], True
     after[np.nonzero((after < HOLD) & steps)[0]] = before[had]
+
+
+def sounding(tokens: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Find the pitch that sounds at each step of melody tokens, [B, T], -1 for silence."""
+    steps = np.arange(tokens.shape[1])
+    last = np.maximum.accumulate(np.where(tokens != HOLD, steps, 0), axis=1)
+    source = np.take_along_axis(tokens, last, 1)
+    return np.where(source < HOLD, source, -1)
 
 
 def _sounding_steps(layout: GridLayout, beginnings: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:

@@ -26,13 +26,14 @@ def calibrate(model: LatentModel, valid: Grid, *, seed: int = 0, limit: int = 19
     sources = [as_clip(family, own[i : i + 1]) for i in range(len(own))]
     lane_of = family.clip_to_grid(family.empty_clip(1.0)).lane_of
     mu = model.encode(own)
-    back = model.decode(DecodeBatch(mu, np.full(len(own), model.least_noise, np.float32)))
+    told = family.own_context(own)
+    back = model.decode(DecodeBatch(mu, np.full(len(own), model.least_noise, np.float32), context=told))
     table: list[tuple[float, float]] = []
     for s in LEVELS:
         level = np.full(len(own), s, np.float32)
         drawn = Randomness.draw(rng, len(own), family.spec, family.vocabulary)
         point = add_noise(mu, level, noise(rng, *mu.shape))
-        decoded = model.decode(DecodeBatch(point, level, drawn, np.ones(len(own), np.float32)))
+        decoded = model.decode(DecodeBatch(point, level, drawn, np.ones(len(own), np.float32), context=told))
         varied = on_grid(family.apply_residual(own, back, decoded))
         apart = [distance(a, as_clip(family, varied[i : i + 1]), voice=lane_of) for i, a in enumerate(sources)]
         table.append((s, max(median(apart), table[-1][1] if table else 0.0)))

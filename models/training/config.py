@@ -73,7 +73,8 @@ class TrainConfig(BaseModel):
         default=0.0,
         ge=0,
         le=1,
-        description="share of windows that are told what other parts sound with them, and, drawn apart, what lies around them",
+        description="share of windows that are told what they are varied from; and, each drawn apart, what other parts sound "
+        "with them, and what lies around them",
     )
     wrong_share: float = Field(
         default=0.0, ge=0, le=1, description="share of windows that are scored once more with a context that is not theirs"

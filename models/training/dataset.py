@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from models.families.context import Context, around_windows, context_size, sounding_beats
+from models.families.context import Context, around, around_windows, context_size, sounding_beats
 from models.families.family import Family, PartFacts
 from models.families.grid import Grid
 from models.music.clip import Clip, Note
@@ -179,7 +179,7 @@ def pack(sources: Iterator[Source], family: Family, *, hop_halves: int = 1, ever
                 pieces.append(piece)
                 feel.append((rules.velocity, rules.timing))
                 set_of.append(set_id)
-    shape = len(parts), family.spec.window_beats, context_size(family.context)
+    shape = len(parts), family.spec.window_beats, context_size(around(family.context))
     more = Surroundings(
         np.array([cut.kind for cut in parts], np.int64),
         np.array([cut.place for cut in parts], np.int64).reshape(-1, 2),
@@ -289,14 +289,14 @@ def _cut(clip: Clip, family: Family, hop: int, timeline: _Timeline | None, numbe
         if 0 <= at < len(unmapped):
             unmapped[at] += 1
     line = [clip.notes[i] for notes in layout.cells.values() for i in notes]
-    around = timeline.around(clip, line, family, 1) if timeline and family.context else None
+    heard = timeline.around(clip, line, family, 1) if timeline and around(family.context) else None
     for first in range(0, len(halves.tokens) - 1, hop):
         grid = _window(halves, first, family)
         apart = int(unmapped[first : first + 2].sum())
         is_music = family.is_worth_learning(grid, apart)
         if is_music or (timeline and not apart and first < _bars(clip, family)):
             context = (
-                np.zeros((family.spec.window_beats, 0), np.float32) if around is None else around[min(first, len(around) - 1)]
+                np.zeros((family.spec.window_beats, 0), np.float32) if heard is None else heard[min(first, len(heard) - 1)]
             )
             yield _Cut(grid, MUSIC if is_music else SPARSE, (number, _beat(clip, first, family)), context, first)
 
@@ -309,11 +309,11 @@ def _cut_lines(clip: Clip, family: Family, hop: int, timeline: _Timeline, number
         rows = slice(voice * windows, (voice + 1) * windows)
         halves = layout.grid[rows].map(lambda values: values.reshape(-1, half, *values.shape[2:]))
         line = [clip.notes[i] for (b, _, _), notes in layout.cells.items() if rows.start <= b < rows.stop for i in notes]
-        around = timeline.around(clip, line, family, 1)
+        heard = timeline.around(clip, line, family, 1)
         for first in range(0, min(len(halves.tokens) - 1, _bars(clip, family)), LINE_HOP * hop):
             grid = _window(halves, first, family)
             is_music = family.is_worth_learning(grid, 0)
-            context = around[min(first, len(around) - 1)]
+            context = heard[min(first, len(heard) - 1)]
             yield _Cut(grid, LINE if is_music else SPARSE, (number + voice, _beat(clip, first, family)), context, first)
 
 

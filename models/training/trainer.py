@@ -6,7 +6,7 @@ import json
 import math
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +19,18 @@ from torch.nn import functional as F
 
 from models.card import Card, FeelCorrelation
 from models.evaluation.memorization import window_hashes
-from models.families.context import AFTER, BEFORE, Context, columns, transpose_context, without_kinds
+from models.families.context import (
+    AFTER,
+    BEFORE,
+    HABITS,
+    SCALE,
+    Context,
+    around,
+    columns,
+    context_size,
+    transpose_context,
+    without_kinds,
+)
 from models.families.grid import Grid
 from models.families.registry import find_family
 from models.network.config import SIZES, UNKNOWN, NetworkConfig
@@ -243,11 +254,14 @@ class Trainer:
             z = add_noise(mu.float(), s, self._tensor(noise))
         if known is not None:
             known = KnownSteps(known.tokens.to(self.device), known.facets.to(self.device))
-        context = self._draw_context(rows, semitones, chance) if config.context_share else None
-        around = None if context is None else self._tensor(context)
-        contexts = self.network.contexts(z, s, known, around)
+        context = None
+        if config.context_share:
+            own = self.family.own_context(replace(source, tokens=source_tokens))
+            context = self._draw_context(rows, semitones, own, chance)
+        told = None if context is None else self._tensor(context)
+        contexts = self.network.contexts(z, s, known, told)
         seen = torch.where(self._tensor(denied)[..., None], UNKNOWN, music)
-        logits, feel_logits = self.network.teacher_forced(contexts, music, feel, seen, around)
+        logits, feel_logits = self.network.teacher_forced(contexts, music, feel, seen, told)
         token_loss = F.cross_entropy(logits.float().flatten(0, 2), music.flatten()) * self.network.config.slots
         felt = feel_loss(feel_logits.float(), feel, self.network.lanes_of(music), self._tensor(train.feel[rows]))
         held = config.kl_weight * (divergence - config.free_nats).clamp_min(0)
@@ -257,15 +271,19 @@ class Trainer:
             )
         return token_loss + (config.feel_weight * felt + held) / self.network.config.steps
 
-    def _draw_context(self, rows: np.ndarray, semitones: np.ndarray | int, chance: np.random.Generator) -> Context:
-        """Draw what is told of the context of windows: of other parts and of neighbouring bars, each apart."""
+    def _draw_context(
+        self, rows: np.ndarray, semitones: np.ndarray | int, own: Context | None, chance: np.random.Generator
+    ) -> Context:
+        """Draw what is told of the context of windows: of what they are varied from, other parts and neighbours, each apart."""
         kinds, told = self.family.context, self.config.context_share
         if self.train.more is None:
             raise ValueError("a context needs windows whose surroundings are known: pack them with everything")
-        context = self.train.more.context[rows].astype(np.float32)
+        context = _with_own(self.train.more.context[rows].astype(np.float32), own)
         if not isinstance(semitones, int):
-            context = transpose_context(context, semitones, kinds)
+            context = transpose_context(context, semitones, around(kinds))
         dropped = {kind: chance.random(len(rows)) >= told for kind in kinds}
+        if SCALE in dropped:
+            dropped[SCALE] = dropped[HABITS] & (chance.random(len(rows)) < 0.5)
         beside = chance.random(len(rows)) >= told
         for kind in (BEFORE, AFTER):
             if kind in dropped:
@@ -277,7 +295,7 @@ class Trainer:
 
         Else what a window has written so far explains so much that the context would go unheard. Nats a window.
         """
-        config, kinds = self.config, self.family.context
+        config, kinds = self.config, around(self.family.context)
         level = right.level.cpu().numpy()
         able = np.flatnonzero((level >= 0.3) & context[..., [at.start for at in columns(kinds).values()]].any((1, 2)))
         chosen = np.sort(chance.permutation(able)[: self._share(config.wrong_share)])
@@ -285,17 +303,16 @@ class Trainer:
             return torch.zeros((), device=self.device)
         semitones = chance.integers(1, 12, len(chosen))
         is_moved = chance.random(len(chosen)) < 0.5
-        wrong = np.where(
-            is_moved[:, None, None],
-            transpose_context(context[chosen], semitones, kinds),
-            np.roll(context, len(context) // 2, 0)[chosen],
-        )
+        wrong = context[chosen]
+        size = context_size(kinds)
+        moved, other = transpose_context(wrong, semitones, kinds), np.roll(context, len(context) // 2, 0)[chosen]
+        wrong[..., :size] = np.where(is_moved[:, None, None], moved, other)[..., :size]
         at = self._tensor(chosen)
-        music, around = right.music[at], self._tensor(wrong)
+        music, heard = right.music[at], self._tensor(wrong)
         feel = Feel(right.feel.velocities[at], right.feel.offsets[at])
         known = None if right.known is None else KnownSteps(right.known.tokens[at], right.known.facets[at])
-        contexts = self.network.contexts(right.z[at], right.level[at], known, around)
-        logits, _ = self.network.teacher_forced(contexts, music, feel, right.seen[at], around)
+        contexts = self.network.contexts(right.z[at], right.level[at], known, heard)
+        logits, _ = self.network.teacher_forced(contexts, music, feel, right.seen[at], heard)
         notes = self.network.lanes_of(music).sum((1, 2)).clamp_min(1)
         margin = config.wrong_margin * right.level[at]
         worse = (_nats(logits, music) - _nats(right.logits[at], music)) / notes
@@ -407,11 +424,13 @@ class Trainer:
         notes = network.lanes_of(music).sum()
         z = self._tensor(chance.standard_normal((len(valid), network.config.latent), np.float32))
         level = torch.ones(len(valid), device=self.device)
-        own = valid.more.context.astype(np.float32)
+        if not around(self.family.context):
+            return {}
+        own = _with_own(valid.more.context.astype(np.float32), None, self.family.context)
         figures: dict[str, float] = {}
         for name, context in (("none", None), ("own", own), ("wrong", np.roll(own, len(own) // 2, 0))):
-            around = None if context is None else self._tensor(context)
-            logits, _ = network.teacher_forced(network.contexts(z, level, None, around), music, feel, music, around)
+            heard = None if context is None else self._tensor(context)
+            logits, _ = network.teacher_forced(network.contexts(z, level, None, heard), music, feel, music, heard)
             figures[f"context_{name}"] = float(_nats(logits, music).sum() / notes)
         return figures
 
@@ -451,9 +470,13 @@ class Trainer:
         level = self._tensor(self._pair_levels(pairs)[drawn].astype(np.float32))
         z = add_noise(mu, level, self._tensor(chance.standard_normal(mu.shape).astype(np.float32)))
         tokens, feel = music[1]
-        logits, _ = network.teacher_forced(network.contexts(z, level), tokens, feel, tokens)
-        nll = F.cross_entropy(logits.flatten(0, 2), tokens.flatten()) * network.config.steps * network.config.slots
-        return {"nll_pairs": float(nll)}
+        figures: dict[str, float] = {}
+        own = self.family.own_context(source) if self.config.context_share else None
+        for name, context in (("nll_pairs", None), ("nll_pairs_told", own)):
+            heard = None if context is None else self._tensor(context)
+            logits, _ = network.teacher_forced(network.contexts(z, level, None, heard), tokens, feel, tokens, heard)
+            figures[name] = float(_nats(logits, tokens).mean())
+        return figures if own is not None else {"nll_pairs": figures["nll_pairs"]}
 
     def publish(self, folder: Path) -> Path:
         """Write the model folder: half-precision weights, golden values, hashes of the windows learned from, model.yaml."""
@@ -561,6 +584,16 @@ class Trainer:
 def _of_kind(windows: Windows, kind: int) -> np.ndarray:
     """Tell which windows are of a kind; where nothing is said of it, all are music."""
     return np.full(len(windows), kind == MUSIC) if windows.more is None else windows.more.kind == kind
+
+
+def _with_own(context: Context, own: Context | None, kinds: Mapping[str, int] | None = None) -> Context:
+    """Put what is around windows before what is told of the windows themselves, which is as wide, the first part empty."""
+    if own is None:
+        missing = 0 if kinds is None else context_size(kinds) - context.shape[-1]
+        return np.pad(context, ((0, 0), (0, 0), (0, missing)))
+    whole = own.copy()
+    whole[..., : context.shape[-1]] = context
+    return whole
 
 
 def _nats(logits: Tensor, music: Tensor) -> Tensor:
