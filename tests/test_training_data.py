@@ -13,6 +13,7 @@ from models.families.context import (
     AROUND,
     BEFORE,
     OTHERS,
+    around_layout,
     around_windows,
     as_heard,
     columns,
@@ -25,7 +26,7 @@ from models.families.family import Family
 from models.families.grid import Grid
 from models.families.registry import find_family
 from models.families.sustained import HOLD, REST
-from models.music.clip import Note
+from models.music.clip import Clip, Note
 from models.music.distance import distance
 from models.training.calibration import as_clip
 from models.training.dataset import LINE, MUSIC, SPARSE, Surroundings, Windows, find_sources, pack
@@ -185,6 +186,34 @@ def test_a_transposed_line_has_the_same_habits_higher_up() -> None:
     at = columns(MELODY.context)
     moved = replace(music, tokens=MELODY.transposed(music.tokens, np.full(len(music), 2)))
     here, there = MELODY.own_context(music), MELODY.own_context(moved)
+    assert here is not None
+    assert there is not None
     assert np.allclose(np.roll(here[:, 0, at["scale"]][:, 1:], 2, -1), there[:, 0, at["scale"]][:, 1:])
     differs = np.abs(here - there)[:, 0, at["habits"]].max(0) > 1e-6
     assert differs.sum() == 3  # lowest, highest and middle
+
+
+def test_a_clip_hears_around_it_what_training_did() -> None:
+    line = Clip(tuple(Note(60 + k % 12, float(k), 1.0, 80.0) for k in range(32)), 32.0)
+    chords = [Note(pitch, 4.0 * k, 4.0, 80.0) for k in range(8) for pitch in (48 + k, 52 + k, 55 + k)]
+    beats_ = np.arange(32.0)
+    learned = around_windows(sounding_beats(line.notes, beats_), sounding_beats(chords, beats_), window_beats=8, hop_beats=4)
+    layout = MELODY.clip_to_grid(line)
+    assert np.allclose(around_layout(layout, chords), learned[::2])
+    # What is before a clip and after it is not known, of the row that goes over its end nothing of use.
+    assert np.allclose(around_layout(layout, chords, at_seam=True)[1:2], learned[3:4])
+    alone = around_layout(layout)
+    at = columns(AROUND)
+    assert not alone[..., at[OTHERS]].any()
+    assert np.array_equal(alone[..., at[BEFORE]], around_layout(layout, chords)[..., at[BEFORE]])
+
+
+def test_the_voices_of_a_clip_hear_each_other() -> None:
+    top = [Note(76, float(k), 1.0, 80.0) for k in range(16)]
+    low = [Note(60, float(k), 1.0, 80.0) for k in range(16)]
+    layout = MELODY.clip_to_grid(Clip((*top, *low), 16.0), voices=8)
+    assert layout.voices == 2
+    heard = around_layout(layout)[..., columns(AROUND)[OTHERS]]
+    assert heard[:2, :, 1:].argmax(-1).tolist() == [[0] * 8] * 2
+    assert heard[2:, :, 1:].argmax(-1).tolist() == [[4] * 8] * 2
+    assert (heard[..., 1:].sum(-1) == 1).all()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from models.editing.batching import Computation, Encode
 from models.editing.gaps import Gaps, find_gaps
 from models.families.constraints import Constraints, GridConstraints, Known, LogitBias, told
-from models.families.context import Context
+from models.families.context import Context, around, around_layout, join_context
 from models.families.family import Family, Kit
 from models.families.grid import Grid, shift_back, shift_by_half
 from models.families.layout import GridLayout
@@ -132,6 +132,7 @@ class ClipState:
     seam: Encoding | None
     unchanging: NDArray[np.bool_]  # [B]: windows that hold too little for the model, and stay as they are
     gaps: Gaps = field(default_factory=Gaps)  # taken out of the clip
+    is_heard: bool = False  # whether the model makes anything of what it is told beside latents
 
     @cached_property
     def clip(self) -> Clip:
@@ -151,8 +152,16 @@ class ClipState:
     @cached_property
     def described(self) -> tuple[Context | None, Context | None]:
         """What decoders are told of the clip beside its latents: of its windows, and of those over the seams."""
+        return self._describe(self.own), None if self.seam is None else self._describe(self.seam, at_seam=True)
+
+    def _describe(self, encoding: Encoding, *, at_seam: bool = False) -> Context | None:
+        if not self.is_heard:
+            return None
         family = self.family
-        return family.own_context(self.own.grid), None if self.seam is None else family.own_context(self.seam.grid)
+        own = family.own_context(encoding.grid)
+        if not around(family.context):
+            return own
+        return join_context(around_layout(self.layout, at_seam=at_seam), own, family.context)
 
     def change(self, decoded: Grid, *, at_seam: bool = False) -> Grid:
         """Apply what a decode changes to the clip; where it says what it says of the clip itself, the clip stands."""
@@ -269,7 +278,7 @@ def read_clips(
             shifted = layout.grid.map(lambda v, n=layout.voices: shift_by_half(v, voices=n))  # type: ignore[misc]
             over = context.encodings.find(model, shifted)
         still = np.zeros(len(layout.grid), bool) if together else _too_sparse(layout)
-        states.append(ClipState(context.family, layout, its, compiled, own, over, still, gaps[k]))
+        states.append(ClipState(context.family, layout, its, compiled, own, over, still, gaps[k], model.hears))
     new = [encoding for s in states for encoding in (s.own, s.seam) if encoding is not None and not len(encoding.mu)]
     new = list({id(encoding): encoding for encoding in new}.values())
     if new:

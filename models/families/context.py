@@ -6,11 +6,13 @@ all 0 where it is not known. So a context of zeros says nothing at all, and is t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.families.grid import shift_by_half
+from models.families.layout import GridLayout
 from models.music.clip import Note
 
 Context = NDArray[np.float32]
@@ -92,6 +94,51 @@ def around_windows(
         is_known = (there >= 0) & (there < total)
         parts.append(as_heard(own[np.clip(there, 0, total - 1)], is_known))
     return np.concatenate(parts, -1)
+
+
+def around_layout(layout: GridLayout, others: Sequence[Note] | None = None, *, at_seam: bool = False) -> Context:
+    """Write what is around the windows of a clip, the kinds of AROUND: [B, beats, C].
+
+    `others` are the notes of other parts, on the clip's own beats; None where nothing is known of any. A voice of a clip hears
+    its other voices too. `at_seam`, the windows are those over the seams (`shift_by_half`).
+    """
+    spec, voices = layout.spec, layout.voices
+    steps = slice(None, None, spec.steps_per_beat)
+    beats, is_open = layout.beats, layout.open_steps
+    if at_seam:
+        beats, is_open = shift_by_half(beats, voices=voices), shift_by_half(is_open, voices=voices)
+    beats = beats[:, steps].reshape(voices, -1, spec.window_beats)
+    is_open = is_open[:, steps].reshape(voices, -1, spec.window_beats)
+    own = _sounding_at(layout.clip.notes, beats[0])
+    beside = np.zeros_like(own) if others is None else _sounding_at(others, beats[0])
+    found: list[Context] = []
+    for voice in range(voices):
+        heard = beside
+        if voices > 1:
+            rows = range(voice * layout.windows, (voice + 1) * layout.windows)
+            line = [note for (b, _, _), notes in layout.notes_at.items() if b in rows for note in notes]
+            heard = own - _sounding_at(line, beats[0]) + beside
+        parts = [as_heard(heard, is_open[voice] & (others is not None or voices > 1))]
+        for shift in (-1, 1):
+            known = np.roll(is_open[voice], -shift, 0)
+            known[-1 if shift > 0 else 0] = False  # nothing is known of what is before a clip, or after it
+            parts.append(as_heard(np.roll(own, -shift, 0), known & is_open[voice]))
+        found.append(np.concatenate(parts, -1))
+    return np.concatenate(found)
+
+
+def _sounding_at(notes: Iterable[Note], beats: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Add up for how long pitch classes sound in beats [...]: [..., 12]."""
+    return sounding_beats(notes, beats.reshape(-1)).reshape(*beats.shape, CLASSES)
+
+
+def join_context(context: Context, own: Context | None, kinds: Mapping[str, int]) -> Context:
+    """Join what is around windows (the kinds of AROUND) with what is told of them themselves."""
+    if own is None:
+        own = np.zeros((*context.shape[:-1], context_size(kinds)), np.float32)
+    whole = own.copy()
+    whole[..., : context.shape[-1]] = context
+    return whole
 
 
 def own_kinds(told: Mapping[str, NDArray[np.floating]], beats: int, kinds: Mapping[str, int]) -> Context:

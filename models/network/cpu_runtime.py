@@ -52,7 +52,7 @@ class NumpyModel:
         self._place, self._to_steps = w["place"], _Linear(w, "to_steps")
         self._head = _Head(w, config, self._table, self._features)
         kinds = [kind for kind, _ in config.context]
-        self._is_deaf = not any(values.any() for name, values in w.items() if may_be_missing(name))
+        self.hears = any(values.any() for name, values in w.items() if may_be_missing(name))
         self._hear, self._hear_steps = (
             np.concatenate([w[f"{name}.{kind}.weight"].T for kind in kinds]) if kinds else np.zeros((0, size), np.float32)
             for name, size in (("hear", config.width), ("hear_steps", CONTEXT))
@@ -78,7 +78,7 @@ class NumpyModel:
     def decode(self, batch: DecodeBatch) -> Grid:
         """Write the music of a batch, a row of it a window."""
         rows = len(batch)
-        if self._is_deaf and batch.context is not None:
+        if not self.hears and batch.context is not None:
             batch = replace(batch, context=None)
         level = np.clip(np.asarray(batch.noise_levels, np.float32), self.least_noise, 1)
         told = self._told(batch.known.grid, whole_steps(batch.known.mask)) if batch.known else None

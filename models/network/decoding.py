@@ -127,6 +127,7 @@ class LatentModel(Protocol):
     card: Card
     family: Family
     least_noise: float
+    hears: bool  # whether it was trained with context: else what it is told of that changes nothing
 
     def encode(self, grid: Grid) -> Latents:
         """Find the posterior means of windows, [B, Z], each of norm sqrt(Z)."""

@@ -17,6 +17,7 @@ from models.families.grid import Grid
 from models.network.config import NetworkConfig, whole_steps
 from models.network.decoding import DecodeBatch
 from models.network.latent import Latents
+from models.network.tensors import may_be_missing
 from models.network.vae import Feel, KnownSteps, Network, feel_bins
 
 COLDEST = 1e-4  # the temperature below which drawing is choosing the likeliest
@@ -32,6 +33,7 @@ class TorchModel:
         self.network = network.to(self.device).eval()
         self.tables = self.network.tables()
         self.least_noise = network.config.least_noise
+        self.hears = any(bool(values.any()) for name, values in network.named_parameters() if may_be_missing(name))
 
     @torch.inference_mode()
     def encode(self, grid: Grid) -> Latents:

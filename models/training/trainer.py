@@ -6,7 +6,7 @@ import json
 import math
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from models.families.context import (
     around,
     columns,
     context_size,
+    join_context,
     transpose_context,
     without_kinds,
 )
@@ -278,7 +279,7 @@ class Trainer:
         kinds, told = self.family.context, self.config.context_share
         if self.train.more is None:
             raise ValueError("a context needs windows whose surroundings are known: pack them with everything")
-        context = _with_own(self.train.more.context[rows].astype(np.float32), own)
+        context = join_context(self.train.more.context[rows].astype(np.float32), own, kinds)
         if not isinstance(semitones, int):
             context = transpose_context(context, semitones, around(kinds))
         dropped = {kind: chance.random(len(rows)) >= told for kind in kinds}
@@ -426,7 +427,7 @@ class Trainer:
         level = torch.ones(len(valid), device=self.device)
         if not around(self.family.context):
             return {}
-        own = _with_own(valid.more.context.astype(np.float32), None, self.family.context)
+        own = join_context(valid.more.context.astype(np.float32), None, self.family.context)
         figures: dict[str, float] = {}
         for name, context in (("none", None), ("own", own), ("wrong", np.roll(own, len(own) // 2, 0))):
             heard = None if context is None else self._tensor(context)
@@ -584,16 +585,6 @@ class Trainer:
 def _of_kind(windows: Windows, kind: int) -> np.ndarray:
     """Tell which windows are of a kind; where nothing is said of it, all are music."""
     return np.full(len(windows), kind == MUSIC) if windows.more is None else windows.more.kind == kind
-
-
-def _with_own(context: Context, own: Context | None, kinds: Mapping[str, int] | None = None) -> Context:
-    """Put what is around windows before what is told of the windows themselves, which is as wide, the first part empty."""
-    if own is None:
-        missing = 0 if kinds is None else context_size(kinds) - context.shape[-1]
-        return np.pad(context, ((0, 0), (0, 0), (0, missing)))
-    whole = own.copy()
-    whole[..., : context.shape[-1]] = context
-    return whole
 
 
 def _nats(logits: Tensor, music: Tensor) -> Tensor:
