@@ -86,7 +86,13 @@ def test_a_resumed_run_is_the_same_run(tiny: TrainConfig, clips: Path, tmp_path:
 def test_pairs_rests_lines_and_context_are_learned_and_resumed(
     family: str, tiny: TrainConfig, clips: Path, tmp_path: Path
 ) -> None:
-    more = {"pair_share": 0.25, "rest_share": 0.25, "line_share": 0.25, "pair_levels": ((0.1, 0.0), (1.0, 1.0))}
+    more = {
+        "pair_share": 0.25,
+        "rest_share": 0.25,
+        "line_share": 0.25,
+        "told_share": 0.5,
+        "pair_levels": ((0.1, 0.0), (1.0, 1.0)),
+    }
     heard = {"context_share": 0.7, "wrong_share": 0.5} if family == "melody" else {}
     config = tiny.model_copy(update={"family": family, "batch": 16, "steps": 2, "report_every": 2, **more, **heard})
     train_model(config, clips, tmp_path / "mine")

@@ -27,6 +27,8 @@ AROUND: Mapping[str, int] = dict.fromkeys((OTHERS, BEFORE, AFTER), CLASSES)
 # Of the music itself that is varied: its pitch classes, and its habits, numbers that a family chooses. A noisy latent does not
 # tell them, and yet they are what musicians keep.
 SCALE, HABITS = "scale", "habits"
+# How far from that music what is written should be, as the design counts distance.
+AMOUNT = "amount"
 
 
 def context_size(kinds: Mapping[str, int]) -> int:
@@ -150,6 +152,16 @@ def own_kinds(told: Mapping[str, NDArray[np.floating]], beats: int, kinds: Mappi
             context[..., where.start] = 1
             context[..., where.start + 1 : where.stop] = told[kind][:, None]
     return context
+
+
+def tell_amount(context: Context, amounts: NDArray[np.floating], kinds: Mapping[str, int]) -> Context:
+    """Tell contexts [B, beats, C] how far from the music they describe another should be: amounts [B], NaN says nothing."""
+    told = context.copy()
+    where = columns(kinds)[AMOUNT]
+    is_told = np.isfinite(amounts)
+    told[..., where.start] = is_told[:, None]
+    told[..., where.start + 1] = np.where(is_told, amounts, 0)[:, None]
+    return told
 
 
 def transpose_context(context: Context, semitones: NDArray[np.int64], kinds: Mapping[str, int]) -> Context:

@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from models.families.context import HABITS, Context, own_kinds
+from models.families.context import AMOUNT, HABITS, Context, own_kinds
 from models.families.family import Kit
 from models.families.grid import Grid, Vocabulary
 from models.families.statistics import Floats, ratio, repeated, rhythm_features, syncopation
@@ -37,7 +37,7 @@ class Drums(StruckFamily):
     about = "two bars of drums: nine voices, velocity and timing"
     vocabulary = Vocabulary(slots=(512,), onsets=ONSETS, features=ONSETS, facets=np.arange(len(VOICE_NAMES)), silence=(0,))
     lane_names = VOICE_NAMES
-    context: ClassVar[Mapping[str, int]] = {HABITS: 2 * len(VOICE_NAMES) + 5}
+    context: ClassVar[Mapping[str, int]] = {HABITS: 2 * len(VOICE_NAMES) + 5, AMOUNT: 1}
 
     def default_kit(self) -> Kit:
         """The pads of General MIDI."""

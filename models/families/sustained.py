@@ -31,7 +31,7 @@ from models.families.constraints import (
     split_untouched,
     steps_inside,
 )
-from models.families.context import AROUND, CLASSES, HABITS, SCALE, Context, own_kinds
+from models.families.context import AMOUNT, AROUND, CLASSES, HABITS, SCALE, Context, own_kinds
 from models.families.family import Family, Kit, NoteEdit, cells_of
 from models.families.grid import Grid, Vocabulary
 from models.families.layout import Cell, GridLayout, find_spans, find_step, lay_out, segments, without_overlaps
@@ -75,7 +75,7 @@ class SustainedFamily(Family):
     vocabulary = LINE
     is_pitched = True
     transpose = 6
-    context: ClassVar[Mapping[str, int]] = {**AROUND, SCALE: CLASSES, HABITS: 15}
+    context: ClassVar[Mapping[str, int]] = {**AROUND, SCALE: CLASSES, HABITS: 15, AMOUNT: 1}
     seam_beats = 2.0
     nats_per_note = (0.7, 0.25)
 

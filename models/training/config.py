@@ -61,6 +61,12 @@ class TrainConfig(BaseModel):
         "empty takes the amounts of the model that the training starts from",
     )
     pair_jitter: float = Field(default=0.03, ge=0, description="deviation of the noise level of a pair from that table")
+    told_share: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of pairs that are told their distance, and then are shown with any noise up to that of the table",
+    )
     rest_share: float = Field(default=0.0, ge=0, le=1, description="share of windows with few notes or none, or silent beats")
     rest_noise: float = Field(default=0.75, gt=0, le=1, description="the most noise on latents of these")
     line_share: float = Field(

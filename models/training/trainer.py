@@ -21,6 +21,7 @@ from models.card import Card, FeelCorrelation
 from models.evaluation.memorization import window_hashes
 from models.families.context import (
     AFTER,
+    AMOUNT,
     BEFORE,
     HABITS,
     SCALE,
@@ -29,6 +30,7 @@ from models.families.context import (
     columns,
     context_size,
     join_context,
+    tell_amount,
     transpose_context,
     without_kinds,
 )
@@ -218,7 +220,7 @@ class Trainer:
     def loss(self, chance: np.random.Generator) -> Tensor:
         """Draw a batch, add noise to its latents, and score the music under the decoder: nats a step."""
         config, train = self.config, self.train
-        rows, heard, level = self._draw(chance)
+        rows, heard, level, amounts = self._draw(chance)
         grid = train.grid[rows]
         is_pair = rows != heard
         if config.splice_share:
@@ -236,7 +238,7 @@ class Trainer:
             both = self.family.transposed(np.concatenate([tokens, source_tokens], 1), semitones)
             tokens, source_tokens = np.split(both, 2, 1)
         known = _draw_known(tokens, self.network, config.known_share, chance)
-        forget = config.forget * (1 - level) * chance.random(len(rows))
+        forget = config.forget * (1 - level) * chance.random(len(rows)) * ~is_pair  # a latent of other music is no substitute
         denied = chance.random(tokens.shape[:2]) < forget[:, None]
         noise = chance.standard_normal((len(rows), self.network.config.latent), np.float32)
 
@@ -259,6 +261,8 @@ class Trainer:
         if config.context_share:
             own = self.family.own_context(replace(source, tokens=source_tokens))
             context = self._draw_context(rows, semitones, own, chance)
+            if AMOUNT in self.family.context:
+                context = tell_amount(context, amounts, self.family.context)
         told = None if context is None else self._tensor(context)
         contexts = self.network.contexts(z, s, known, told)
         seen = torch.where(self._tensor(denied)[..., None], UNKNOWN, music)
@@ -319,20 +323,24 @@ class Trainer:
         worse = (_nats(logits, music) - _nats(right.logits[at], music)) / notes
         return ((margin - worse).clamp_min(0) * notes).mean()
 
-    def _draw(self, chance: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Draw the windows of a batch that are written [B], those whose latents tell of them [B], and noise levels [B].
+    def _draw(self, chance: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Draw the windows of a batch that are written [B], those whose latents tell of them [B], their noise, and amounts.
 
         Both are the same window but for pairs. A batch begins with those, then come lines, then windows that will be hushed.
         """
         config, least = self.config, self.network.config.least_noise
         rows = self.music[chance.integers(len(self.music), size=config.batch)]
         level = self._levels(chance, rows)
-        heard = rows.copy()
+        heard, amounts = rows.copy(), np.full(len(rows), np.nan)
         pairs, lines, rests = (self._share(share) for share in (config.pair_share, config.line_share, config.rest_share))
         if pairs and len(self.pairs):
             drawn = chance.integers(len(self.pairs), size=pairs)
             rows[:pairs], heard[:pairs] = self.pairs.target[drawn], self.pairs.source[drawn]
             level[:pairs] = np.clip(self.pair_levels[drawn] + config.pair_jitter * chance.standard_normal(pairs), least, 1)
+            if config.told_share:
+                is_told = chance.random(pairs) < config.told_share
+                level[:pairs] = np.where(is_told, chance.uniform(least, level[:pairs]), level[:pairs])
+                amounts[:pairs] = np.where(is_told, self.pairs.distance[drawn], np.nan)
         if lines and len(self.lines):
             drawn = self.lines[chance.integers(len(self.lines), size=lines)]
             rows[pairs : pairs + lines] = heard[pairs : pairs + lines] = drawn
@@ -345,7 +353,7 @@ class Trainer:
             level[-rests:] = np.where(
                 level[-rests:] > config.rest_noise, chance.uniform(least, config.rest_noise, rests), level[-rests:]
             )
-        return rows, heard, level
+        return rows, heard, level, amounts
 
     def _find_pairs(self, windows: Windows) -> Pairs:
         return find_pairs(
@@ -473,7 +481,13 @@ class Trainer:
         tokens, feel = music[1]
         figures: dict[str, float] = {}
         own = self.family.own_context(source) if self.config.context_share else None
-        for name, context in (("nll_pairs", None), ("nll_pairs_told", own)):
+        described: list[tuple[str, Context | None]] = [("nll_pairs", None), ("nll_pairs_told", own)]
+        if own is not None and self.config.told_share:
+            described.append(("nll_pairs_amount", tell_amount(own, pairs.distance[drawn], self.family.context)))
+        for name, context in described:
+            if name == "nll_pairs_amount":  # with little noise: what is varied is known
+                level = torch.full_like(level, 0.3)
+                z = add_noise(mu, level, self._tensor(chance.standard_normal(mu.shape).astype(np.float32)))
             heard = None if context is None else self._tensor(context)
             logits, _ = network.teacher_forced(network.contexts(z, level, None, heard), tokens, feel, tokens, heard)
             figures[name] = float(_nats(logits, tokens).mean())
