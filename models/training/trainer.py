@@ -302,15 +302,17 @@ class Trainer:
         """
         config, kinds = self.config, around(self.family.context)
         level = right.level.cpu().numpy()
-        able = np.flatnonzero((level >= 0.3) & context[..., [at.start for at in columns(kinds).values()]].any((1, 2)))
+        is_told = context[..., [at.start for at in columns(kinds).values()]].any(1)  # [B, kinds]
+        able = np.flatnonzero((level >= 0.3) & is_told.any(1))
         chosen = np.sort(chance.permutation(able)[: self._share(config.wrong_share)])
         if not len(chosen):
             return torch.zeros((), device=self.device)
         semitones = chance.integers(1, 12, len(chosen))
-        is_moved = chance.random(len(chosen)) < 0.5
-        wrong = context[chosen]
+        wrong, mate = context[chosen], (chosen + len(context) // 2) % len(context)
+        # A context of which less is known would not be wrong: music must not be the less likely for it.
+        is_moved = (chance.random(len(chosen)) < 0.5) | (is_told[chosen] & ~is_told[mate]).any(1)
         size = context_size(kinds)
-        moved, other = transpose_context(wrong, semitones, kinds), np.roll(context, len(context) // 2, 0)[chosen]
+        moved, other = transpose_context(wrong, semitones, kinds), context[mate]
         wrong[..., :size] = np.where(is_moved[:, None, None], moved, other)[..., :size]
         at = self._tensor(chosen)
         music, heard = right.music[at], self._tensor(wrong)
