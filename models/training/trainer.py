@@ -302,7 +302,7 @@ class Trainer:
         """
         config, kinds = self.config, around(self.family.context)
         level = right.level.cpu().numpy()
-        is_told = context[..., [at.start for at in columns(kinds).values()]].any(1)  # [B, kinds]
+        is_told = np.asarray(context[..., [at.start for at in columns(kinds).values()]].any(1))  # [B, kinds]
         able = np.flatnonzero((level >= 0.3) & is_told.any(1))
         chosen = np.sort(chance.permutation(able)[: self._share(config.wrong_share)])
         if not len(chosen):
