@@ -10,6 +10,7 @@ from models.editing.batching import GPU_ROWS, Batcher, Computation, Progress, ru
 from models.editing.clip_state import EditContext, EncodingCache, Made, Remark, mark_notes
 from models.editing.cross import cross
 from models.editing.interpolation import interpolate
+from models.editing.others import Other
 from models.editing.palette import Palette, prepare_palette
 from models.editing.reconstruct import reconstruct
 from models.editing.sample import sample
@@ -25,6 +26,7 @@ from models.network.decoding import LatentModel, temperature_for
 from models.store import load_model
 
 Families = Sequence[str] | None  # what each clip of a request is, where that is known
+Others = Sequence[Sequence[Other]]  # what sounds with each clip of a request; none where nothing is known
 MORPH = "morph"  # what made the clips of an interpolation where no model did
 
 
@@ -78,34 +80,45 @@ class Engine:
         return Batcher(batch_size=self._batch_size, most=GPU_ROWS, contended=GPU_ROWS, shared=GPU_ROWS)
 
     def run(
-        self, request: Request, progress: Progress = lambda fraction: None, *, families: Sequence[str] | None = None
+        self,
+        request: Request,
+        progress: Progress = lambda fraction: None,
+        *,
+        families: Sequence[str] | None = None,
+        others: Sequence[Sequence[Other]] = (),
     ) -> Answer:
-        """Answer a request; `progress` is told fractions, and may raise to stop. For `families` see `start`."""
-        return run_alone(self.start(request, families=families), self.batcher(), progress)
+        """Answer a request; `progress` is told fractions, and may raise to stop. For the rest see `start`."""
+        return run_alone(self.start(request, families=families, others=others), self.batcher(), progress)
 
     def start(
-        self, request: Request, *, palette: int | None = None, families: Sequence[str] | None = None
+        self,
+        request: Request,
+        *,
+        palette: int | None = None,
+        families: Sequence[str] | None = None,
+        others: Sequence[Sequence[Other]] = (),
     ) -> Computation[Answer]:
         """Begin a request, to be computed in batches beside others; a blend's palette is kept under the number given.
 
         `families` say what each clip is where more is known of it than the clip itself tells; a model or a kind that the
-        request names comes first.
+        request names comes first. `others` are what sounds with each clip, or with all that is made where there are no clips;
+        it is heard, never changed and never returned.
         """
         if request.seed is None:
             raise ValueError("a request needs a seed before it runs: 0 to 2147483647")
         match request:
             case Sample():
-                return self._sample(request)
+                return self._sample(request, others)
             case Vary():
-                return self._vary(request, families)
+                return self._vary(request, families, others)
             case Interpolate():
-                return self._interpolate(request, families)
+                return self._interpolate(request, families, others)
             case Blend():
-                return self._blend(request, palette, families)
+                return self._blend(request, palette, families, others)
             case Cross():
-                return self._cross(request, families)
+                return self._cross(request, families, others)
             case Reconstruct():
-                return self._reconstruct(request, families)
+                return self._reconstruct(request, families, others)
         raise ValueError(f"there is no way to run a {type(request).__name__}")
 
     def start_at(self, palette: int, x: float, y: float) -> Computation[Answer]:
@@ -120,31 +133,31 @@ class Engine:
 
     # --- the verbs ---------------------------------------------------------------------------------------------------
 
-    def _sample(self, request: Sample) -> Computation[Answer]:
+    def _sample(self, request: Sample, others: Others) -> Computation[Answer]:
         name = request.model if request.model != "auto" else default_family(request.kind)
-        made = yield from sample(self._context(request, name), beats=4.0 * request.bars, count=request.count)
+        made = yield from sample(self._context(request, name), *others[:1], beats=4.0 * request.bars, count=request.count)
         return Answer(made.clips, (-1,) * len(made.clips), (name,), _seed(request), made.remarks)
 
-    def _vary(self, request: Vary, families: Families) -> Computation[Answer]:
+    def _vary(self, request: Vary, families: Families, others: Others) -> Computation[Answer]:
         clips = _marked(request)
 
-        def vary_some(name: str, mine: Sequence[Clip]) -> Computation[list[Made]]:
-            return vary(self._context(request, name), mine, amount=request.amount, count=request.count)
+        def vary_some(name: str, mine: Sequence[Clip], beside: Others) -> Computation[list[Made]]:
+            return vary(self._context(request, name), mine, beside, amount=request.amount, count=request.count)
 
-        return (yield from self._each(request, clips, families, vary_some))
+        return (yield from self._each(request, clips, families, others, vary_some))
 
-    def _reconstruct(self, request: Reconstruct, families: Families) -> Computation[Answer]:
-        def reconstruct_some(name: str, mine: Sequence[Clip]) -> Computation[list[Made]]:
-            return reconstruct(self._context(request, name), mine)
+    def _reconstruct(self, request: Reconstruct, families: Families, others: Others) -> Computation[Answer]:
+        def reconstruct_some(name: str, mine: Sequence[Clip], beside: Others) -> Computation[list[Made]]:
+            return reconstruct(self._context(request, name), mine, beside)
 
-        return (yield from self._each(request, request.clips, families, reconstruct_some))
+        return (yield from self._each(request, request.clips, families, others, reconstruct_some))
 
-    def _interpolate(self, request: Interpolate, families: Families) -> Computation[Answer]:
+    def _interpolate(self, request: Interpolate, families: Families, others: Others) -> Computation[Answer]:
         clips = _marked(request)
         names = _routes(request, clips, families)
         if request.path == MORPH or names[0] != names[1]:
             return self._morph(request, clips, names)
-        palette = yield from prepare_palette(self._context(request, names[0], together=clips), clips)
+        palette = yield from prepare_palette(self._context(request, names[0], together=clips), clips, others)
         made = yield from interpolate(palette, request.steps, even=request.path == "even")
         return _answer_of(palette, made)
 
@@ -164,22 +177,22 @@ class Engine:
         remarks = tuple(map(Remark, said))
         return Answer(tuple(made), (-1,) * len(made), (MORPH,) * len(clips), _seed(request), remarks)
 
-    def _blend(self, request: Blend, number: int | None, families: Families) -> Computation[Answer]:
+    def _blend(self, request: Blend, number: int | None, families: Families, others: Others) -> Computation[Answer]:
         clips = _marked(request)
         names = _routes(request, clips, families)
         if len(set(names)) > 1:
             raise ValueError(f"these clips need different models ({', '.join(names)}); name one with model")
-        palette = yield from prepare_palette(self._context(request, names[0], together=clips), clips)
+        palette = yield from prepare_palette(self._context(request, names[0], together=clips), clips, others)
         if number is not None:
             self._palettes[number] = palette
         return (yield from _blend_on(palette, request.positions))
 
-    def _cross(self, request: Cross, families: Families) -> Computation[Answer]:
+    def _cross(self, request: Cross, families: Families, others: Others) -> Computation[Answer]:
         a, b = clips = _marked(request)
         names = _routes(request, clips, families)
         if names[0] != names[1]:
             raise ValueError(f"cross takes two clips of one kind, not of {names[0]} and {names[1]}; name a model or a kind")
-        made = yield from cross(self._context(request, names[0], together=clips), a, b, count=request.count)
+        made = yield from cross(self._context(request, names[0], together=clips), a, b, others, count=request.count)
         return Answer(made.clips, (-1,) * len(made.clips), tuple(names), _seed(request), made.remarks)
 
     # --- what they share ---------------------------------------------------------------------------------------------
@@ -189,7 +202,8 @@ class Engine:
         request: ClipsRequest,
         clips: Sequence[Clip],
         families: Families,
-        edit: Callable[[str, Sequence[Clip]], Computation[list[Made]]],
+        others: Others,
+        edit: Callable[[str, Sequence[Clip], Others], Computation[list[Made]]],
     ) -> Computation[Answer]:
         """Edit clips one by one, those of one model in the same batches."""
         names = _routes(request, clips, families)
@@ -197,7 +211,8 @@ class Engine:
         remarks: list[Remark] = []
         for name in dict.fromkeys(names):
             mine = [i for i, n in enumerate(names) if n == name]
-            for i, its in zip(mine, (yield from edit(name, [clips[i] for i in mine])), strict=True):
+            beside = [others[i] for i in mine] if others else ()
+            for i, its in zip(mine, (yield from edit(name, [clips[i] for i in mine], beside)), strict=True):
                 made[i] = its
                 remarks += [Remark(remark.text, i) for remark in its.remarks]
         results = [(clip, i) for i in range(len(clips)) for clip in made[i].clips]

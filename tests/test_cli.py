@@ -26,6 +26,7 @@ from bridge.requests import VERBS, ClipsRequest, Request, Vary
 from bridge.validation import STAND_IN
 from bridge.watch import Watch
 from models.editing.batching import Progress
+from models.editing.others import Other
 from models.music import midi
 from models.music.midi_file import END_OF_TRACK
 from models.pause import pause
@@ -581,13 +582,18 @@ class SlowEngine(Engine):
         self._clock, self._slow = clock, slow
 
     def run(
-        self, request: Request, progress: Progress = lambda fraction: None, *, families: Sequence[str] | None = None
+        self,
+        request: Request,
+        progress: Progress = lambda fraction: None,
+        *,
+        families: Sequence[str] | None = None,
+        others: Sequence[Sequence[Other]] = (),
     ) -> Answer:
         assert isinstance(request, ClipsRequest)
         if any(self._slow in clip.name for clip in request.clips):
             self._clock.now += 120
             pause()
-        return super().run(request, progress, families=families)
+        return super().run(request, progress, families=families, others=others)
 
 
 def test_of_files_that_run_together_only_the_slow_one_is_given_up(clips: Path, tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from models.editing.batching import Computation, Encode
 from models.editing.gaps import Gaps, find_gaps
+from models.editing.others import Other, notes_beside
 from models.families.constraints import Constraints, GridConstraints, Known, LogitBias, told
-from models.families.context import Context, around, around_layout, join_context
+from models.families.context import AFTER, BEFORE, OTHERS, Context, around, around_layout, join_context, without_kinds
 from models.families.family import Family, Kit
 from models.families.grid import Grid, shift_back, shift_by_half
 from models.families.layout import GridLayout
@@ -133,6 +134,7 @@ class ClipState:
     unchanging: NDArray[np.bool_]  # [B]: windows that hold too little for the model, and stay as they are
     gaps: Gaps = field(default_factory=Gaps)  # taken out of the clip
     is_heard: bool = False  # whether the model makes anything of what it is told beside latents
+    others: tuple[Note, ...] | None = None  # what sounds with the clip, pitched, on its beats; None where nothing is known
 
     @cached_property
     def clip(self) -> Clip:
@@ -161,7 +163,7 @@ class ClipState:
         own = family.own_context(encoding.grid)
         if not around(family.context):
             return own
-        return join_context(around_layout(self.layout, at_seam=at_seam), own, family.context)
+        return join_context(around_layout(self.layout, self.others, at_seam=at_seam), own, family.context)
 
     def change(self, decoded: Grid, *, at_seam: bool = False) -> Grid:
         """Apply what a decode changes to the clip; where it says what it says of the clip itself, the clip stands."""
@@ -247,10 +249,16 @@ class ClipState:
 
 
 def read_clips(
-    context: EditContext, clips: Sequence[Clip], *, together: bool = False, alike: bool = False
+    context: EditContext,
+    clips: Sequence[Clip],
+    others: Sequence[Sequence[Other]] = (),
+    *,
+    together: bool = False,
+    alike: bool = False,
 ) -> Computation[tuple[list[ClipState], list[Remark]]]:
     """Lay clips out and encode them, all windows in one batch; the remarks name each clip by its place here.
 
+    `others` are what sounds with each clip, where anything is known of it.
     `together`, all are laid out in as many voices as the one with most, and locks hold for the first alone. Long silences
     are taken out (see `gaps`): those of each clip, or, where clips lie `alike` (together they do), those that all have.
     """
@@ -259,6 +267,7 @@ def read_clips(
     spec = context.family.spec
     gaps = [find_gaps(clips, spec)] * len(clips) if together or alike else [find_gaps([clip], spec) for clip in clips]
     closed = [its.close(clip) for its, clip in zip(gaps, clips, strict=True)]
+    beside = [notes_beside(clip, o, g) for clip, o, g in zip(clips, others or [()] * len(clips), gaps, strict=True)]
     layouts = [context.lay_out(clip) for clip in closed]
     if together:
         voices = max((layout.voices for layout in layouts), default=1)
@@ -267,18 +276,18 @@ def read_clips(
     remarks: list[Remark] = []
     for k, layout in enumerate(layouts):
         remarks += [Remark(text, k) for text in describe_layout(layout)]
-        others = [other.grid for other in layouts if other is not layout] if together else []
+        also = [other.grid for other in layouts if other is not layout] if together else []
         its = constraints if k == 0 or not together else constraints.unlocked()
         pause()
         its = gaps[k].close_constraints(its, clips[k].start)
-        compiled = context.family.compile(layout, its, also=others)
+        compiled = context.family.compile(layout, its, also=also)
         own = context.encodings.find(model, layout.grid)
         over = None
         if len(layout.grid) > layout.voices:
             shifted = layout.grid.map(lambda v, n=layout.voices: shift_by_half(v, voices=n))  # type: ignore[misc]
             over = context.encodings.find(model, shifted)
         still = np.zeros(len(layout.grid), bool) if together else _too_sparse(layout)
-        states.append(ClipState(context.family, layout, its, compiled, own, over, still, gaps[k], model.hears))
+        states.append(ClipState(context.family, layout, its, compiled, own, over, still, gaps[k], model.hears, beside[k]))
     new = [encoding for s in states for encoding in (s.own, s.seam) if encoding is not None and not len(encoding.mu)]
     new = list({id(encoding): encoding for encoding in new}.values())
     if new:
@@ -302,6 +311,20 @@ def describe_layout(layout: GridLayout) -> list[str]:
     if room := len(why.get("room", ())):
         said.append(f"{room} notes of {name} fit in no voice: they are kept as they are")
     return said
+
+
+def describe_others(
+    context: EditContext, layout: GridLayout, others: Sequence[Note] | None, *, at_seam: bool = False
+) -> Context | None:
+    """Write what decoders are told of windows of which nothing is known but what sounds with them."""
+    kinds = context.family.context
+    if others is None or OTHERS not in kinds or not context.model.hears:
+        return None
+    silent = replace(layout, clip=layout.clip.with_notes(()), cells={}, unmapped=())
+    heard = around_layout(silent, others, at_seam=at_seam)
+    unknown = np.ones(len(heard), bool)
+    heard = without_kinds(heard, {BEFORE: unknown, AFTER: unknown}, around(kinds))
+    return join_context(heard, None, kinds)
 
 
 def mark_notes(clip: Clip, index: int) -> Clip:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from models.editing.batching import Computation, Decode
 from models.editing.candidates import rows_around
-from models.editing.clip_state import EditContext, Made, Remark, read_clips, sorted_notes
+from models.editing.clip_state import EditContext, Made, Remark, describe_others, read_clips, sorted_notes
 from models.editing.fitting import fit_clip
+from models.editing.others import Other, others_alike
 from models.music.clip import Clip, Note
 from models.music.paced import paced
 from models.network.decoding import DecodeBatch, DecodePieces
@@ -20,13 +22,16 @@ ROUNDS = 4  # how often to decode more where too few different clips came out
 FIRST_NOISE, MORE_NOISE = 0.3, 0.15  # the noise level of the first round, and what each further one adds
 
 
-def cross(context: EditContext, a: Clip, b: Clip, *, count: int) -> Computation[Made]:
-    """Decode around the second clip, told the rhythm of the first and allowed only the second's pitches or lanes."""
+def cross(context: EditContext, a: Clip, b: Clip, others: Sequence[Sequence[Other]] = (), *, count: int) -> Computation[Made]:
+    """Decode around the second clip, told the rhythm of the first and allowed only the second's pitches or lanes.
+
+    `others` are what sounds with each; the clips that are made sound with those of the first.
+    """
     family = context.family
     remarks = [Remark(text) for text in family.ignored(context.constraints)]
     there = fit_clip(b, a, a.beats)
     there = there.with_notes(n for n in paced(there.notes) if n.start < a.end)
-    (rhythm, notes), said = yield from read_clips(context, [a, there], alike=True)
+    (rhythm, notes), said = yield from read_clips(context, [a, there], others_alike([a, b], others), alike=True)
     rows, voices = len(rhythm.own.mu), rhythm.layout.voices
     # Voice by voice; where B has fewer, its last serves for the rest of A's.
     each = rows // voices
@@ -34,6 +39,7 @@ def cross(context: EditContext, a: Clip, b: Clip, *, count: int) -> Computation[
     mu = np.concatenate([notes.own.mu[k * each : (k + 1) * each] for k in serving])
     compiled = family.rhythm_constraints(rhythm.layout, b, context.constraints)
     source = replace(rhythm, compiled=compiled)
+    heard = describe_others(context, rhythm.layout, rhythm.others)
     rng = context.generator(a, b)
     found: dict[tuple[Note, ...], Clip] = {}
     for turn in range(ROUNDS):
@@ -41,7 +47,7 @@ def cross(context: EditContext, a: Clip, b: Clip, *, count: int) -> Computation[
         for _ in range(count - len(found)):
             levels = np.full(rows, FIRST_NOISE + MORE_NOISE * turn, np.float32)
             z = add_noise(mu, levels, noise(rng, *mu.shape))
-            batches.append(rows_around(context, source, (z, levels), context.draw(rng, rows)))
+            batches.append(rows_around(context, source, (z, levels), context.draw(rng, rows), described=heard))
             pause()
         grid = yield Decode(context.model, DecodePieces(batches, family))
         for k in range(len(batches)):

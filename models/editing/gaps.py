@@ -67,6 +67,11 @@ class Gaps:
         gap, before = self.gaps[k], self._before[k]
         return self._at_closed[k] if beat < gap.at + gap.length else beat - before
 
+    def stretches(self, clip: Clip) -> list[tuple[float, float]]:
+        """List the stretches of a clip that are not taken out, in its own beats."""
+        begins = [clip.start, *(gap.at + gap.length for gap in self.gaps)]
+        return list(zip(begins, [*self._at, clip.end], strict=True))
+
     def close(self, clip: Clip) -> Clip:
         """Take the gaps out of a clip."""
         if not self.gaps:

@@ -14,6 +14,7 @@ from models.editing.candidates import Candidate, decode_candidates, rows_around
 from models.editing.clip_state import ClipState, EditContext, Remark, read_clips
 from models.editing.fitting import fit_clip
 from models.editing.gaps import Gaps
+from models.editing.others import Other, others_alike
 from models.families.constraints import Known, told
 from models.families.grid import Grid
 from models.music.clip import Clip
@@ -140,15 +141,21 @@ class Palette:
         return rows_around(self.context, base, (z, levels), self.randomness[at_seam], at_seam=at_seam, described=described)
 
 
-def prepare_palette(context: EditContext, clips: Sequence[Clip]) -> Computation[Palette]:
-    """Lay corners out alike, all as long as the longest and in A's meter, and place them in the latent space."""
+def prepare_palette(
+    context: EditContext, clips: Sequence[Clip], others: Sequence[Sequence[Other]] = ()
+) -> Computation[Palette]:
+    """Lay corners out alike, all as long as the longest and in A's meter, and place them in the latent space.
+
+    `others` are what sounds with each corner, and in the measure of its weight with what lies between.
+    """
     remarks = [Remark(text) for text in context.family.ignored(context.constraints)]
     beats = max(clip.beats for clip in clips)
     if any(clip.beats != beats for clip in clips):
         remarks.append(Remark(f"the shorter clip is repeated to {beats:g} beats between the ends"))
     if any(clip.meter != clips[0].meter for clip in clips):
         remarks.append(Remark(f"between the ends the meter is {clips[0].meter[0]}/{clips[0].meter[1]}"))
-    corners, said = yield from read_clips(context, [fit_clip(clip, clips[0], beats) for clip in clips], together=True)
+    fitted = [fit_clip(clip, clips[0], beats) for clip in clips]
+    corners, said = yield from read_clips(context, fitted, others_alike(clips, others), together=True)
     rng = context.generator(*clips)
     voices, windows = corners[0].layout.voices, corners[0].layout.windows
     drawn = context.draw(rng, voices)

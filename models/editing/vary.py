@@ -14,6 +14,7 @@ from models.editing.batching import Computation
 from models.editing.candidates import Candidate, decode_candidates, rows_around
 from models.editing.clip_state import ClipState, EditContext, Made, Remark, called, read_clips
 from models.editing.edits import merge_edits, spread_evenly
+from models.editing.others import Other
 from models.editing.sample import LONGEST, compose
 from models.families.family import NoteEdit
 from models.families.grid import Grid
@@ -36,22 +37,28 @@ ROUNDS = 4  # how often to decode more where too few different clips came out
 Found = tuple[float, Clip, tuple[int, int]]  # how far off the amount, a variation, and its notes as Made counts them
 
 
-def vary(context: EditContext, clips: Sequence[Clip], *, amount: float, count: int) -> Computation[list[Made]]:
-    """Make up to `count` variations of each clip, at an amount 0..1; notes that did not change say where they come from."""
+def vary(
+    context: EditContext, clips: Sequence[Clip], others: Sequence[Sequence[Other]] = (), *, amount: float, count: int
+) -> Computation[list[Made]]:
+    """Make up to `count` variations of each clip, at an amount 0..1; notes that did not change say where they come from.
+
+    `others` are what sounds with each clip.
+    """
     reach = context.model.card.reach
     said = [Remark(text) for text in context.family.ignored(context.constraints)] if amount else []
     if amount > reach:
         said.append(Remark(f"amount {amount:g} is more than unrelated clips differ: {reach:.2f} is used"))
     if amount == 0:
         return [Made((clip,), (Remark("one clip, untouched, since amount is 0"),)) for clip in clips]
+    others = others or [()] * len(clips)
     made: dict[int, Made] = {}
     for i, clip in enumerate(clips):
         if not clip.notes:
-            samples = yield from compose(context, clip, count, context.generator(clip))
+            samples = yield from compose(context, clip, count, context.generator(clip), others[i])
             where = f" of its first {LONGEST:.0f} beats" if clip.beats > LONGEST else ""
             made[i] = Made(samples, (*said, Remark(f"{called(clip)} is empty, so these are samples{where}", i)))
     filled = [i for i in range(len(clips)) if i not in made]
-    sources, remarks = yield from read_clips(context, [clips[i] for i in filled])
+    sources, remarks = yield from read_clips(context, [clips[i] for i in filled], [others[i] for i in filled])
     about: dict[int, list[Remark]] = {i: list(said) for i in filled}
     for remark in remarks:
         about[filled[remark.clip or 0]].append(Remark(remark.text, filled[remark.clip or 0]))
