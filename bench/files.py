@@ -107,7 +107,7 @@ def _through_engine(engine: object, verb: str, data: bytes, connection: Connecti
         raise TypeError("no engine")
     stand_in: tuple[Clip, ...] = (STAND_IN,)
     request: Request = Vary(clips=stand_in, count=1, seed=1) if verb == "vary" else Reconstruct(clips=stand_in, seed=1)
-    source = files.open_file("file.mid", data, request, None)
+    source = files.open_file("file.mid", data, request)
     told = time.monotonic()
 
     def progress(fraction: float) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bridge.devices import find_device
 from bridge.engine import MORPH, Answer, Engine
+from bridge.file_context import AS_FILES_ARE, NONE, Reading, read_kinds, with_file
 from bridge.file_jobs import FileError, Job, is_together, record_path
 from bridge.provenance import (
     ModelUsed,
@@ -30,9 +31,9 @@ from bridge.validation import STAND_IN
 from bridge.watch import NoProgress, Watch, read_in_time
 from bridge.writing import write_together
 from models.editing.batching import Progress
-from models.families.family import PartFacts
+from models.editing.others import Other
 from models.families.registry import find_family, kinds
-from models.families.routing import Route, RoutedPart, route_parts
+from models.families.routing import Route
 from models.music.clip import Clip
 from models.music.midi import MidiError, Part, Song, find_parts, from_bytes, list_parts, replace_parts, shortened, to_bytes
 from models.music.midi_file import read_file, unwrap
@@ -56,6 +57,7 @@ class Opened:
     song: Song
     parts: tuple[int, ...]
     routes: tuple[Route, ...]  # what each of these parts is, and why
+    families: tuple[str, ...] = ()  # what each part of the song is, whether it is worked on or not
     info: tuple[str, ...] = ()
     path: Path = Path()  # where it was read, or nowhere
 
@@ -111,9 +113,9 @@ class Done:
 
 @dataclass(frozen=True)
 class Care:
-    """How files are run: how long each may take without progress, and which have been made before."""
+    """How files are run: how they are read, how long each may take without progress, and which have been made before."""
 
-    track: str | None = None
+    reading: Reading = field(default_factory=Reading)
     watch: Watch = field(default_factory=Watch)
     is_done: Callable[[Job, Sequence[str]], bool] = lambda job, hashes: False  # a job, and the hashes of its files
 
@@ -160,14 +162,17 @@ def run(
     yield from _run_group(engine, request, group, care, told)
 
 
-def make(engine: Engine, request: Request, sources: Sequence[Opened], progress: Progress) -> list[Made]:
+def make(
+    engine: Engine, request: Request, sources: Sequence[Opened], progress: Progress, reading: Reading = AS_FILES_ARE
+) -> list[Made]:
     """Run one request on files: one result for all of them where they belong together, else one for each."""
+    others = _others(request, sources, reading)
     if not isinstance(request, ClipsRequest):
-        answer = engine.run(request, progress)
+        answer = engine.run(request, progress, others=others)
         return [Made((), tuple(map(to_bytes, answer.clips)), answer.models, answer.info)]
     clips = [clip for source in sources for clip in source.clips]
     families = [route.family for source in sources for route in source.routes]
-    answer = engine.run(request.model_copy(update={"clips": tuple(clips)}), progress, families=families)
+    answer = engine.run(request.model_copy(update={"clips": tuple(clips)}), progress, families=families, others=others)
     used = _parts_used(request, sources, answer.models)
     if is_together(request):
         # A clip that is a corner goes back into its own file; all else goes into A's, whose meter it has.
@@ -192,6 +197,18 @@ def make(engine: Engine, request: Request, sources: Sequence[Opened], progress: 
     return made
 
 
+def _others(request: Request, sources: Sequence[Opened], reading: Reading) -> list[list[Other]]:
+    """List what sounds with each part; where files make one thing, it goes into the first, whose other parts sound with it."""
+    if not sources:
+        return [reading.others_alone()]
+    parts = [(source, i) for source in sources for i in source.parts]
+    found = [reading.others(source.song, source.families, i) for source, i in (parts[:1] if is_together(request) else parts)]
+    if is_together(request):
+        first, *rest = (source.song.parts[i].clip.start for source, i in parts)
+        found += [[other.moved(start - first) for other in found[0]] for start in rest]
+    return found
+
+
 def _parts_used(request: Request, sources: Sequence[Opened], models: Sequence[str]) -> tuple[PartUsed, ...]:
     """Name the model of each part, and why it was taken."""
     is_chosen = request.model != "auto" or request.kind is not None
@@ -210,20 +227,25 @@ def _remarks_about(answer: Answer, mine: range) -> list[str]:
     return list(dict.fromkeys(text for _, text in sorted(said, key=lambda one: one[0])))
 
 
-def open_file(name: str, content: bytes, request: Request, track: str | None, path: Path = Path()) -> Opened:
-    """Read a file and choose the parts of it to work on: `track`, the only one, or those that a model covers."""
+def open_file(name: str, content: bytes, request: Request, reading: Reading = AS_FILES_ARE, path: Path = Path()) -> Opened:
+    """Read a file and choose the parts of it to work on: those asked for, the only one, or those that a model covers."""
     song = from_bytes(content, name=name)
     said = tuple(f"{name} {remark}" for remark in song.remarks)
-    routes = route_parts([RoutedPart(p.clip, PartFacts(p.channel, p.program, p.name)) for p in song.parts])
-    if track is not None or len(song.parts) == 1:
-        try:
-            chosen = find_parts(song, track)
-        except MidiError as error:
-            raise MidiError(f"{name} {error}") from error
+    try:
+        routes, told = reading.routes(song), reading.told_parts(song)
+        asked = find_parts(song, reading.track) if reading.track is not None or len(song.parts) == 1 else None
+    except MidiError as error:
+        raise MidiError(f"{name} {error}") from error
+    if asked is not None:
+        chosen = asked
         if len(chosen) > 1 and is_together(request):
             raise FileError(f"{name}: of each file one part is taken, not {len(chosen)}; choose it with --track")
     else:
-        covered = [i for i, part in enumerate(song.parts) if _is_covered(part, routes[i].family, request)]
+        covered = [
+            i
+            for i, part in enumerate(song.parts)
+            if _is_covered(part, routes[i].family, request) or (i in told and part.clip.notes)
+        ]
         if not covered:
             raise FileError(f"{name} has no part that a model covers: {list_parts(song)}; choose one with --track")
         chosen = covered[:1] if is_together(request) else covered
@@ -234,7 +256,7 @@ def open_file(name: str, content: bytes, request: Request, track: str | None, pa
     taken = tuple(routes[i] for i in chosen)
     if len(song.parts) > 1 and request.model == "auto" and request.kind is None:
         said = (*said, f"{name}: {_list_routes(song, chosen, taken)}")
-    return Opened(name, content, song, tuple(chosen), taken, said, path)
+    return Opened(name, content, song, tuple(chosen), taken, tuple(route.family for route in routes), said, path)
 
 
 def _list_routes(song: Song, parts: Sequence[int], routes: Sequence[Route]) -> str:
@@ -270,10 +292,19 @@ def _recordable(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def settings(verb: str, request: Request, *, track: str | None, device: str) -> Record:
+def settings(verb: str, request: Request, *, reading: Reading, device: str, embed: bool = False) -> Record:
     """Begin a record with what all the jobs of a command share."""
-    asked = request.model_dump(mode="json", exclude={"clips"})
-    return Record(verb=verb, request=asked, track=track, device=device, versions=versions(device))
+    file = reading.file
+    return Record(
+        verb=verb,
+        request=request.model_dump(mode="json", exclude={"clips"}),
+        track=reading.track,
+        kinds=reading.kinds_told,
+        context=reading.context,
+        context_file=None if file is None else SourceFile.of(file.name, file.content, file.path, embed=embed),
+        device=device,
+        versions=versions(device),
+    )
 
 
 def make_again(engine: Engine, record: Record, progress: Progress) -> list[bytes]:
@@ -284,8 +315,11 @@ def make_again(engine: Engine, record: Record, progress: Progress) -> list[bytes
     check_models(record, models_used(engine, [used.name for used in record.models]))
     asked = {**record.request, "clips": (STAND_IN,) * len(record.sources)} if record.sources else record.request
     request = kind.model_validate(asked)
-    sources = [open_file(source.name, _source_content(source), request, record.track) for source in record.sources]
-    return list(make(engine, request, sources, progress)[0].clips)
+    reading = Reading(record.track, read_kinds(record.kinds) if record.kinds else (), record.context or NONE)
+    if record.context_file is not None:
+        reading = with_file(reading, record.context_file.name, _source_content(record.context_file))
+    sources = [open_file(source.name, _source_content(source), request, reading) for source in record.sources]
+    return list(make(engine, request, sources, progress, reading)[0].clips)
 
 
 def start_engine(device: str) -> tuple[Engine, str]:
@@ -334,7 +368,7 @@ def _run_group(
         contents if isinstance(contents, Failed | Done) else _open_job(job, contents, request, care) for job, contents in group
     ]
     whole = [files for files in opened if isinstance(files, tuple)]
-    results = iter(_make_all(engine, request, whole, care.watch, progress))
+    results = iter(_make_all(engine, request, whole, care, progress))
     for (job, _), files in zip(group, opened, strict=True):
         yield job, next(results) if isinstance(files, tuple) else files
 
@@ -345,7 +379,7 @@ def _open_job(job: Job, contents: Sequence[bytes], request: Request, care: Care)
         for (name, path), content in zip(job.files, contents, strict=True):
             care.watch.progressed()
             with pausing(care.watch.check):
-                opened.append(open_file(name, content, request, care.track, path))
+                opened.append(open_file(name, content, request, care.reading, path))
     except ModelError:
         raise  # no job of them all can do without
     except Exception as error:  # as in reading
@@ -354,20 +388,20 @@ def _open_job(job: Job, contents: Sequence[bytes], request: Request, care: Care)
 
 
 def _make_all(
-    engine: Engine, request: Request, jobs: Sequence[tuple[Opened, ...]], watch: Watch, progress: Progress
+    engine: Engine, request: Request, jobs: Sequence[tuple[Opened, ...]], care: Care, progress: Progress
 ) -> Sequence[Made | Failed]:
     if not jobs:
         return []
     try:
-        watch.progressed()
-        with pausing(watch.check):
-            return make(engine, request, [source for job in jobs for source in job], progress)
+        care.watch.progressed()
+        with pausing(care.watch.check):
+            return make(engine, request, [source for job in jobs for source in job], progress, care.reading)
     except ModelError:
         raise  # no job of them all can do without
     except Exception as error:  # one job's own, and which one shows when they run one by one
         if len(jobs) == 1:
-            return [Failed(_describe(error, ", ".join(source.name for source in jobs[0]), watch))]
-        return [result for job in jobs for result in _make_all(engine, request, [job], watch, progress)]
+            return [Failed(_describe(error, ", ".join(source.name for source in jobs[0]), care.watch))]
+        return [result for job in jobs for result in _make_all(engine, request, [job], care, progress)]
 
 
 def _describe(error: Exception, names: str, watch: Watch) -> str:

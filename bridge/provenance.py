@@ -8,7 +8,7 @@ import platform
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
@@ -82,6 +82,11 @@ class Record(BaseModel):
     verb: str
     request: dict[str, JsonValue] = Field(description="every setting, with the seed; all but the clips")
     track: str | None
+    kinds: str | None = Field(default=None, description="the parts whose kind was told, as in 2:drums")
+    context: str | None = Field(
+        default=None, description="what sounds with the parts: auto, none or a file; older ones have none"
+    )
+    context_file: SourceFile | None = Field(default=None, description="that file")
     sources: tuple[SourceFile, ...] = ()
     models: tuple[ModelUsed, ...] = ()
     device: str
@@ -91,8 +96,10 @@ class Record(BaseModel):
 
 
 def record_bytes(record: Record) -> bytes:
-    """Give a record as JSON that people can read, as it was before sources could be left out where none is."""
-    left_out = {"sources": {"__all__": {"path"}}} if all(source.path is None for source in record.sources) else None
+    """Give a record as JSON that people can read; what no one asked for is left out, as it was before it could be asked for."""
+    left_out: dict[str, Any] = {name: True for name in ("kinds", "context_file") if getattr(record, name) is None}
+    if all(source.path is None for source in record.sources):
+        left_out["sources"] = {"__all__": {"path"}}
     return (record.model_dump_json(indent=2, exclude=left_out) + "\n").encode()
 
 
@@ -161,7 +168,9 @@ def find_seed(records: Iterable[Path], settings: Record) -> int | None:
 
 
 def _asked(record: Record, *, seed: bool = True) -> tuple[object, ...]:
-    return record.verb, record.track, {key: value for key, value in record.request.items() if seed or key != "seed"}
+    asked = {key: value for key, value in record.request.items() if seed or key != "seed"}
+    file = record.context_file and record.context_file.sha256
+    return record.verb, record.track, record.kinds, record.context or "none", file, asked
 
 
 def differences(record: Record, device: str) -> list[str]:

@@ -113,11 +113,16 @@ ALLOWED: dict[str, set[str]] = {
     "bridge.file_jobs": {
         *("bridge.requests", "bridge.validation", "models.families.routing", "models.plain_file", "models.store"),
     },
+    "bridge.file_context": {
+        *("models.editing.others", "models.families.family", "models.families.registry", "models.families.routing"),
+        *(*MUSIC, "models.plain_file"),
+    },
     "bridge.files": {
         *("bridge.devices", "bridge.engine", "bridge.provenance", "bridge.requests", "bridge.validation"),
-        *("bridge.file_jobs", "bridge.watch", "bridge.writing"),
+        *("bridge.file_context", "bridge.file_jobs", "bridge.watch", "bridge.writing"),
         *(
             "models.editing.batching",
+            "models.editing.others",
             "models.families.registry",
             "models.families.family",
             "models.families.routing",
@@ -156,7 +161,7 @@ ALLOWED: dict[str, set[str]] = {
     "bridge.cli.options": {"bridge.requests", "bridge.validation"},  # what the docs, too, are made from
     "bridge.cli": {
         *("bridge.cli", "bridge.config", "bridge.devices", "bridge.doctor", "bridge.evaluation", "bridge.files"),
-        *("bridge.file_jobs", "bridge.inspection", "bridge.watch", "bridge.writing"),
+        *("bridge.file_context", "bridge.file_jobs", "bridge.inspection", "bridge.watch", "bridge.writing"),
         *("bridge.provenance", "bridge.requests", "bridge.server", "bridge.service", "bridge.validation"),
         *("models.evaluation.routing", "models.extras", "models.store", "models.training", "max_for_live"),
         *("models.music.midi", "models.music.midi_file", "models.plain_file"),

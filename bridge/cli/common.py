@@ -16,6 +16,10 @@ STOPPED = 130  # the exit code of what Ctrl-C ended, as shells have it
 
 OUT = typer.Option("--out", metavar="DIR", help="the folder to write to; made where it is missing")
 TRACK = typer.Option(metavar="N,…", help="numbers or names of the parts to work on, in files that have several; or all")
+CONTEXT = typer.Option(
+    metavar="auto|none|FILE",
+    help="what sounds with each part, is heard and stays as it is: auto, all others of its file; or the parts of another file",
+)
 FORCE = typer.Option("--force", help="write over files that exist")
 SKIP_EXISTING = typer.Option(
     "--skip-existing", help="go on where a run stopped: leave what it made of the same request, seed and files"

@@ -7,11 +7,12 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
 from bridge.cli.common import (
+    CONTEXT,
     DEVICE,
     EMBED,
     FILE_TIMEOUT,
@@ -29,6 +30,8 @@ from bridge.cli.common import (
 from bridge.cli.options import draft, parameters
 from bridge.requests import VERBS, ClipsRequest, Request
 
+KIND = "kind"  # the field of a request that says what its clips are
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands; a verb that joins the table is here at once."""
@@ -43,6 +46,7 @@ class Making:
 
     out: Annotated[Path, OUT]
     track: Annotated[str | None, TRACK] = None
+    context: Annotated[str, CONTEXT] = "auto"
     force: Annotated[bool, FORCE] = False
     skip_existing: Annotated[bool, SKIP_EXISTING] = False
     file_timeout: Annotated[float, FILE_TIMEOUT] = 60.0
@@ -57,18 +61,33 @@ def _music_command(verb: str, kind: type[Request]) -> Callable[..., None]:
     if not issubclass(kind, ClipsRequest):
         for name in ("track", "file_timeout", "embed"):  # about files that are read
             del making[name]
+    options = parameters(kind)
+    if issubclass(kind, ClipsRequest):
+        options = [_of_parts(option) if option.name == KIND else option for option in options]
 
     def command(**values: Any) -> None:  # noqa: ANN401 - typer has made them what `Making` says
         how = Making(**{name: values[name] for name in making})
-        _make(verb, *draft(kind, values), how)
+        kinds_told = values[KIND] if issubclass(kind, ClipsRequest) and ":" in (values[KIND] or "") else None
+        if kinds_told:
+            values[KIND] = None
+        _make(verb, *draft(kind, values), how, kinds_told)
 
     command.__doc__ = kind.__doc__
-    command.__signature__ = inspect.Signature([*parameters(kind), *making.values()])  # type: ignore[attr-defined]
+    command.__signature__ = inspect.Signature([*options, *making.values()])  # type: ignore[attr-defined]
     return command
 
 
-def _make(verb: str, request: Request, paths: Sequence[Path], how: Making) -> None:
-    from bridge import file_jobs, files, watch, writing
+def _of_parts(option: inspect.Parameter) -> inspect.Parameter:
+    """Say of the option for the kind of clips that parts of files can have kinds of their own."""
+    kind, info = get_args(option.annotation)
+    told = typer.Option(
+        *info.param_decls, help=f"{info.help}; for some parts of a file, as in 2:drums,bass:notes", metavar=info.metavar
+    )
+    return option.replace(annotation=Annotated[kind, told])
+
+
+def _make(verb: str, request: Request, paths: Sequence[Path], how: Making, kinds_told: str | None) -> None:
+    from bridge import file_context, file_jobs, files, watch, writing
 
     labels = request.labels
     if not labels:
@@ -84,18 +103,23 @@ def _make(verb: str, request: Request, paths: Sequence[Path], how: Making) -> No
         jobs = file_jobs.without_outputs(jobs, places)
     elif not how.force:
         file_jobs.refuse_existing([path for job in jobs for path in (*places(job), file_jobs.record_path(how.out, job, verb))])
+    try:
+        kinds = file_context.read_kinds(kinds_told) if kinds_told else ()
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="'--kind'") from error
+    reading = file_context.read_context(how.context, track=how.track, kinds=kinds)
     engine, device = files.start_engine(how.device)
     report = Report()
     if how.skip_existing and request.seed is None:
-        asked = files.settings(verb, request, track=how.track, device=device)
+        asked = files.settings(verb, request, reading=reading, device=device)
         if (seed := files.earlier_seed(jobs, how.out, asked)) is not None:
             request = request.model_copy(update={"seed": seed})
             report.say(f"the seed is that of the run that goes on: {seed}")
     is_drawn = request.seed is None
     if is_drawn:
         request = request.model_copy(update={"seed": secrets.randbelow(2**31)})
-    settings = files.settings(verb, request, track=how.track, device=device)
-    care = files.Care(how.track, watch.Watch(how.file_timeout))
+    settings = files.settings(verb, request, reading=reading, device=device, embed=how.embed)
+    care = files.Care(reading, watch.Watch(how.file_timeout))
     if how.skip_existing:
         care = replace(care, is_done=files.was_done(engine, how.out, settings))
     with tell_when_stopped(report), show_progress(verb) as progress:
@@ -126,7 +150,7 @@ def _make(verb: str, request: Request, paths: Sequence[Path], how: Making) -> No
                 report.say(line)
     if report.skipped:
         report.say(f"{len(report.skipped)} of {len(jobs)} were made before, and are left as they are")
-    report.close(as_json=how.json, verb=verb, seed=request.seed, device=device)
+    report.close(as_json=how.json, verb=verb, seed=request.seed, device=device, context=reading.context)
 
 
 def recall(
