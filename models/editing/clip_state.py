@@ -183,7 +183,7 @@ class ClipState:
 
     def enforce_locks(self, grid: Grid) -> Grid:
         """Undo in a grid what locks forbid and logits could not."""
-        return self.family.enforce_locks(self.layout, grid, self.compiled, self.constraints)
+        return self.family.enforce_locks(self.layout, self.layout.end_with_track(grid), self.compiled, self.constraints)
 
     def distance_to(self, clip: Clip) -> float:
         """Measure the distance of a clip from this one, over the notes that are free."""

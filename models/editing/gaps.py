@@ -76,7 +76,12 @@ class Gaps:
         """Take the gaps out of a clip."""
         if not self.gaps:
             return clip
-        return replace(clip, notes=tuple(self._closed(n) for n in paced(clip.notes)), beats=clip.beats - self._before[-1])
+        return replace(
+            clip,
+            notes=tuple(self._closed(n) for n in paced(clip.notes)),
+            beats=clip.beats - self._before[-1],
+            track_end=None if clip.track_end is None else self.close_beat(clip.track_end),
+        )
 
     def close_constraints(self, constraints: Constraints, start: float) -> Constraints:
         """Move locked stretches, which count from a clip's start, to where their music is."""
@@ -91,7 +96,12 @@ class Gaps:
         """Put the gaps back into what was made of closed clips: notes that did not change are the notes they were."""
         if not self.gaps:
             return clip
-        return replace(clip, notes=tuple(self._opened(n) for n in paced(clip.notes)), beats=clip.beats + self._before[-1])
+        return replace(
+            clip,
+            notes=tuple(self._opened(n) for n in paced(clip.notes)),
+            beats=clip.beats + self._before[-1],
+            track_end=None if clip.track_end is None else clip.track_end + self._before[-1],
+        )
 
     def _closed(self, note: Note) -> Note:
         start, end = self.close_beat(note.start), self.close_beat(note.end)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from models.editing.batching import Computation
 from models.editing.candidates import Candidate, decode_candidates, rows_around
 from models.editing.clip_state import ClipState, EditContext, Remark, read_clips
-from models.editing.fitting import fit_clip
+from models.editing.fitting import fit_clips
 from models.editing.gaps import Gaps
 from models.editing.others import Other, others_alike
 from models.families.constraints import Known, told
@@ -154,8 +154,7 @@ def prepare_palette(
         remarks.append(Remark(f"the shorter clip is repeated to {beats:g} beats between the ends"))
     if any(clip.meter != clips[0].meter for clip in clips):
         remarks.append(Remark(f"between the ends the meter is {clips[0].meter[0]}/{clips[0].meter[1]}"))
-    fitted = [fit_clip(clip, clips[0], beats) for clip in clips]
-    corners, said = yield from read_clips(context, fitted, others_alike(clips, others), together=True)
+    corners, said = yield from read_clips(context, fit_clips(clips), others_alike(clips, others), together=True)
     rng = context.generator(*clips)
     voices, windows = corners[0].layout.voices, corners[0].layout.windows
     drawn = context.draw(rng, voices)

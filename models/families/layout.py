@@ -83,6 +83,25 @@ class GridLayout:
         """The notes that the grid shows and how long it holds them, of a vocabulary with holds."""
         return find_spans(self.grid, self)
 
+    @cached_property
+    def past_end(self) -> NDArray[np.bool_] | None:
+        """Steps in which the clip's track has ended in its file, so that no new note may begin, [B, T]; None for most clips."""
+        clip, half = self.clip, self.spec.step_beats / 2
+        if clip.sounding_end == clip.end:
+            return None
+        # A step needs half its length to be played in. Where the clip has notes, there is always place for them.
+        last = max((n.start for n in paced(clip.notes) if n.start < clip.end), default=clip.start)
+        past = self.open_steps & (self.beats > max(clip.sounding_end - half, last + half))
+        return past if past.any() else None
+
+    def end_with_track(self, grid: Grid) -> Grid:
+        """Undo in a grid what begins or goes on after the track has ended."""
+        past = self.past_end
+        if past is None:
+            return grid
+        ended = Grid.where(past, self.grid, grid)
+        return replace(ended, tokens=self.vocabulary.without_orphan_holds(ended.tokens))
+
     @property
     def windows(self) -> int:
         """How many windows each voice has."""
@@ -133,9 +152,9 @@ class GridLayout:
         b, t, _ = cell
         start = self.beats.item(b, t) + grid.offsets.item(cell) / self.spec.steps_per_beat
         # No new note may start before the clip does: a loop would never play it. New notes lie on ticks, which files can hold.
-        ticks = self.clip.ticks_per_beat
-        start = max(round(min(start, self.clip.end - 1 / 64) * ticks) / ticks, self.clip.start)
-        duration = round(max(min(duration, self.clip.end - start), 1 / 64) * ticks) / ticks
+        ticks, end = self.clip.ticks_per_beat, self.clip.sounding_end
+        start = max(round(min(start, end - 1 / 64) * ticks) / ticks, self.clip.start)
+        duration = round(max(min(duration, end - start), 1 / 64) * ticks) / ticks
         velocity = min(max(round(grid.velocities.item(cell) * 127), 1), 127)
         return Note(pitch, start, duration, float(velocity))
 

@@ -83,7 +83,7 @@ class StruckFamily(Family):
         """Write a grid as the clip it was laid out from: untouched hits stay the notes they were."""
         kept: list[Note] = [layout.clip.notes[i] for i in paced(layout.unmapped)]
         new: list[Note] = []
-        onsets = self.vocabulary.struck(grid.tokens) & layout.open_steps[:, :, None]
+        onsets = self.vocabulary.struck(layout.end_with_track(grid).tokens) & layout.open_steps[:, :, None]
         behind, usual = layout.notes_at, layout.usual_pads
         first_pads = {lane: pitch for pitch, lane in reversed(list((layout.kit or {}).items()))}
         for b, t, lane in paced(zip(*(axis.tolist() for axis in np.nonzero(onsets)), strict=True)):

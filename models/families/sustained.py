@@ -104,6 +104,7 @@ class SustainedFamily(Family):
         kept: list[Note] = [layout.clip.notes[i] for i in paced(layout.unmapped)]
         new: list[Note] = []
         behind, before, windows = layout.notes_at, layout.spans, layout.windows
+        grid = layout.end_with_track(grid)
         after = find_spans(grid, layout)
         stays = {(*at, 0) for at, span in paced(after.items()) if span == before.get(at) and (*at, 0) in behind}
         taken = {(cell[0] % windows, cell[1], after[cell[:2]][0]) for cell in paced(stays)}
@@ -122,7 +123,9 @@ class SustainedFamily(Family):
                 continue
             note = layout.new_note(grid, cell, pitch, steps / self.spec.steps_per_beat)
             if sources:  # a note that is struck where one was before keeps its time and its force
-                note = sources[0].changed(pitch=pitch, duration=max(note.end - sources[0].start, LEGATO))
+                longest = max(layout.clip.sounding_end, sources[0].end) - sources[0].start
+                duration = min(max(note.end - sources[0].start, LEGATO), longest)
+                note = sources[0].changed(pitch=pitch, duration=duration)
             new.append(note)
         return layout.clip.with_notes(sorted_in_runs(without_overlaps(kept, new), key=note_order))
 

@@ -77,6 +77,9 @@ class Clip:
     markers: tuple[float, float] | None = None
     name: str = ""
     channel: int | None = None  # 1 to 16, where a file tells; 10 means drums
+    # The beat at which the clip's track ends in its file, where that is before the last bar does. Not part of equality: clips
+    # that hold the same are the same.
+    track_end: float | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse a clip that has no length, no meter or no time."""
@@ -100,6 +103,11 @@ class Clip:
     def end(self) -> float:
         """The first beat after the clip."""
         return self.start + self.beats
+
+    @property
+    def sounding_end(self) -> float:
+        """The beat after which nothing new may sound: the end of the clip, or that of its track."""
+        return self.end if self.track_end is None else min(self.track_end, self.end)
 
     @property
     def bar(self) -> float:

@@ -30,6 +30,7 @@ from models.music.midi_extra import Extra, extra_message, extra_part, find_lost,
 from models.music.midi_file import DEFAULT, END_OF_TRACK, LAST_TICK, Event, Limits, parse, read_file
 from models.music.midi_file import MidiError as MidiError
 from models.music.midi_file import write as write_events
+from models.music.paced import paced
 from models.pause import pause
 
 T = TypeVar("T")
@@ -282,8 +283,17 @@ def _parts(frame: Clip, track: int, found: _Found, end: int) -> list[Part]:
         if extra or channel in found.sounds:
             extra = extra or Extra(part=channel)
             plain = _plain(frame, channel, found, end, shift=extra.shift)
-            parts.append(Part(track, channel, found.programs.get(channel), restore(plain, extra).in_order(), extra.shift))
+            clip = _ended(restore(plain, extra).in_order(), end / frame.ticks_per_beat - extra.shift)
+            parts.append(Part(track, channel, found.programs.get(channel), clip, extra.shift))
     return parts
+
+
+def _ended(clip: Clip, end: float) -> Clip:
+    """Note in a clip where its track ends, if that is before the clip does. Without a note nothing tells what it is for."""
+    if not clip.notes:
+        return clip
+    last = max(end, max(note.end for note in paced(clip.notes)))
+    return replace(clip, track_end=last) if last < clip.end - 1 / clip.ticks_per_beat else clip
 
 
 def _read_ours(found: _Found, channel: int) -> Extra | None:
@@ -362,7 +372,7 @@ def _track_with_clips(
     end = max(last, events[-1][0]) if is_shared or len(replaced) > 1 else last
     for part, clip, _, _ in written:
         is_as_long = (clip.start, clip.beats) == (part.clip.start, part.clip.beats)
-        own = events[-1][0] if is_as_long else round((clip.end + part.shift) * clip.ticks_per_beat)
+        own = events[-1][0] if is_as_long else round((clip.sounding_end + part.shift) * clip.ticks_per_beat)
         end = max(end, own if is_as_long else min(own, last + LAST_TICK))
 
     merged = _merged(others, [(part.channel, None, sounds) for part, _, sounds, _ in written], end)

@@ -60,7 +60,8 @@ class Morph:
         led = []
         for (i, j), moment in paced(zip(pairs, _moments(len(pairs)), strict=True), 32):
             x, y = from_a[i], from_b[j]
-            led.append(_between(x, y, share, moment, melodic if voice is None else [x.pitch, y.pitch]))
+            note = _between(x, y, share, moment, melodic if voice is None else [x.pitch, y.pitch])
+            led.append(note if note is x or note is y else _cut(note, [frame.sounding_end]))
         paired_a, paired_b = {i for i, _ in paced(pairs)}, {j for _, j in paced(pairs)}
         alone = [(note, False) for i, note in paced(enumerate(from_a)) if i not in paired_a]
         alone += [(note, True) for j, note in paced(enumerate(from_b)) if j not in paired_b]
@@ -98,17 +99,21 @@ def settle(notes: Sequence[Note], new: Sequence[Note], single: bool) -> list[Not
 def side_by_side(a: Clip, b: Clip) -> tuple[Clip, list[Note], list[Note]]:
     """The frame of what lies between two clips, the longer with a's meter and place, and the notes of both in it."""
     frame = a if a.beats >= b.beats else replace(a, beats=b.beats, loop=None, markers=None)
+    sounding = max(clip.sounding_end - clip.start for clip in (a, b))
+    frame = replace(frame, track_end=a.start + sounding if sounding < frame.beats else None)
     return frame, sorted_in_runs(_repeated(a, frame), key=note_order), sorted_in_runs(_repeated(b, frame), key=note_order)
 
 
 def _repeated(clip: Clip, frame: Clip) -> list[Note]:
-    """The notes of a clip at the place of the frame, from the beginning again until the frame is full."""
+    """The notes of a clip at the place of the frame, from the beginning again until the frame is full and nothing past it."""
     notes = []
     for k in range(math.ceil(frame.beats / clip.beats - 1e-9) if clip.notes else 0):
         shift = frame.start - clip.start + k * clip.beats
         for n in paced(clip.notes):
-            if k == 0 or n.start + shift < frame.end:
+            if k == 0:
                 notes.append(at_onset(n, n.start + shift))
+            elif n.start + shift < frame.sounding_end:
+                notes.append(_cut(at_onset(n, n.start + shift), [frame.sounding_end]))
     return notes
 
 

@@ -134,6 +134,8 @@ def fields(notes: Iterable[Note]) -> Counter[tuple[float, ...]]:
 def laid_out(clip: Clip, first: Clip, beats: float) -> Clip:
     """Repeat a clip at the place of another until it is as long as asked: what an answer between clips is held to.
 
+    No note that is repeated rings past the end.
+
     The notes of the first round come first, in their own order.
     """
     rounds = max(1, math.ceil(beats / clip.beats - 1e-9))
@@ -144,6 +146,7 @@ def laid_out(clip: Clip, first: Clip, beats: float) -> Clip:
         inside = [n for n in clip.notes if clip.start <= n.start < clip.end]
         again = [replace(n, start=n.start + (shift + k * clip.beats)) for n in inside]
         again = [n for n in again if n.start < first.start + beats]
+        again = [replace(n, duration=first.start + beats - n.start) if n.end > first.start + beats else n for n in again]
         for i, n in enumerate(notes):  # what rings into the next round is cut where that strikes its pitch
             struck = [o.start for o in again if o.pitch == n.pitch and n.start < o.start < n.end]
             if struck and n.start < min(o.start for o in again if o.pitch == n.pitch):
