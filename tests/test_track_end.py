@@ -11,7 +11,8 @@ import mido
 import pytest
 
 from bridge.engine import Engine
-from bridge.files import Reading, make, open_file
+from bridge.file_context import Reading
+from bridge.files import make, open_file
 from bridge.requests import Blend, ClipsRequest, Cross, Interpolate, Reconstruct, Vary
 from models.editing.fitting import fit_clips
 from models.editing.gaps import find_gaps
