@@ -16,8 +16,9 @@ from models.editing.reconstruct import reconstruct
 from models.editing.sample import sample
 from models.editing.vary import vary
 from models.families.constraints import Constraints
+from models.families.family import PartFacts
 from models.families.registry import find_family
-from models.families.routing import default_family, route
+from models.families.routing import RoutedPart, default_family, route, route_parts
 from models.music.clip import Clip
 from models.music.key import parse_key
 from models.music.morph import Morph
@@ -32,6 +33,12 @@ MORPH = "morph"  # what made the clips of an interpolation where no model did
 
 class UnknownPalette(ValueError):
     """A palette that was never made, or is gone."""
+
+
+def read_others(clips: Sequence[Clip], kinds: Sequence[str] = ()) -> list[Other]:
+    """Tell what is pitched of clips that sound together: by their kinds, or else by their notes."""
+    routes = route_parts([RoutedPart(clip, PartFacts(channel=clip.channel)) for clip in clips], kinds)
+    return [Other(clip, find_family(route.family).is_pitched) for clip, route in zip(clips, routes, strict=True)]
 
 
 @dataclass(frozen=True)

@@ -146,7 +146,7 @@ def test_without_a_seed_one_is_drawn(talk: Talk) -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_field_of_a_request_is_a_key(verb: str) -> None:
     fields = set(VERBS[verb].model_fields) - {"clips"}
-    assert set(keys(verb)) == fields | {"clips", "reply_port", "stream"}
+    assert set(keys(verb)) == fields | {"clips", "context", "context_kinds", "reply_port", "stream"}
     assert all(keys(verb).values())
 
 
@@ -234,6 +234,91 @@ def test_a_bad_verb_is_refused_once_for_all(talk: Talk, verb: str, pairs: tuple[
     assert not talk.jobs
     assert [m.values[:2] for m in talk.say(verb, 5, *pairs)] == [first[0].values[:2]]
     assert error(talk.say("sample", 5, "count", 4)) == (5, "id_reused")
+
+
+# What sounds with the clips
+
+
+def test_clips_behind_those_of_a_request_sound_with_them(talk: Talk) -> None:
+    for index in range(3):
+        talk.clip(1, index)
+    assert talk.say("vary", 1, "clips", 1, "context", 2, "context_kinds", "drums,notes") == []
+    (job,) = talk.jobs
+    assert len(job.clips) == len(job.request().clips) == 1  # type: ignore[attr-defined]
+    assert [len(clip.notes) for clip in job.context_clips()] == [3, 3]
+    assert job.context_kinds == ("drums", "notes")
+    # No note of an answer can be one of theirs.
+    note = Note(36, 0.0, 0.25, 100.0, from_clip=1, from_note=0)
+    assert talk.finish(job, Outcome([Clip((note,), 4.0)], 1, ["drums"]))[1].values[-2:] == (-1, -1)
+
+
+def test_clips_from_nothing_can_have_a_context_and_without_clips_it_comes_last(talk: Talk) -> None:
+    talk.clip(1, 0)
+    assert talk.say("sample", 1, "clips", 0, "context", 1) == []
+    for index in range(3):
+        talk.clip(2, index)
+    assert talk.say("vary", 2, "context", 1) == []
+    assert [(len(job.clips), len(job.context)) for job in talk.jobs] == [(0, 1), (2, 1)]
+    assert not talk.jobs[0].request().model_fields_set & {"clips"}
+
+
+def test_a_context_that_never_comes_is_asked_for_and_then_incomplete(talk: Talk) -> None:
+    talk.clip(1, 0)
+    talk.say("clip", 1, 1, 4.0, 4, 4, 3)
+    talk.say("notes", 1, 1, 0, 4, *BEAT[0])
+    assert talk.say("vary", 1, "clips", 1, "context", 2) == []
+    lost = [Message("/bridge/missing", values) for values in ((1, 1, 1, 2), (1, 2, 0, -1))]
+    assert talk.wait(0.051) == lost
+    for seconds in (0.101, 0.201):
+        assert talk.wait(seconds) == lost
+    assert error(talk.wait(0.401)) == (1, "incomplete")
+    assert not talk.jobs
+
+
+def test_a_context_belongs_to_what_was_asked(talk: Talk) -> None:
+    for index in range(2):
+        talk.clip(1, index)
+    assert talk.say("vary", 1, "clips", 1, "context", 1) == []
+    assert error(talk.say("vary", 1, "clips", 1)) == (1, "id_reused")
+    assert error(talk.say("notes", 1, 1, 0, 4, 99, 0.0, 0.25, 100.0)) == (1, "id_reused")
+    talk.wait(DEFAULT.reuse_s)
+    assert error(talk.say("clip", 1, 2, 4.0, 4, 4, 0)) == (1, "id_reused")
+
+
+def test_a_palette_keeps_the_context_of_its_blend(talk: Talk) -> None:
+    talk.palette(1)
+    for index in range(3):
+        talk.clip(2, index)
+    talk.say("blend", 2, "clips", 2, "grid", 0, "context", 1)
+    assert len(talk.jobs[-1].context) == 1
+    talk.finish(talk.jobs[-1], Outcome([], 1, ["drums"]))
+    talk.say("at", 3, 2, 0.5, 0.5)
+    assert (talk.jobs[-1].palette, len(talk.jobs[-1].clips)) == (talk.jobs[-2].palette, 2)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        (("context", 65), "context 65 is not in 0..64"),
+        (("context", -1), "context -1 is not in 0..64"),
+        (("clips", 60, "context", 5), "60 clips and 5 that sound with them are more than the 64 of a request"),
+        (("clips", 1, "context", 2, "context_kinds", "drums"), "context_kinds names 1 kinds; it must name 2, one for each"),
+        (("clips", 1, "context_kinds", "drums"), "context_kinds names 1 kinds; it must name 0, one for each"),
+        (("clips", 1, "context", 2, "context_kinds", "drums,brass"), "context_kinds: brass is not one of: drums notes"),
+    ],
+)
+def test_a_context_that_cannot_be_is_told_with_what_is_allowed(
+    talk: Talk, pairs: tuple[int | float | str, ...], said: str
+) -> None:
+    (message,) = talk.say("vary", 1, *pairs)
+    assert message.values[1] == "out_of_range"
+    assert said in str(message.values[2])
+
+
+def test_a_context_counts_towards_the_limits_of_a_request(talk: Talk) -> None:
+    talk.clip(1, 0, tuple((36, float(k), 0.25, 100.0) for k in range(2000)), beats=4096.0)
+    talk.clip(1, 1, BEAT * 4, beats=0.01)
+    assert error(talk.say("vary", 1, "clips", 1, "count", 1, "context", 1)) == (1, "too_large")
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,34 @@ def test_a_blend_makes_a_palette_that_a_puck_moves_on(client: OscClient) -> None
     assert client.ask("at", palette, 0.5, 0.5).clip(0) == middle.clip(0)
 
 
+def test_what_sounds_with_a_clip_is_heard_and_does_not_come_back(client: OscClient) -> None:
+    chords = [[(float(p), float(k), 1.0, 90.0, 0.0, 1.0, 0.0, 64.0) for k in range(8) for p in (49, 54)]]
+    asked = {"clips": [TUNE], "context": chords}
+    pairs = ("count", 2, "amount", 0.6, "seed", 5, "kind", "notes")
+    alone = client.ask("vary", *pairs, clips=[TUNE])
+    beside = client.ask("vary", *pairs, **asked)  # type: ignore[arg-type]
+    assert alone.end.values[1:] == beside.end.values[1:] == (2, 5, "melody")
+    assert alone.rows != beside.rows
+    assert {row[8] for index in range(2) for row in beside.clip(index)} <= {-1, 0}
+    again = client.ask("vary", *pairs, "context_kinds", "notes", **asked)  # type: ignore[arg-type]
+    assert again.rows == beside.rows
+    assert client.ask("vary", *pairs, "context_kinds", "drums", **asked).rows == alone.rows  # type: ignore[arg-type]
+    assert client.ask("vary", "amount", 0, **asked).clip(0) == [(*row, 0, i) for i, row in enumerate(TUNE)]  # type: ignore[arg-type]
+
+
+def test_clips_from_nothing_and_a_palette_hear_what_sounds_with_them(client: OscClient) -> None:
+    chords = [[(float(p), float(k), 1.0, 90.0, 0.0, 1.0, 0.0, 64.0) for k in range(8) for p in (49, 54)]]
+    pairs = ("clips", 0, "count", 2, "seed", 6, "kind", "notes")
+    alone, beside = client.ask("sample", *pairs), client.ask("sample", *pairs, context=chords)
+    assert beside.end.values[1:] == (2, 6, "melody")
+    assert alone.rows != beside.rows
+    made = []
+    for context in ((), chords):
+        client.ask("blend", "grid", 0, "kind", "notes", "seed", 3, clips=[BEAT, TUNE], context=context)
+        made.append(client.ask("at", client.id, 0.5, 0.5).clip(0))
+    assert made[0] != made[1]
+
+
 def test_the_same_seed_gives_the_same_clips(client: OscClient) -> None:
     first, second = (client.ask("vary", "count", 2, "seed", 5, clips=[BEAT]) for _ in range(2))
     assert first.rows == second.rows

@@ -199,6 +199,8 @@ class Job:
     palette: int | None = None  # what a blend makes, or the puck moves on
     at: tuple[float, float] = (0.0, 0.0)
     work: Work = NOTHING
+    context: tuple[ClipBuffer, ...] = ()  # what sounds with the clips
+    context_kinds: tuple[str, ...] = ()  # what each of it is, where that was said
 
     def request(self) -> Request:
         """Put the clips into the request; raises ProtocolError where a note is none."""
@@ -208,6 +210,10 @@ class Job:
             return self.draft
         clips = tuple(buffer.to_clip(index) for index, buffer in enumerate(self.clips))
         return self.draft.model_copy(update={CLIPS: clips})
+
+    def context_clips(self) -> tuple[Clip, ...]:
+        """Make the clips that sound with those of the request; raises ProtocolError where a note is none."""
+        return tuple(buffer.to_clip(len(self.clips) + index) for index, buffer in enumerate(self.context))
 
     def reply(self, outcome: Outcome) -> Reply:
         """Write the answer as messages."""

@@ -31,11 +31,12 @@ class KeptPalette:
     number: int
     clips: tuple[ClipBuffer, ...]
     work: Work  # of a position on it
+    context: tuple[ClipBuffer, ...] = ()  # what sounds with them
 
     @property
     def notes(self) -> int:
         """What it counts towards `Limits.palette_notes`."""
-        return sum(clip.count for clip in self.clips) + 1
+        return sum(clip.count for clip in (*self.clips, *self.context)) + 1
 
 
 @dataclass(eq=False)
@@ -51,6 +52,8 @@ class Exchange:
     buffers: dict[int, ClipBuffer] = field(default_factory=dict)
     draft: Request | None = None
     clip_count: int = 0
+    context_count: int = 0  # of clips behind these that sound with them
+    context_kinds: tuple[str, ...] = ()
     stream: Value = None
     palette: int | None = None  # what a blend makes, or the puck moves on
     is_at: bool = False  # a puck position
@@ -85,15 +88,19 @@ class Exchange:
         return self.state == "running" or (self.state == "open" and self.has_verb)
 
     def clips(self) -> tuple[ClipBuffer, ...] | None:
-        """All clips, once nothing of them is missing."""
-        found = [self.buffers[i] for i in range(self.clip_count) if i in self.buffers]
-        return tuple(found) if len(found) == self.clip_count and all(clip.is_complete for clip in found) else None
+        """All clips, those that only sound with others last, once nothing of them is missing."""
+        found = [self.buffers[i] for i in self._indices if i in self.buffers]
+        return tuple(found) if len(found) == len(self._indices) and all(clip.is_complete for clip in found) else None
 
     def missing(self) -> Iterator[tuple[int, int, int]]:
         """List what is missing, as index, first and count."""
-        for index in range(self.clip_count):
+        for index in self._indices:
             for first, count in self.buffers[index].gaps() if index in self.buffers else [(0, -1)]:
                 yield index, first, count
+
+    @property
+    def _indices(self) -> range:
+        return range(self.clip_count + self.context_count)
 
     def measure(self) -> None:
         """Count the bytes that are held, after something has come or gone."""

@@ -104,11 +104,12 @@ class Exchanges:
     # Jobs
 
     def _start_if_complete(self, exchange: Exchange, now: float) -> None:
-        clips = exchange.clips()
-        if clips is None or exchange.draft is None:
+        complete = exchange.clips()
+        if complete is None or exchange.draft is None:
             return
+        clips, context = complete[: exchange.clip_count], complete[exchange.clip_count :]
         try:
-            work = check_work(exchange.draft, clips, self._limits)
+            work = check_work(exchange.draft, clips, self._limits, context)
         except ProtocolError as error:
             self.end_with_error(exchange, error, now)
             return
@@ -119,10 +120,11 @@ class Exchanges:
             return
         if isinstance(exchange.draft, Blend):
             exchange.palette = next(self._numbers)
-            kept = KeptPalette(exchange.palette, clips, estimate_position(exchange.draft, clips))
+            kept = KeptPalette(exchange.palette, clips, estimate_position(exchange.draft, clips), context)
             dropped = self._clients.keep_palette(exchange.client, exchange.id, kept)
             self._outbox.add(*(Drop(palette.number) for palette in dropped))
-        self._start(exchange, Job(0, exchange.id, self._limits, clips, exchange.draft, exchange.palette, work=work))
+        job = Job(0, exchange.id, self._limits, clips, exchange.draft, exchange.palette, work=work)
+        self._start(exchange, replace(job, context=context, context_kinds=exchange.context_kinds))
 
     def start_at(self, exchange: Exchange, palette: KeptPalette, at: tuple[float, float], now: float) -> None:
         """Start a puck position; of those on one palette, the latest wins."""

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from bridge.protocol.limits import INT32, NOTE_FIELDS, REPLY_WIDTH, Limits
 from bridge.protocol.osc import Value, encode
-from bridge.requests import VERBS, ClipsRequest, Request
+from bridge.requests import VERBS, ClipsRequest, Kind, Request
 from bridge.validation import CLIPS, STAND_IN, clip_counts, sentence
 from models.music.clip import Clip, Note
 from models.pause import pause
@@ -35,8 +35,11 @@ Code = Literal[
     "version",
     "internal",
 ]
+CONTEXT, CONTEXT_KINDS = "context", "context_kinds"
 OWN_KEYS = {
     CLIPS: "how many clips belong to the request; without it, as many as came before the verb",
+    CONTEXT: "how many more clips, behind these, sound with them: they are heard, never changed and never returned",
+    CONTEXT_KINDS: f"what each of these is, {' or '.join(get_args(Kind))}, with commas between; without it, their notes decide",
     "reply_port": "where the answer goes, instead of the port of the hello or the sender's",
     "stream": "any name: a newer request with the same one supersedes this one",
 }
@@ -203,11 +206,16 @@ def clip_messages(number: int, index: int, clip: Clip, find_source: FindSource, 
 
 @dataclass(frozen=True)
 class VerbMessage:
-    """What the keys of a verb say: the request with stand-ins for its clips, how many these are, and its stream."""
+    """What the keys of a verb say: the request with stand-ins for its clips, how many these are, and its stream.
+
+    `context` is how many more clips sound with them, `context_kinds` what these are, where that is said.
+    """
 
     request: Request
     clips: int
     stream: Value
+    context: int = 0
+    context_kinds: tuple[str, ...] = ()
 
 
 def keys(verb: str) -> dict[str, str]:
@@ -247,7 +255,12 @@ def read_verb(verb: str, given: dict[str, Value], limits: Limits, *, clips_befor
     for key in given:
         if key not in allowed:
             raise ProtocolError("unknown_key", f"{verb} has no key {shorten(key)}; it has: {' '.join(allowed)}")
-    clips = _read_clip_count(verb, kind, given, limits, clips_before)
+    context = read_integer(given.get(CONTEXT, 0), CONTEXT, 0, limits.clips)
+    clips = _read_clip_count(verb, kind, given, limits, clips_before - context)
+    if clips + context > limits.clips:
+        text = f"{clips} clips and {context} that sound with them are more than the {limits.clips} of a request"
+        raise ProtocolError("out_of_range", text)
+    context_kinds = _read_context_kinds(given, context, limits)
     stream = given.get("stream")
     if stream is not None:
         read_text(stream, "stream", limits)
@@ -255,7 +268,7 @@ def read_verb(verb: str, given: dict[str, Value], limits: Limits, *, clips_befor
     if issubclass(kind, ClipsRequest):
         values[CLIPS] = (STAND_IN,) * clips
     try:
-        return VerbMessage(kind.model_validate(values), clips, stream)
+        return VerbMessage(kind.model_validate(values), clips, stream, context, context_kinds)
     except ValidationError as error:
         first = error.errors()[0]
         key = f"{first['loc'][0]}: " if first["loc"] else ""
@@ -271,6 +284,21 @@ def _read_clip_count(verb: str, kind: type[Request], given: dict[str, Value], li
         wanted = f"{least}" if least == most else f"{least} to {most}"
         raise ProtocolError("out_of_range", f"{verb} takes {wanted} clips, not {clips}")
     return clips
+
+
+def _read_context_kinds(given: dict[str, Value], context: int, limits: Limits) -> tuple[str, ...]:
+    """Read what the clips are that sound with those of a request."""
+    if CONTEXT_KINDS not in given:
+        return ()
+    text, known = read_text(given[CONTEXT_KINDS], CONTEXT_KINDS, limits), get_args(Kind)
+    found = tuple(text.split(",")) if text else ()
+    wrong = next((kind for kind in found if kind not in known), None)
+    if wrong is not None:
+        raise ProtocolError("out_of_range", f"{CONTEXT_KINDS}: {shorten(wrong)} is not one of: {' '.join(known)}")
+    if len(found) != context:
+        text = f"{CONTEXT_KINDS} names {len(found)} kinds; it must name {context}, one for each clip of the context"
+        raise ProtocolError("out_of_range", text)
+    return found
 
 
 def _plain_value(kind: type[Request], key: str, value: Value, limits: Limits) -> object:

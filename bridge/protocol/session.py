@@ -419,6 +419,7 @@ class Sessions:
         given = self._read_pairs(exchange, name, values)
         read = read_verb(name, given, self._limits, clips_before=1 + max(exchange.buffers, default=-1))
         exchange.draft, exchange.clip_count, exchange.stream = read.request, read.clips, read.stream
+        exchange.context_count, exchange.context_kinds = read.context, read.context_kinds
         if read.request.seed is None:
             before = exchange.client.forgotten.get(exchange.id)
             seed = before.seed if before else self._draw_seed()

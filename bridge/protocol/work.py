@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 ROW_S = 1.4e-3  # to decode one window of one voice
 NOTE_S = 5e-6  # to write a note as part of a clip, or to compare it
+HEARD_S = 6e-6  # to lay a note along a clip that it sounds with
+HEARD_BYTES = 250  # of such a note
 CROWDED_S = 2e-9  # to compare a note with one that it may be matched with
 CONTESTED_S = 6e-7  # the same, of one pitch and within a beat, where many have to give way for a step to come out even
 ROW_BYTES = 12_000  # of a window that is decoded, until it is a clip's
@@ -237,14 +239,29 @@ def _work(
     return Work(seconds, BASE_BYTES + int(size))
 
 
-def check_work(request: Request, clips: Sequence[ClipBuffer], limits: Limits) -> Work:
-    """Estimate what a request costs; refuse what would keep the worker for more than a minute or take too much memory."""
+def hear(request: Request, clips: Sequence[ClipBuffer], context: Sequence[ClipBuffer]) -> Work:
+    """Estimate what it costs to lay clips along those that they sound with, over and over where they are shorter."""
+    if isinstance(request, Sample):
+        beats = [4.0 * request.bars]
+    else:
+        beats = [min(clip.beats, clip.notes.windows * window_beats(clip.meter)) for clip in clips]
+    given = sum(clip.notes.notes for clip in context)
+    laid = sum(clip.notes.notes * max(1.0, its / clip.beats) for clip in context for its in beats)
+    return Work(laid * HEARD_S, int(given * NOTE_BYTES + laid * HEARD_BYTES))
+
+
+def check_work(request: Request, clips: Sequence[ClipBuffer], limits: Limits, context: Sequence[ClipBuffer] = ()) -> Work:
+    """Estimate what a request costs; refuse what would keep the worker for more than a minute or take too much memory.
+
+    `context` are the clips that sound with its own.
+    """
     windows = math.ceil(sum(clip.notes.windows for clip in clips))
     times = request.clip_count
     if windows * times > limits.windows:
         text = f"{times} clips of {windows} windows of two bars are more than the {limits.windows} windows of one request"
         raise ProtocolError("too_large", text)
-    work = estimate(request, clips)
+    alone, heard = estimate(request, clips), hear(request, clips, context)
+    work = Work(alone.seconds + heard.seconds, alone.bytes + heard.bytes)
     if work.seconds > limits.work_s:
         text = f"this would take about {work.seconds:.0f} s, and a request may take {limits.work_s:g} s: ask for less"
         raise ProtocolError("too_large", text)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from models.families.grid import shift_by_half
 from models.families.layout import GridLayout
 from models.music.clip import Note
+from models.music.paced import paced
 
 Context = NDArray[np.float32]
 
@@ -54,7 +55,7 @@ def columns(kinds: Mapping[str, int]) -> dict[str, slice]:
 def sounding_beats(notes: Iterable[Note], beats: NDArray[np.float64]) -> NDArray[np.float64]:
     """Add up for how long each pitch class sounds in beats that begin at [N]: [N, 12], in beats; notes at once count each."""
     own: list[list[Note]] = [[] for _ in range(CLASSES)]
-    for note in notes:
+    for note in paced(notes):
         own[note.pitch % CLASSES].append(note)
     found = np.zeros((len(beats), CLASSES))
     for k, its in enumerate(own):

@@ -17,6 +17,7 @@ from itertools import pairwise
 from models.families.family import PartFacts
 from models.families.registry import FAMILIES, find_family, kinds
 from models.music.clip import Clip
+from models.music.paced import paced
 
 DRUMS = "drums"
 DRUM_CHANNEL = 10
@@ -78,12 +79,12 @@ def route(clip: Clip, kind: str | None = None) -> str:
 def route_parts(parts: Sequence[RoutedPart], overrides: Sequence[str | None] = ()) -> list[Route]:
     """Choose the families of all parts of a file, or of all clips that sound together; `overrides` are kinds, part by part."""
     told = [*overrides, *[None] * (len(parts) - len(overrides))]
-    grounds = [_grounds(part) for part in parts]
+    grounds = [_grounds(part) for part in paced(parts, 1)]
     nats = [sum(worth for worth, _ in its) for its in grounds]
     on_drum_channel = any(part.facts.channel == DRUM_CHANNEL for part in parts)
     best = max(range(len(parts)), key=lambda k: nats[k], default=0)
     routes: list[Route] = []
-    for k, (part, kind) in enumerate(zip(parts, told, strict=True)):
+    for k, (part, kind) in paced(enumerate(zip(parts, told, strict=True)), 1):
         if kind is not None:
             routes.append(Route(default_family(kind), f"{kind} was asked for"))
             continue

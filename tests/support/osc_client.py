@@ -138,18 +138,27 @@ class OscClient:
         verb: str,
         *pairs: int | float | str,
         clips: Sequence[Sequence[Row]] = (),
+        context: Sequence[Sequence[Row]] = (),
         beats: float = 8.0,
         seconds: float = 50.0,
     ) -> Reply:
         """Ask for something, with clips of notes of eight numbers, until all of the answer is here."""
-        return self.wait_for(self.begin(verb, *pairs, clips=clips, beats=beats), seconds)
+        return self.wait_for(self.begin(verb, *pairs, clips=clips, context=context, beats=beats), seconds)
 
-    def begin(self, verb: str, *pairs: int | float | str, clips: Sequence[Sequence[Row]] = (), beats: float = 8.0) -> Question:
+    def begin(
+        self,
+        verb: str,
+        *pairs: int | float | str,
+        clips: Sequence[Sequence[Row]] = (),
+        context: Sequence[Sequence[Row]] = (),
+        beats: float = 8.0,
+    ) -> Question:
         """Ask for something under a new id, without waiting for the answer."""
         self.id += 1
-        go = (self.id, *(("clips", len(clips)) if clips else ()), *pairs)
-        question = Question(self.id, verb, go, clips, beats)
-        for index in range(len(clips)):
+        counts = [(name, len(given)) for name, given in (("clips", clips), ("context", context)) if given]
+        go = (self.id, *(value for count in counts for value in count), *pairs)
+        question = Question(self.id, verb, go, [*clips, *context], beats)
+        for index in range(len(question.clips)):
             self._send_clip(question, index, 0, -1)
         self.send(verb, *go)
         return question
