@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bridge.requests import Blend, Change, ClipsRequest, Cross, Interpolate, Music, Reconstruct, Request, Sample, Vary
+from bridge.requests import Blend, Change, ClipsRequest, Cross, Interpolate, Music, Reconstruct, Request, Resting, Sample, Vary
 from models.editing.batching import GPU_ROWS, Batcher, Computation, Progress, run_alone
 from models.editing.clip_state import EditContext, EncodingCache, Made, Remark, mark_notes
 from models.editing.cross import cross
@@ -252,8 +252,9 @@ def _answer_of(palette: Palette, clips: Sequence[Clip]) -> Answer:
 
 def _constraints(request: Request) -> Constraints:
     """Read what a request wants kept, and where it leans."""
+    fill = isinstance(request, Resting) and request.fill
     if not isinstance(request, Music):
-        return Constraints()
+        return Constraints(fill=fill)
     leaning = Constraints(key=parse_key(request.key) if request.key else None, density=request.density, octave=request.octave)
     if not isinstance(request, Change):
         return leaning
@@ -265,6 +266,7 @@ def _constraints(request: Request) -> Constraints:
         lanes=frozenset(request.lock_voices),
         beats=request.lock_beats,
         notes=frozenset(request.lock_notes),
+        fill=fill,
     )
 
 

@@ -314,6 +314,8 @@ def make_again(engine: Engine, record: Record, progress: Progress) -> list[bytes
         raise RecordError(f"the record is of {record.verb}, which is not one of: {', '.join(VERBS)}")
     check_models(record, models_used(engine, [used.name for used in record.models]))
     asked = {**record.request, "clips": (STAND_IN,) * len(record.sources)} if record.sources else record.request
+    if "fill" in kind.model_fields:  # records of before there were rests do not name it
+        asked = {"fill": True, **asked}
     request = kind.model_validate(asked)
     reading = Reading(record.track, read_kinds(record.kinds) if record.kinds else (), record.context or NONE)
     if record.context_file is not None:

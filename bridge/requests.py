@@ -100,7 +100,13 @@ class ClipsRequest(Request):
     pads: tuple[Pad, ...] = Field(default=(), description="pads that are other voices than the map says, as in 60:kick")
 
 
-class Change(ClipsRequest, Music):
+class Resting(ClipsRequest):
+    """A request that leaves bars of rest as they are: those in which no clip has a note."""
+
+    fill: bool = Field(default=False, description="bars of rest may get notes too")
+
+
+class Change(Resting, Music):
     """A request that changes clips, of which some things can be locked; between clips the locks hold what A has."""
 
     lock: tuple[Literal["rhythm", "pitch", "velocity"], ...] = Field(default=(), description="what no note may change in")
@@ -186,7 +192,7 @@ class Cross(ClipsRequest, Music):
         return self.count
 
 
-class Reconstruct(ClipsRequest):
+class Reconstruct(Resting):
     """Give back clips as the model alone has them: encoded and decoded, nothing carried over."""
 
 

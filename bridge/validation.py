@@ -44,6 +44,8 @@ def sentence(error: ValidationError, kind: type[Request] | None = None) -> str:
 def value_form(name: str, field: FieldInfo) -> str:
     """Show how a value is written: 0..1, drums|notes, X,Y or just NAME."""
     kind = plain_type(field.annotation)
+    if kind is bool:
+        return "0|1"
     if get_origin(kind) is Literal:
         return "|".join(get_args(kind))
     if get_origin(kind) is tuple:

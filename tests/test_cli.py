@@ -76,7 +76,7 @@ def test_every_field_of_a_request_is_an_option_or_an_argument(verb: str) -> None
         option = options[f"--{name.replace('_', '-')}"]
         assert (option.help or "").startswith(field.description or "")  # of parts of files there can be more to say
         default = ",".join(field.default) if isinstance(field.default, tuple) else field.default
-        assert option.default == (None if default is None else str(default))
+        assert option.default == (default if default is None or isinstance(default, bool) else str(default))
 
 
 def test_a_verb_is_described_by_its_request(run: Run) -> None:

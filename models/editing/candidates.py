@@ -78,27 +78,58 @@ def _groups(candidates: Sequence[Candidate]) -> Iterator[list[Candidate]]:
 
 def _decode_group(model: LatentModel, candidates: Sequence[Candidate], span: tuple[float, float]) -> Computation[list[Grid]]:
     middle = span[0] + (span[1] - span[0]) / (2 if any(c.seams for c in candidates) else 1)
-    batches = [c.windows() for c in candidates]
-    grid = yield from _with_reconstructions(model, [c.source.own for c in candidates], batches, (span[0], middle))
+    batches = [Rows.of(c.windows(), c.source.layout.open_steps) for c in candidates]
+    grids = yield from _with_reconstructions(model, [c.source.own for c in candidates], batches, (span[0], middle))
     del batches
     changed: list[Grid] = []
-    for candidate in candidates:
-        rows = len(candidate)
-        changed.append(candidate.source.enforce_locks(candidate.source.change(grid[:rows])))
-        grid = grid[rows:]
+    for candidate, grid in zip(candidates, grids, strict=True):
+        changed.append(candidate.source.enforce_locks(candidate.source.change(grid)))
         pause()
     long = [k for k, candidate in enumerate(candidates) if candidate.seams]
     if not long:
         return changed
-    batches = [_joining_on(c.source, c.seams(), changed[k]) for k in long if (c := candidates[k]).seams]
+    batches = [
+        Rows.of(_joining_on(c.source, c.seams(), changed[k]), c.source.over_seams(c.source.layout.open_steps))
+        for k in long
+        if (c := candidates[k]).seams
+    ]
     encodings = [seam for k in long if (seam := candidates[k].source.seam)]
-    grid = yield from _with_reconstructions(model, encodings, batches, (middle, span[1]))
-    for k in long:
-        source, rows = candidates[k].source, len(candidates[k])
-        changed[k] = source.merge_seams(changed[k], source.change(grid[:rows], at_seam=True))
-        grid = grid[rows:]
+    grids = yield from _with_reconstructions(model, encodings, batches, (middle, span[1]))
+    for k, grid in zip(long, grids, strict=True):
+        source = candidates[k].source
+        changed[k] = source.merge_seams(changed[k], source.change(grid, at_seam=True))
         pause()
     return changed
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a candidate of which those are decoded that are not known already: bars of rest, and what is locked, are."""
+
+    known: Grid | None  # what is known of all rows; None where none is known whole
+    decoded: NDArray[np.int64]  # which rows are decoded
+    batch: DecodeBatch  # these
+
+    @staticmethod
+    def of(batch: DecodeBatch, open_steps: NDArray[np.bool_]) -> Rows:
+        """Leave out the rows of which each step that the clip has, `open_steps` [B, T], is known."""
+        every = np.arange(len(batch))
+        if batch.known is None:
+            return Rows(None, every, batch)
+        decoded = every[~(batch.known.mask.all(-1) | ~open_steps).all(-1)]
+        if len(decoded) == len(every):
+            return Rows(None, every, batch)
+        return Rows(batch.known.grid, decoded, batch[decoded])
+
+    def whole(self, made: Grid) -> Grid:
+        """Put what was decoded among what is known."""
+        if self.known is None:
+            return made
+        grid = self.known.copied()
+        grid.tokens[self.decoded] = made.tokens
+        grid.velocities[self.decoded] = made.velocities
+        grid.offsets[self.decoded] = made.offsets
+        return grid
 
 
 def _joining_on(source: ClipState, batch: DecodeBatch, changed: Grid) -> DecodeBatch:
@@ -123,15 +154,23 @@ def _joining_on(source: ClipState, batch: DecodeBatch, changed: Grid) -> DecodeB
 
 
 def _with_reconstructions(
-    model: LatentModel, encodings: Sequence[Encoding], batches: Sequence[DecodeBatch], span: tuple[float, float]
-) -> Computation[Grid]:
+    model: LatentModel, encodings: Sequence[Encoding], batches: Sequence[Rows], span: tuple[float, float]
+) -> Computation[list[Grid]]:
     """Decode batches together with the likeliest music of those encodings that lack it."""
     new = list({id(encoding): encoding for encoding in encodings if encoding.reconstruction is None}.values())
     likeliest = [_likeliest(model, encoding.mu) for encoding in new]
-    grid: Grid = yield Decode(model, DecodePieces([*likeliest, *batches], model.family), span)
+    pieces = [piece for piece in (*likeliest, *(rows.batch for rows in batches)) if len(piece)]
+    grid = Grid.silent(0, model.family.spec, model.family.vocabulary)
+    if pieces:
+        grid = yield Decode(model, DecodePieces(pieces, model.family), span)
     for encoding in new:
         encoding.reconstruction, grid = grid[: len(encoding.mu)].copied(), grid[len(encoding.mu) :]
-    return grid
+    made: list[Grid] = []
+    for rows in batches:
+        made.append(rows.whole(grid[: len(rows.batch)]))
+        grid = grid[len(rows.batch) :]
+        pause()
+    return made
 
 
 def _likeliest(model: LatentModel, mu: Latents) -> DecodeBatch:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from models.editing.batching import Computation, Encode
 from models.editing.gaps import Gaps, find_gaps
 from models.editing.others import Other, notes_beside
+from models.editing.rests import find_rests
 from models.families.constraints import Constraints, GridConstraints, Known, LogitBias, told
 from models.families.context import AFTER, BEFORE, OTHERS, Context, around, around_layout, join_context, without_kinds
 from models.families.family import Family, Kit
@@ -264,7 +265,7 @@ def read_clips(
     """
     model, constraints = context.model, context.constraints
     _check_locked_notes(constraints, clips[:1] if together else clips)
-    spec = context.family.spec
+    spec, holds = context.family.spec, bool(context.family.vocabulary.holds)
     gaps = [find_gaps(clips, spec)] * len(clips) if together or alike else [find_gaps([clip], spec) for clip in clips]
     closed = [its.close(clip) for its, clip in zip(gaps, clips, strict=True)]
     beside = [notes_beside(clip, o, g) for clip, o, g in zip(clips, others or [()] * len(clips), gaps, strict=True)]
@@ -280,6 +281,8 @@ def read_clips(
         its = constraints if k == 0 or not together else constraints.unlocked()
         pause()
         its = gaps[k].close_constraints(its, clips[k].start)
+        if not its.fill:
+            its = replace(its, rests=find_rests(closed if together else closed[k : k + 1], spec, holds=holds))
         compiled = context.family.compile(layout, its, also=also)
         own = context.encodings.find(model, layout.grid)
         over = None

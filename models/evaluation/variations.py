@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from bisect import bisect_right
 from collections.abc import Sequence
 from statistics import median
 
 import numpy as np
 
+from models.editing.rests import find_rests
 from models.evaluation.baselines import random_edits
 from models.evaluation.figures import Named, unjudged
 from models.evaluation.model_evaluation import ModelEvaluation
 from models.evaluation.product import VarySettings
 from models.evaluation.scales import outside_share, own_outside_share
 from models.families.family import Family
-from models.families.layout import segments
-from models.music.clip import Clip, Note
+from models.music.clip import Clip
 from models.music.distance import VoiceOf, compare, distance
 
 AMOUNTS = {"01": 0.1, "03": 0.3, "06": 0.6}
@@ -72,36 +70,11 @@ def rest_notes(sources: Sequence[Clip], made: Sequence[Clip], family: Family) ->
     new = resting = 0
     for source, clip in zip(sources, made, strict=True):
         had = {(n.pitch, n.start) for n in source.notes}
-        onsets = [n.start for n in clip.notes if (n.pitch, n.start) not in had]
-        silent, early = silent_stretches(source, family), 0.5 * family.spec.step_beats
+        onsets = [n.start - clip.start for n in clip.notes if (n.pitch, n.start) not in had]
+        silent, early = find_rests([source], family.spec, holds=bool(family.vocabulary.holds)), 0.5 * family.spec.step_beats
         new += len(onsets)
         resting += sum(any(a - early <= at < b - early for a, b in silent) for at in onsets)
     return resting / new if new else None
-
-
-def silent_stretches(clip: Clip, family: Family) -> list[tuple[float, float]]:
-    """List the bars, as the grid lays them out, in whose steps no note sounds; a drum stroke sounds for one step. In beats."""
-    pieces, steps_per_beat = segments(clip, family.spec), family.spec.steps_per_beat
-    firsts = [first for first, _ in pieces]
-    sounds = [False] * len(pieces)
-    for note in clip.notes:
-        first, last = _steps(note, clip, family)
-        if note.start < clip.end and last >= 0:
-            a, b = (bisect_right(firsts, clip.start + k / steps_per_beat + 1e-6) - 1 for k in (first, last))
-            sounds[max(a, 0) : b + 1] = [True] * (b + 1 - max(a, 0))
-    ends = [*firsts[1:], clip.end]
-    return [(first, end) for (first, _), end, is_loud in zip(pieces, ends, sounds, strict=True) if not is_loud]
-
-
-def _steps(note: Note, clip: Clip, family: Family) -> tuple[int, int]:
-    """Find the first and the last grid step in which a note sounds; in the last half step of a clip it is on its last step."""
-    per_beat = family.spec.steps_per_beat
-    most = math.ceil(clip.beats * per_beat - 1e-6) - 1
-    first = min(math.floor((note.start - clip.start) * per_beat + 0.5), most)
-    last = first
-    if family.vocabulary.holds:
-        last = math.ceil((note.end - clip.start) * per_beat - 0.5) - 1
-    return first, max(first, last)
 
 
 def changed_onsets(source: Clip, clip: Clip, voice_of: VoiceOf | None) -> list[float]:

@@ -38,6 +38,13 @@ class Constraints:
     notes: frozenset[int] = frozenset()
     density: int = 0  # notes a bar more, or fewer
     octave: float = 0.0
+    fill: bool = False  # whether bars in which nothing sounds may get notes
+    rests: tuple[tuple[float, float], ...] = ()  # where nothing sounds and nothing may: found, not asked for
+
+    @property
+    def still(self) -> tuple[tuple[float, float], ...]:
+        """The stretches in which nothing may change: those that are locked, and the rests."""
+        return (*self.beats, *self.rests)
 
     @property
     def locks(self) -> bool:
@@ -46,7 +53,7 @@ class Constraints:
 
     def unlocked(self) -> Constraints:
         """The same without the locks."""
-        return Constraints(key=self.key, density=self.density, octave=self.octave)
+        return replace(self, lock=frozenset(), lanes=frozenset(), beats=(), notes=frozenset())
 
 
 class LogitBias:
@@ -61,7 +68,7 @@ class LogitBias:
         """How many rows there are."""
         return self._rows
 
-    def __getitem__(self, rows: slice) -> NDArray[np.float32]:
+    def __getitem__(self, rows: slice | NDArray[np.int64]) -> NDArray[np.float32]:
         """The scores of some rows."""
         if self._rows > SMALL:
             return self._make(np.arange(self._rows)[rows])
@@ -148,22 +155,22 @@ class Stretches:
 
 
 def steps_inside(layout: GridLayout, constraints: Constraints) -> NDArray[np.bool_]:
-    """Find the steps of locked stretches, [B, T]."""
+    """Find the steps of stretches that are locked, and of rests, [B, T]."""
     half_step = 0.5 / layout.spec.steps_per_beat
-    stretches = Stretches([(low, high + half_step) for low, high in constraints.beats])
+    stretches = Stretches([(low, high + half_step) for low, high in constraints.still])
     return stretches.cover(layout.beats - layout.clip.start + half_step) & layout.open_steps
 
 
 def keep_off_locked_beats(layout: GridLayout, changed: Grid, constraints: Constraints) -> Grid:
-    """Let no new note be played so early that it begins in a locked stretch that it is to follow."""
-    if not constraints.beats:
+    """Let no new note be played so early that it begins in a locked stretch, or in a rest, that it is to follow."""
+    if not constraints.still:
         return changed
     steps_per_beat = layout.spec.steps_per_beat
     least = np.full(layout.open_steps.shape, -0.5, np.float32)
     ticks = layout.clip.ticks_per_beat
     cells = np.flatnonzero(layout.open_steps[: layout.windows])  # those of one voice, in order of time
     beats = layout.beats.reshape(-1)[cells]
-    for _, high in paced(constraints.beats, 32):
+    for _, high in paced(constraints.still, 32):
         end = math.ceil((layout.clip.start + high) * ticks - 1e-6) / ticks
         first, after = np.searchsorted(beats, (layout.clip.start + high - 1e-9, end + 0.5 / steps_per_beat)).tolist()
         for cell, beat in zip(cells[first:after].tolist(), beats[first:after].tolist(), strict=True):

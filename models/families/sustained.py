@@ -208,7 +208,7 @@ class SustainedFamily(Family):
         return GridConstraints(known if known is not None and known.any() else None, bias, locked)
 
     def _known(self, layout: GridLayout, constraints: Constraints, locked: frozenset[int]) -> NDArray[np.bool_] | None:
-        if not constraints.locks:
+        if not (constraints.locks or constraints.rests):
             return None
         known = np.zeros((*layout.open_steps.shape, self.vocabulary.facet_count), bool)
         sounds_from = [(b, t) for (b, t, _), notes in paced(layout.cells.items()) if not locked.isdisjoint(notes)]

@@ -41,7 +41,7 @@ class DecodeBatch:
         """How many rows there are."""
         return len(self.latents)
 
-    def __getitem__(self, rows: slice) -> DecodeBatch:
+    def __getitem__(self, rows: slice | NDArray[np.int64]) -> DecodeBatch:
         """Some of the rows."""
         return DecodeBatch(
             self.latents[rows],

@@ -68,7 +68,7 @@ class Randomness:
         """Add rows that no one asks for."""
         return Randomness(pad_rows(self.tokens, spare), pad_rows(self.feel, spare))
 
-    def __getitem__(self, rows: slice) -> Randomness:
+    def __getitem__(self, rows: slice | NDArray[np.int64]) -> Randomness:
         """Some of the rows."""
         return Randomness(self.tokens[rows], self.feel[rows])
 
