@@ -24,7 +24,8 @@ from models.network.vae import Feel, add_noise, project
 from models.store import check_golden, find_model, load_model, load_torch_model, read_card
 from models.training.config import TrainConfig
 from models.training.dataset import find_sources, pack
-from models.training.trainer import Trainer, learn_from, train_model
+from models.training.train import learn_from, train_model
+from models.training.trainer import Trainer
 from tests.support.models import tiny_card
 from tests.support.toy_family import FAMILY as TOY
 

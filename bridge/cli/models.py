@@ -79,7 +79,7 @@ def train(
 
     need("train", "train")
     from models.training.config import TrainConfig
-    from models.training.trainer import train_model
+    from models.training.train import train_model
 
     chosen = TrainConfig.read(config)
     if seed is not None:

@@ -6,7 +6,7 @@ import csv
 import hashlib
 import re
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -86,6 +86,15 @@ class Windows:
         """Some of the windows."""
         more = None if self.more is None else self.more.take(index)
         return Windows(self.grid[index], self.piece[index], self.feel[index], self.sets, self.set_of[index], more)
+
+    def are(self, kind: int) -> NDArray[np.bool_]:
+        """Tell which windows are of a kind [B]; where nothing is said of it, all are music."""
+        return np.full(len(self), kind == MUSIC) if self.more is None else self.more.kind == kind
+
+    def are_own(self, others: Collection[str]) -> NDArray[np.bool_]:
+        """Tell which windows are whole music, and of other sets than some [B]."""
+        own = [i for i, name in enumerate(self.sets) if name not in others]
+        return np.asarray(np.isin(self.set_of, own) & self.are(MUSIC))
 
     def save(self, path: Path) -> None:
         """Write the windows to a file, so that a resumed training need not cut them again."""

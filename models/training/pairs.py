@@ -16,6 +16,7 @@ from models.music.clip import Clip
 from models.music.distance import Reference
 from models.pause import pause
 from models.training.calibration import as_clip, on_grid
+from models.training.config import TrainConfig
 from models.training.dataset import Windows
 
 NEAREST, FARTHEST = 0.1, 0.6  # distances of a variation
@@ -84,6 +85,18 @@ def find_pairs(windows: Windows, family: Family, *, allowed: NDArray[np.bool_], 
         np.array([j for _, j, _ in both], np.int64),
         np.array([d for _, _, d in both], np.float32),
     )
+
+
+def pairs_to_learn(windows: Windows, family: Family, config: TrainConfig) -> Pairs:
+    """Find the pairs that a config asks for."""
+    own = windows.are_own(config.codec_sets)
+    return find_pairs(windows, family, allowed=own, most=config.pairs_a_piece, seed=config.seed)
+
+
+def pair_levels(pairs: Pairs, config: TrainConfig) -> NDArray[np.float64]:
+    """Find the noise level that belongs to the distance of each pair."""
+    levels, distances = zip(*config.pair_levels, strict=True)
+    return np.asarray(np.interp(pairs.distance, distances, levels))
 
 
 Marks = frozenset[tuple[int, int]]  # the onsets of a window: step and lane, or pitch

@@ -1,0 +1,77 @@
+"""A trained network -> a model folder, calibrated, with a card that says what made it. No training."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+
+from models.card import Card, FeelCorrelation
+from models.evaluation.memorization import window_hashes
+from models.network.latent import noise
+from models.network.torch_runtime import TorchModel
+from models.store import save_model
+from models.training.calibration import calibrate, measure_feel_correlation
+from models.training.dataset import MUSIC, Windows
+from models.training.trainer import Trainer
+
+PLAYED = 512  # windows of which it is measured how alike their strokes are
+
+
+def publish(trainer: Trainer, folder: Path) -> Path:
+    """Write the model folder: half-precision weights, golden values, hashes of the windows learned from, model.yaml."""
+    config, family, train, valid = trainer.config, trainer.family, trainer.train, trainer.valid
+    network = trainer.averaged()
+    network.load_state_dict({k: v.half().float() for k, v in trainer.average.items()})
+    is_music, pairs = train.are(MUSIC), len(trainer.batches.pairs)
+    card = Card(
+        name=folder.name,
+        family=config.family,
+        about=config.about or family.about,
+        licence=config.licence,
+        network=config.network,
+        latent=network.config.latent,
+        steps_per_beat=family.spec.steps_per_beat,
+        bars=max(1, family.spec.window_beats // 4),
+        timing=bool(train.feel[:, 1].mean() > 0.5),
+        reach=1.0,
+        amounts=((0.0, 0.0), (1.0, 1.0)),
+        midpoint_noise=config.midpoint_noise,
+        data={
+            "windows": {s: int(((train.set_of == i) & is_music).sum()) for i, s in enumerate(train.sets)},
+            **({"pairs": pairs} if pairs else {}),
+            "pieces": len(np.unique(train.piece)),
+            "sha256": train.sha256(),
+        },
+        config=config.model_dump(mode="json"),
+        commit=_commit(),
+        metrics={k: round(v, 4) for k, v in trainer.validate().items()},
+        weights_sha256="",
+    )
+    own = valid.take(valid.are_own(config.codec_sets))
+    judged = own if len(own) else train.take(train.are_own(config.codec_sets))
+    model = TorchModel(card, family, network, str(trainer.device))
+    amounts, reach = calibrate(model, judged.grid)
+    found = {"amounts": tuple(amounts), "reach": round(reach, 3), "feel_correlation": _feel_correlation(model, judged)}
+    tokens = family.vocabulary.without_leading_holds(train.grid[is_music].tokens)
+    save_model(folder, card.model_copy(update=found), network, window_hashes(tokens, family))
+    return folder
+
+
+def _feel_correlation(model: TorchModel, judged: Windows) -> FeelCorrelation:
+    played = judged.take(np.flatnonzero(judged.feel.all(1))).grid[:PLAYED]
+    if len(played) == 0 or model.network.config.plain:
+        return ()
+    e = noise(np.random.default_rng(0), len(played), model.card.latent)
+    ranks = model.feel_ranks(e, np.ones(len(played), np.float32), played)
+    return measure_feel_correlation(ranks, model.family.vocabulary.struck(played.tokens))
+
+
+def _commit() -> str:
+    """Name the commit of this code, where it runs from a checkout."""
+    try:
+        git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short=12", "HEAD"]
+        return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
