@@ -2,79 +2,74 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-PLACE = Path(__file__).parents[1] / "bench" / "songs.py"
+from bench.song_checks.figures import Sounding, bars_differ, f1, silent_bars, strange_pads
+from bench.song_checks.reader import Heard, Sound, listen
+from bench.song_checks.rows import varied
+from bench.song_checks.runs import Pair, worked_on
 
 
-@pytest.fixture(scope="module")
-def songs() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("bench_songs", PLACE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["bench_songs"] = module
-    spec.loader.exec_module(module)
-    return module
+def heard_in(path: Path) -> Heard:
+    heard = listen(path)
+    assert heard is not None
+    return heard
 
 
-def pair(songs: ModuleType, before: list[tuple[int, float]], after: list[tuple[int, float]], channel: int = 1) -> object:
-    sides = [[songs.Sound(pitch, start, start + 1, 80) for pitch, start in side] for side in (before, after)]
-    files = [songs.Heard({(0, channel): side}, {0: 16.0}, {}, {}, 0, 4.0) for side in sides]
-    return songs.Pair("file", (0, channel), *sides, *files)
+def pair(before: list[tuple[int, float]], after: list[tuple[int, float]], channel: int = 1) -> Pair:
+    sides = [[Sound(pitch, start, start + 1, 80) for pitch, start in side] for side in (before, after)]
+    files = [Heard({(0, channel): side}, {0: 16.0}, {}, {}, 0, 4.0) for side in sides]
+    return Pair("file", (0, channel), *sides, *files)
 
 
-def test_another_reader_finds_parts_track_ends_and_what_is_no_note(songs: ModuleType, clips: Path) -> None:
-    heard = songs.listen(clips / "band.mid")
+def test_another_reader_finds_parts_track_ends_and_what_is_no_note(clips: Path) -> None:
+    heard = heard_in(clips / "band.mid")
     assert [len(heard.parts[key]) for key in heard.order] == [28, 10, 7]
     assert [channel for _, channel in heard.order] == [10, 2, 1]
     assert heard.hanging == 0
     assert set(heard.ends.values()) <= {0.0, 8.0}
-    assert songs.listen(clips / "hanging_note.mid").hanging == 1
-    assert songs.listen(clips / "truncated.mid") is None
+    assert heard_in(clips / "hanging_note.mid").hanging == 1
+    assert listen(clips / "truncated.mid") is None
 
 
-def test_the_parts_that_were_worked_on_are_read_from_what_was_said(songs: ModuleType, clips: Path) -> None:
-    heard = songs.listen(clips / "band.mid")
+def test_the_parts_that_were_worked_on_are_read_from_what_was_said(clips: Path) -> None:
+    heard = heard_in(clips / "band.mid")
     said = {"info": ["band.mid: used 1 Drums (channel 10), 3 Lead (channel 1); copied through 2 Bass (channel 2)"]}
-    assert songs.worked_on(said, heard) == [heard.order[0], heard.order[2]]
-    assert songs.worked_on({"info": []}, heard) == []
-    alone = songs.listen(clips / "twinkle.mid")
-    assert songs.worked_on({"info": []}, alone) == alone.order
+    assert worked_on(said, heard) == [heard.order[0], heard.order[2]]
+    assert worked_on({"info": []}, heard) == []
+    alone = heard_in(clips / "twinkle.mid")
+    assert worked_on({"info": []}, alone) == alone.order
 
 
-def test_new_notes_silent_bars_and_density_are_counted(songs: ModuleType) -> None:
-    both = pair(songs, [(60, 0), (62, 1), (64, 12)], [(60, 0), (63, 1), (64, 12), (65, 7.9), (66, 5)])
-    assert [n.pitch for n in both.new] == [63, 65, 66]  # type: ignore[attr-defined]
-    assert {1, 2} <= songs.silent_bars(both)
-    assert 0 not in songs.silent_bars(both)
-    rows = dict(songs.varied("0.3", [both]))
+def test_new_notes_silent_bars_and_density_are_counted() -> None:
+    both = pair([(60, 0), (62, 1), (64, 12)], [(60, 0), (63, 1), (64, 12), (65, 7.9), (66, 5)])
+    assert [n.pitch for n in both.new] == [63, 65, 66]
+    assert {1, 2} <= silent_bars(both)
+    assert 0 not in silent_bars(both)
+    rows = dict(varied("0.3", [both]))
     assert rows["vary 0.3, pitched: share of new notes in silent bars"] == "66.7 %"
     assert rows["vary 0.3, pitched: parts; notes, median, mean; within 10 %"] == "1; ×1.667, ×1.667; 100.0 %"
 
 
-def test_notes_come_back_once_each(songs: ModuleType) -> None:
-    both = pair(songs, [(60, 0), (60, 0.1), (62, 1)], [(60, 0.05), (62, 1.3)])
-    assert songs.f1(both.before, both.after) == pytest.approx(2 / 5)  # type: ignore[attr-defined]
+def test_notes_come_back_once_each() -> None:
+    both = pair([(60, 0), (60, 0.1), (62, 1)], [(60, 0.05), (62, 1.3)])
+    assert f1(both.before, both.after) == pytest.approx(2 / 5)
 
 
-def test_a_semitone_against_what_sounds_is_a_clash(songs: ModuleType) -> None:
-    both = pair(songs, [(60, 0), (72, 4)], [(60, 0)])
-    sounding = songs.Sounding(both.source)  # type: ignore[attr-defined]
-    assert sounding.clashes(songs.Sound(61, 0.5, 1, 80))
-    assert sounding.clashes(songs.Sound(73, 0.5, 1, 80))
-    assert not sounding.clashes(songs.Sound(64, 0.5, 1, 80))
-    assert not sounding.clashes(songs.Sound(61, 2, 3, 80))
+def test_a_semitone_against_what_sounds_is_a_clash() -> None:
+    both = pair([(60, 0), (72, 4)], [(60, 0)])
+    sounding = Sounding(both.source)
+    assert sounding.clashes(Sound(61, 0.5, 1, 80))
+    assert sounding.clashes(Sound(73, 0.5, 1, 80))
+    assert not sounding.clashes(Sound(64, 0.5, 1, 80))
+    assert not sounding.clashes(Sound(61, 2, 3, 80))
 
 
-def test_hits_on_other_pads_and_bars_that_differ_are_counted(songs: ModuleType) -> None:
+def test_hits_on_other_pads_and_bars_that_differ_are_counted() -> None:
     beat = [(36, 0.0), (38, 1.0), (36, 4.0), (38, 5.0)]
-    both = pair(songs, beat, [*beat, (51, 2.0), (36, 3.0)], channel=10)
-    assert list(songs.strange_pads([both])) == [True, False]
-    assert songs.bars_differ(both.before) == 0  # type: ignore[attr-defined]
-    assert songs.bars_differ(both.after) == 0.5  # type: ignore[attr-defined]
+    both = pair(beat, [*beat, (51, 2.0), (36, 3.0)], channel=10)
+    assert list(strange_pads([both])) == [True, False]
+    assert bars_differ(both.before) == 0
+    assert bars_differ(both.after) == 0.5
