@@ -27,6 +27,7 @@ DEVICE = (
     "live_api.js",
     "kinds.js",
     "context.js",
+    "scene.js",
     "requests.js",
     "server.js",
     "results.js",

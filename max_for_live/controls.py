@@ -161,6 +161,14 @@ CONTROLS: tuple[Control, ...] = (
         place=(363, 127, 94, 15),
         info="Draws a new seed, so that the same settings make other clips.",
     ),
+    Control(
+        name="hear",
+        kind="toggle",
+        label="Hear the Scene",
+        place=(221, 91, 92, 15),
+        initial=1,
+        info="New notes fit what other tracks play with the clip, or have in its scene. Off, only the clip itself counts.",
+    ),
     # Aim and lock
     Control(
         name="key",

@@ -43,7 +43,7 @@ def test_music_knows_nothing_of_max_live_or_the_table() -> None:
 BELONGS = {
     r"\bnew LiveAPI\b": {"main.js"},
     r"\bnew Task\b": {"main.js"},
-    r"\bapi\.(goto|get|id|unquotedpath)\b": {"live_api.js", "context.js", "history.js", "picks.js", "state.js"},
+    r"\bapi\.(goto|get|id|unquotedpath)\b": {"live_api.js", "context.js", "scene.js", "history.js", "picks.js", "state.js"},
     r"\b(create_clip|create_scene|duplicate_clip_to|add_new_notes|remove_notes_\w+)\b": {"results.js"},
     r"\b(delete_clip|delete_scene)\b": {"results.js", "history.js"},
     r"\boutlet\(SERVER_OUT\b": {"requests.js", "main.js"},

@@ -28,7 +28,7 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["results", "asking", "network", "requests", "puck", "history"])
+@pytest.mark.parametrize("name", ["results", "asking", "network", "requests", "puck", "history", "scene"])
 def test_every_scenario_ends_as_a_musician_expects(name: str, script: Path) -> None:
     done = run(name, script)
     assert done.returncode == 0, done.stdout + done.stderr

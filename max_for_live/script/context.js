@@ -15,6 +15,7 @@ function findSamplePlace(job) {
   job.place = { track: Number(api.id), row: 0, color: getNumber("color") };
   job.place.row = isGood ? childIds("clip_slots").indexOf(slot) : selectedRow();
   enqueue(job, function () { readKind(job, job.place.track, []); });
+  enqueue(job, readScene);
 }
 
 function readContext(job) {
@@ -22,6 +23,7 @@ function readContext(job) {
   if (values.lock_notes) enqueue(job, function () { job.lockedNotes = selectedNotes(job.parts[0]); });
   enqueueEach(job, job.parts, function (part) { readKind(job, part.track, part.notes); });
   enqueue(job, readKey);
+  enqueue(job, readScene);
 }
 
 // The indices of the selected notes of a clip.

@@ -36,6 +36,7 @@ var UI = {
   density: storeValue,
   octave: storeValue,
   key: storeValue,
+  hear: storeValue,
   lock_rhythm: storeValue,
   lock_pitch: storeValue,
   lock_velocity: storeValue,

@@ -80,6 +80,18 @@ var Music = (function () {
     return messages;
   }
 
+  // A part as it is heard beside others: the notes that begin within its first beats, with what can be heard of them.
+  function audibleOf(part, beats) {
+    var end = part.base + Math.min(beats, part.beats);
+    var notes = part.notes.filter(function (n) { return !n.mute && n.start_time >= part.base && n.start_time < end; });
+    return {
+      clip: part.clip, base: part.base, beats: part.beats, meter: part.meter, name: part.name, fingerprint: fingerprint(notes),
+      notes: notes.map(function (n) {
+        return copyNote({ pitch: n.pitch, start_time: n.start_time, duration: n.duration, velocity: n.velocity }, 0);
+      }),
+    };
+  }
+
   // A name as it may be sent: ASCII, at most 100 letters.
   function plainText(text) { return String(text).replace(/[^\x20-\x7e]/g, "_").slice(0, 100); }
 
@@ -306,7 +318,8 @@ var Music = (function () {
   }
 
   return {
-    byStart: byStart, clamp: clamp, compareNotes: compareNotes, copyNote: copyNote, propertyChanges: propertyChanges,
+    audibleOf: audibleOf, byStart: byStart, clamp: clamp, compareNotes: compareNotes, copyNote: copyNote,
+    propertyChanges: propertyChanges,
     emptyReply: emptyReply, exactBeats: exactBeats, fingerprint: fingerprint, missingRanges: missingRanges, keyNames: keyNames,
     mainSource: mainSource, packState: packState, parseNotes: parseNotes, partMessages: partMessages, plainText: plainText,
     rebuild: rebuild, resample: resample, resolveOverlaps: resolveOverlaps, shortName: shortName, baseName: baseName,

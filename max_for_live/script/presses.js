@@ -6,11 +6,12 @@ var MAX_PRESSES = 8; // running at a time
 var presses = []; // the newest jobs; running are those that are not over
 var lastRequested = "", isSeedTyped = false; // what the last press asked for, and whether the seed was set since
 
-// Steps of the work queue belong to a job. `parts` are the clips it reads, `made` and `scenes` what it has created.
+// Steps of the work queue belong to a job. `parts` are the clips it reads, `beside` those that sound with them, `made` and
+// `scenes` what it has created.
 // `unfinishedClip` is the clip being written: its id, -1 where the id is not known yet, or 0.
 function newJob(verb) {
   return {
-    verb: verb, parts: [], made: [], scenes: [], total: 0, failures: [], info: [], unfinishedClip: 0, place: null,
+    verb: verb, parts: [], beside: [], made: [], scenes: [], total: 0, failures: [], info: [], unfinishedClip: 0, place: null,
     pads: {}, hasDrumRack: null, key: null, lockedNotes: "",
     isCancelled: false, isOver: false, onStop: null, onFail: null,
   };
@@ -67,7 +68,7 @@ function requestClips(job) {
   send();
 
   function asked() {
-    var fingerprints = job.parts.map(function (part) { return part.fingerprint; });
+    var fingerprints = job.parts.concat(job.beside).map(function (part) { return part.fingerprint; });
     return JSON.stringify([job.verb, requestFields(job, job.verb), fingerprints]);
   }
 
@@ -83,7 +84,8 @@ function requestClips(job) {
 // Send the request of a press; then(reply, id). If the server does not know the scale's name, the scale is spelled in
 // semitones from now on, and again() sends the request anew. The server names the field only in the error's text.
 function requestForPress(job, verb, given, again, then) {
-  var request = sendRequest({ job: job, verb: verb, values: given, parts: job.parts, then: function (problem, reply) {
+  var parts = job.parts.concat(job.beside);
+  var request = sendRequest({ job: job, verb: verb, values: given, parts: parts, then: function (problem, reply) {
     if (problem && job.key && job.key.spelled && /^key\b/.test(problem.text)) {
       unknownKeys[job.key.named] = true;
       job.key = { named: job.key.spelled };
@@ -97,7 +99,9 @@ function requestForPress(job, verb, given, again, then) {
 
 // The keys and values of a request, for the fields that its verb has.
 function requestFields(job, verb) {
-  var given = job.parts.length ? ["clips", job.parts.length] : [], pads = formatPads(job.pads), kind = kindToRequest(job);
+  var given = job.parts.length || job.beside.length ? ["clips", job.parts.length] : [];
+  var pads = formatPads(job.pads), kind = kindToRequest(job);
+  if (job.beside.length) given.push("context", job.beside.length);
   TABLE.verbs[verb].forEach(function (field) {
     var value = fieldValue(field, job);
     if (value !== "") given.push(field, value);
@@ -144,6 +148,7 @@ function finishPress(job, sentence) {
   if (job.isOver) return;
   job.isOver = true;
   job.parts = [];
+  job.beside = [];
   if (job.made.length || job.scenes.length) addToHistory(job);
   if (sentence) showStatus(sentence);
   if (job.onStop) job.onStop();

@@ -123,16 +123,19 @@ function beginWithPalette(verb, then) {
 // Have a palette made, unless there is one of the same clips and settings.
 function requestPalette(job, then) {
   var given = requestFields(job, "blend").concat("grid", 0);
-  var parts = job.parts.map(function (part) { return [part.clip, part.fingerprint, part.beats, part.base]; });
+  var parts = job.parts.concat(job.beside).map(function (part) {
+    return [part.clip, part.fingerprint, part.beats, part.base];
+  });
   var mark = JSON.stringify([given, parts]);
   if (puck.palette && puck.palette.mark === mark) return use(puck.palette.id);
   showProgress(job, "preparing…");
   requestForPress(job, "blend", given, function () { requestPalette(job, then); }, function (reply, id) { use(id); });
 
   function use(id) {
-    puck.palette = { id: id, mark: mark, parts: job.parts.slice() };
+    puck.palette = { id: id, mark: mark, parts: job.parts.slice(), beside: job.beside.slice() };
     puck.isPreparing = false;
     then(job);
+    updatePuck(); // it may have moved meanwhile
   }
 }
 

@@ -5,7 +5,7 @@
 //   stage.press("vary");  stage.turn("amount", 30);  stage.wait(100);
 //   stage.settle()                          time passes until nothing is under way any more
 //   stage.status, stage.shown.result        what the face shows
-//   stage.server.asked                      verbs as they came: { verb, id, keys, clips: [{ beats, meter, notes, name }] }
+//   stage.server.asked                      verbs as they came: { verb, id, keys, clips: [{ beats, meter, rows, name }], context }
 //   stage.server.answer.vary = (ask) => [clips] | { error: [code, text] } | null for no answer
 //   stage.server.loses = (message, isRequest) => true for a message that gets lost
 //   stage.check()                           nothing was done that Max or Live would not forgive
@@ -210,9 +210,11 @@ class Server {
       if (!ask.clips) return this.tell(stage, "/bridge/error", id, "no_palette", "there is no such palette");
     } else {
       for (let i = 0; i < values.length; i += 2) ask.keys[values[i]] = values[i + 1];
-      const missing = this.missing(id, ask.keys.clips || 0);
+      const own = ask.keys.clips || 0;
+      const missing = this.missing(id, own + (ask.keys.context || 0));
       if (missing.length) return missing.forEach((gap) => this.tell(stage, "/bridge/missing", id, ...gap));
-      ask.clips = Array.from({ length: ask.keys.clips || 0 }, (_, i) => this.parts.get(id).get(i));
+      ask.clips = Array.from({ length: own }, (_, i) => this.parts.get(id).get(i));
+      ask.context = Array.from({ length: ask.keys.context || 0 }, (_, i) => this.parts.get(id).get(own + i));
     }
     this.asked.push(ask);
     const answer = this.answer[verb](ask);

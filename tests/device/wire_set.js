@@ -9,7 +9,8 @@ const READY = 15000; // ms; a server that starts loads its models first
 const LONG = 20000; // ms that a press may take on a busy machine
 const FIELDS = ["pitch", "start_time", "duration", "velocity", "mute", "probability", "velocity_deviation", "release_velocity"];
 
-// A set with a device on its first track, a tune and its answer there, and a beat on a track with a Drum Rack.
+// A set with a device on its first track, a tune and its answer there, a beat on a track with a Drum Rack, and chords that the
+// tune hears.
 class LiveSet {
   constructor(script, port) {
     this.live = new Live({ scale: { mode: 1, root: 9, name: "Minor" } });
@@ -32,6 +33,8 @@ class LiveSet {
       notes: beat(8),
       groove: this.live.addGroove("Swing 16"),
     });
+    const chords = [48, 52, 55, 60].map((pitch) => ({ pitch, start_time: 0, duration: 4, velocity: 70 }));
+    this.live.addClip(this.live.addTrack({ name: "Keys" }), 0, { name: "Keys", length: 4, notes: chords });
     this.long = this.live.addClip(track, 6, { name: "Long", length: 64, notes: scale(40, 500, 0.125) });
     this.before = this.live.snapshot();
     this.world = new World(this.live, { leads: { 9120: port } });
