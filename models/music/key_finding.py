@@ -9,6 +9,7 @@ that one long note does not outweigh a scale. bench/keys.py prints how often tha
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from itertools import pairwise
 
 from models.music.clip import Note
 from models.music.key import Key, parse_key
+from models.music.paced import paced
 
 CLASSES = 12
 NAMES = {
@@ -86,7 +88,7 @@ def weigh(notes: Iterable[Note]) -> Heard:
     """Sum up how long each pitch class sounds; give it all that sounds but drums."""
     classes = [0.0] * CLASSES
     beats: set[int] = set()
-    for note in notes:
+    for note in paced(notes):
         if not note.mute:
             classes[note.pitch % CLASSES] += max(note.duration, 0.0)
             beats.update(range(math.floor(note.start), min(math.ceil(note.end), math.floor(note.start) + 4 * LONGEST)))
@@ -127,7 +129,7 @@ def find_local_keys(notes: Sequence[Note], *, bar: float, start: float, end: flo
     that a stretch is rarely shorter than eight bars. What a stretch is in is then found from all that sounds in it.
     """
     bars: dict[int, list[float]] = {}
-    for note in notes:
+    for note in paced(notes):
         if note.mute:
             continue
         bar_of_note = max(math.floor((note.start - start) / bar + 1e-9), 0)
@@ -138,12 +140,15 @@ def find_local_keys(notes: Sequence[Note], *, bar: float, start: float, end: flo
                 break
             bars.setdefault(k, [0.0] * CLASSES)[note.pitch % CLASSES] += sounds
     order = sorted(bars)
-    path = _follow([[NATS_OF_A_BAR * fit for fit in correlations(bars[k])] for k in order])
+    path = _follow([[NATS_OF_A_BAR * fit for fit in correlations(bars[k])] for k in paced(order, 32)])
     changes = [i for i in range(len(path)) if i == 0 or path[i] != path[i - 1]]
     edges = [start, *(start + order[i] * bar for i in changes[1:]), end]
+    inside: list[list[Note]] = [[] for _ in changes]
+    for note in paced(notes) if changes else ():
+        inside[bisect_right(edges, note.start, 1, len(changes)) - 1].append(note)
     found: list[LocalKey] = []
-    for first, until in pairwise(edges if changes else []):
-        key = find_key(weigh(n for n in notes if (n.start >= first or first == start) and (n.start < until or until == end)))
+    for (first, until), its in zip(pairwise(edges if changes else []), inside, strict=True):
+        key = find_key(weigh(its))
         if key is not None:
             found.append(LocalKey(first, until, key))
     return tuple(found)
@@ -188,7 +193,7 @@ def _follow(fits: Sequence[Sequence[float]]) -> list[int]:
         return []
     best = list(fits[0])
     came: list[list[int]] = []
-    for fit in fits[1:]:
+    for fit in paced(fits[1:]):
         from_ = max(range(len(best)), key=best.__getitem__)
         changed = best[from_] - CHANGE
         came.append([k if b >= changed else from_ for k, b in enumerate(best)])
