@@ -2,6 +2,7 @@
 
     python bench/replay.py record FILE.json.gz [FOLDER …]     before the change; folders of MIDI files beside tests/clips
     python bench/replay.py check FILE.json.gz [--every N]     after it, on the same machine and Python
+    python bench/replay.py check FILE.json.gz --key free      of what was recorded when keys were free where none was named
 
 Several hundred requests of all verbs, with seeds, locks and odd meters, and whole files by the command line. Clips are
 compared note for note and field for field, files byte for byte; sentences and versions may differ.
@@ -26,7 +27,7 @@ from typing import Any
 
 from bridge.cli import main as run_command
 from bridge.engine import Engine
-from bridge.requests import VERBS, Blend, ClipsRequest
+from bridge.requests import VERBS, Blend, ClipsRequest, Music
 from models.editing.batching import run_alone
 from models.music.clip import Clip, Note
 from models.music.midi import MidiError, read
@@ -71,6 +72,7 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("folders", type=Path, nargs="*", help="more MIDI files to record requests over")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="check only every Nth request")
+    parser.add_argument("--key", metavar="KEY", help="ask for this key where a request of the recording names none")
     options = parser.parse_args()
     if options.action == "record":
         engine = Engine()
@@ -81,22 +83,23 @@ def main() -> None:
         return
     with gzip.open(options.file, "rt", encoding="utf-8") as file:
         recorded = json.load(file)
-    sys.exit(check(recorded, options.every))
+    sys.exit(check(recorded, options.every, options.key))
 
 
-def check(recorded: dict[str, Any], every: int) -> int:
-    """Replay, and print what differs; 1 where anything does."""
+def check(recorded: dict[str, Any], every: int, key: str | None = None) -> int:
+    """Replay, in a key where none is named, and print what differs; 1 where anything does."""
     counts: Counter[tuple[str, bool]] = Counter()
     engine = Engine()
     for number, entry in list(enumerate(recorded["requests"]))[::every]:
-        is_same = answer(engine, entry) == entry["gave"]
+        in_key = {"key": key} if key and issubclass(VERBS[entry["verb"]], Music) else {}
+        is_same = answer(engine, {**entry, "request": {**in_key, **entry["request"]}}) == entry["gave"]
         counts[entry["verb"], is_same] += 1
         if not is_same:
             shown = {key: value for key, value in entry["request"].items() if key != "clips"}
             print(
                 f"request {number} differs: {entry['verb']} {json.dumps(shown)}, {len(entry['clips'])} clips: {entry['about']}"
             )
-    now = commands()
+    now = commands(key)
     for line, files in recorded["commands"].items():
         counts["files", now.get(line) == files] += 1
         if now.get(line) != files:
@@ -124,13 +127,14 @@ def answer(engine: Engine, asked: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
     return [from_clip(clip, with_origin=True) for clip in made]
 
 
-def commands() -> dict[str, dict[str, str]]:
-    """Run the command lines, and hash the MIDI files that each wrote."""
+def commands(key: str | None = None) -> dict[str, dict[str, str]]:
+    """Run the command lines, all that take one in a key, and hash the MIDI files that each wrote."""
     found: dict[str, dict[str, str]] = {}
     for line in COMMANDS:
         with tempfile.TemporaryDirectory() as folder, redirect_stdout(StringIO()), redirect_stderr(StringIO()):
             with suppress(SystemExit):  # a folder with broken files in it exits with 1
-                run_command([*line.format(clips=CLIPS, out=folder).split(), "--device", "cpu"])
+                in_key = ["--key", key] if key and issubclass(VERBS[line.split()[0]], Music) else []
+                run_command([*line.format(clips=CLIPS, out=folder).split(), "--device", "cpu", *in_key])
             paths = sorted(Path(folder).rglob("*.mid"))
             found[line] = {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in paths}
     return found

@@ -14,13 +14,14 @@ from models.editing.others import Other
 from models.editing.palette import Palette, prepare_palette
 from models.editing.reconstruct import reconstruct
 from models.editing.sample import sample
+from models.editing.scales import KeyUsed
 from models.editing.vary import vary
 from models.families.constraints import Constraints
 from models.families.family import PartFacts
 from models.families.registry import find_family
 from models.families.routing import RoutedPart, default_family, route, route_parts
 from models.music.clip import Clip
-from models.music.key import parse_key
+from models.music.key import AUTO, FREE, parse_key
 from models.music.morph import Morph
 from models.music.paced import paced
 from models.network.decoding import LatentModel, temperature_for
@@ -46,7 +47,8 @@ class Answer:
     """The clips a request made. `sources[i]` is the index of the clip that `clips[i]` was made from, -1 for none or several.
 
     `models` names the model of each clip of the request, or the one that made everything where it had none. `decoded` is how
-    many new notes of variations a decode struck, and how many are new in all.
+    many new notes of variations a decode struck, and how many are new in all. `keys` are those that new notes keep to, of each
+    clip of the request, where there are any.
     """
 
     clips: tuple[Clip, ...]
@@ -55,6 +57,7 @@ class Answer:
     seed: int
     remarks: tuple[Remark, ...] = ()
     decoded: tuple[int, int] = (0, 0)
+    keys: tuple[tuple[KeyUsed, ...], ...] = ()
 
     @property
     def info(self) -> tuple[str, ...]:
@@ -143,7 +146,7 @@ class Engine:
     def _sample(self, request: Sample, others: Others) -> Computation[Answer]:
         name = request.model if request.model != "auto" else default_family(request.kind)
         made = yield from sample(self._context(request, name), *others[:1], beats=4.0 * request.bars, count=request.count)
-        return Answer(made.clips, (-1,) * len(made.clips), (name,), _seed(request), made.remarks)
+        return Answer(made.clips, (-1,) * len(made.clips), (name,), _seed(request), made.remarks, keys=(made.keys,))
 
     def _vary(self, request: Vary, families: Families, others: Others) -> Computation[Answer]:
         clips = _marked(request)
@@ -200,7 +203,7 @@ class Engine:
         if names[0] != names[1]:
             raise ValueError(f"cross takes two clips of one kind, not of {names[0]} and {names[1]}; name a model or a kind")
         made = yield from cross(self._context(request, names[0], together=clips), a, b, others, count=request.count)
-        return Answer(made.clips, (-1,) * len(made.clips), tuple(names), _seed(request), made.remarks)
+        return Answer(made.clips, (-1,) * len(made.clips), tuple(names), _seed(request), made.remarks, keys=((), made.keys))
 
     # --- what they share ---------------------------------------------------------------------------------------------
 
@@ -231,13 +234,16 @@ class Engine:
             _seed(request),
             tuple(dict.fromkeys(remarks)),
             decoded,
+            tuple(made[i].keys for i in range(len(clips))),
         )
 
     def _context(self, request: Request, name: str, *, together: Sequence[Clip] = ()) -> EditContext:
         """Gather what a verb needs beside clips."""
         model = self.model(name)
         kit = model.family.kit(request.drum_map, request.pads, together) if isinstance(request, ClipsRequest) else None
-        return EditContext(model, _constraints(request), kit, temperature_for(request.variety), _seed(request), self._encodings)
+        finds_keys = isinstance(request, Music) and request.key == AUTO
+        temperature = temperature_for(request.variety)
+        return EditContext(model, _constraints(request), kit, temperature, _seed(request), self._encodings, finds_keys)
 
 
 def _blend_on(palette: Palette, positions: Sequence[tuple[float, float]]) -> Computation[Answer]:
@@ -247,7 +253,7 @@ def _blend_on(palette: Palette, positions: Sequence[tuple[float, float]]) -> Com
 
 def _answer_of(palette: Palette, clips: Sequence[Clip]) -> Answer:
     names = (palette.context.model.card.name,) * len(palette.originals)
-    return Answer(tuple(clips), (-1,) * len(clips), names, palette.context.seed, palette.remarks)
+    return Answer(tuple(clips), (-1,) * len(clips), names, palette.context.seed, palette.remarks, keys=palette.keys)
 
 
 def _constraints(request: Request) -> Constraints:
@@ -255,7 +261,8 @@ def _constraints(request: Request) -> Constraints:
     fill = isinstance(request, Resting) and request.fill
     if not isinstance(request, Music):
         return Constraints(fill=fill)
-    leaning = Constraints(key=parse_key(request.key) if request.key else None, density=request.density, octave=request.octave)
+    key = None if request.key in (AUTO, FREE) else parse_key(request.key)
+    leaning = Constraints(key=key, density=request.density, octave=request.octave)
     if not isinstance(request, Change):
         return leaning
     return Constraints(

@@ -13,6 +13,7 @@ from bridge.engine import MORPH, Answer, Engine
 from bridge.file_context import AS_FILES_ARE, NONE, Reading, read_kinds, with_file
 from bridge.file_jobs import FileError, Job, is_together, record_path
 from bridge.provenance import (
+    KeyOfPart,
     ModelUsed,
     Record,
     RecordError,
@@ -97,6 +98,7 @@ class Made:
     models: tuple[str, ...]  # the names that find them
     info: tuple[str, ...]
     parts: tuple[PartUsed, ...] = ()
+    keys: tuple[KeyOfPart, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -169,17 +171,18 @@ def make(
     others = _others(request, sources, reading)
     if not isinstance(request, ClipsRequest):
         answer = engine.run(request, progress, others=others)
-        return [Made((), tuple(map(to_bytes, answer.clips)), answer.models, answer.info)]
+        return [Made((), tuple(map(to_bytes, answer.clips)), answer.models, answer.info, keys=_keys_of([("", 0)], answer))]
     clips = [clip for source in sources for clip in source.clips]
     families = [route.family for source in sources for route in source.routes]
     answer = engine.run(request.model_copy(update={"clips": tuple(clips)}), progress, families=families, others=others)
     used = _parts_used(request, sources, answer.models)
+    keys = _keys_of([(part.file, part.number) for part in used], answer)
     if is_together(request):
         # A clip that is a corner goes back into its own file; all else goes into A's, whose meter it has.
         homes = [next((i for i, corner in enumerate(clips) if clip == corner), 0) for clip in answer.clips]
         files = [sources[i].with_clips([clip]) for i, clip in zip(homes, answer.clips, strict=True)]
         said = (*(line for source in sources for line in source.info), *answer.info)
-        return [Made(tuple(sources), tuple(files), tuple(dict.fromkeys(answer.models)), said, used)]
+        return [Made(tuple(sources), tuple(files), tuple(dict.fromkeys(answer.models)), said, used, keys)]
     variations: dict[int, list[Clip]] = defaultdict(list)
     for clip, index in zip(answer.clips, answer.sources, strict=True):
         variations[index].append(clip)
@@ -193,7 +196,9 @@ def make(
         remarks = [*source.info, *_remarks_about(answer, mine)]
         remarks += [f"“{name}” has fewer variations than the other parts, so they come round again" for name in fewer]
         models = dict.fromkeys(answer.models[i] for i in mine)
-        made.append(Made((source,), tuple(files), tuple(models), tuple(remarks), used[mine.start : mine.stop]))
+        parts = used[mine.start : mine.stop]
+        its = _keys_of([(part.file, part.number) for part in parts], answer, mine.start)
+        made.append(Made((source,), tuple(files), tuple(models), tuple(remarks), parts, its))
     return made
 
 
@@ -219,6 +224,15 @@ def _parts_used(request: Request, sources: Sequence[Opened], models: Sequence[st
         why = "no one model covers the clips" if model == MORPH else "it was asked for" if is_chosen else why
         used.append(PartUsed(source.name, i + 1, part.name, part.channel, model, why))
     return tuple(used)
+
+
+def _keys_of(parts: Sequence[tuple[str, int]], answer: Answer, first: int = 0) -> tuple[KeyOfPart, ...]:
+    """List the keys of parts, given by file and number, that are the clips of an answer from `first` on."""
+    return tuple(
+        KeyOfPart(file=file, number=number, beat=key.start, key=key.key.name, is_clear=key.is_clear, notes=key.notes)
+        for (file, number), keys in zip(parts, answer.keys[first:], strict=False)
+        for key in keys
+    )
 
 
 def _remarks_about(answer: Answer, mine: range) -> list[str]:
@@ -280,6 +294,7 @@ def save(
         "sources": tuple(SourceFile.of(source.name, source.content, source.path, embed=embed) for source in made.sources),
         "models": models_used(engine, made.models),
         "info": made.info,
+        "keys": made.keys,
         "outputs": outputs([_recordable(path.name) for path in written], made.clips),
     }
     text = record_bytes(settings.model_copy(update=whole))

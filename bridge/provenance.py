@@ -74,6 +74,19 @@ class Output(BaseModel):
     sha256: str
 
 
+class KeyOfPart(BaseModel):
+    """What new notes of a part keep to from a beat on: the key, whether it is clear, and pitch classes by their names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str = Field(description="the file that was worked on; none where clips are made from nothing")
+    number: int = Field(description="of the part in its file, from 1; 0 where there is none")
+    beat: float = Field(description="from which on, counted from the part's beginning")
+    key: str
+    is_clear: bool = Field(description="whether only one scale is likely; else new notes keep to what the likely ones share")
+    notes: str = Field(description="that new notes may be, beside the part's own near by")
+
+
 class Record(BaseModel):
     """What was asked, of what, of whom, and what came of it."""
 
@@ -92,6 +105,7 @@ class Record(BaseModel):
     device: str
     versions: dict[str, str]
     info: tuple[str, ...] = ()
+    keys: tuple[KeyOfPart, ...] = ()
     outputs: tuple[Output, ...] = ()
 
 

@@ -9,11 +9,20 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from models.families.registry import kinds, lane_names
 from models.music.clip import Clip
 from models.music.drum_map import find_drum_map
-from models.music.key import parse_key
+from models.music.key import AUTO, FREE, parse_key
 
 
-def _a_key(text: str) -> str:
-    return parse_key(text).name
+def _a_key(given: object) -> object:
+    if given is None:  # in records from before there was a word for it
+        return FREE
+    if not isinstance(given, str):
+        return given
+    if (word := given.strip().lower()) in (AUTO, FREE):
+        return word
+    try:
+        return parse_key(given).name
+    except ValueError as error:
+        raise ValueError(f"{error}; auto keeps to the key of the music, free to none") from error
 
 
 def _a_map(name: str) -> str:
@@ -73,8 +82,9 @@ class Request(BaseModel):
 class Music(Request):
     """A request whose new notes can be made to lean towards something."""
 
-    key: Annotated[str, AfterValidator(_a_key)] | None = Field(
-        default=None, description="new notes are in this key: a root and a scale of Live's list, as in A minor"
+    key: Annotated[str, BeforeValidator(_a_key, json_schema_input_type=str)] = Field(
+        default=AUTO,
+        description="key of new notes: auto, that of the music; free, none; or a root and a scale of Live's list: A minor",
     )
     density: int = Field(default=0, ge=-4, le=4, description="so many notes a bar more, or fewer")
     octave: float = Field(default=0.0, ge=-2, le=2, description="new notes so many octaves higher, or lower")

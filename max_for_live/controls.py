@@ -177,7 +177,7 @@ CONTROLS: tuple[Control, ...] = (
         place=(470, 22, 87, 18),
         field="key",
         initial=1,
-        info="New notes keep to the scale set in Live. Off, they may be any notes.",
+        info="New notes keep to Live's scale, or where that is off, to the key of your clips. Off, they may be any notes.",
     ),
     Control(name="density", kind="dial", label="Density", place=(480, 42, 44, 48), field="density"),
     Control(name="octave", kind="dial", label="Octave", place=(548, 42, 44, 48), field="octave"),

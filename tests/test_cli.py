@@ -148,7 +148,7 @@ def test_a_folder_keeps_its_inner_paths(run: Run, clips: Path, tmp_path: Path) -
     shutil.copy(clips / "twinkle.mid", tmp_path / "in/deep/er/twinkle.MID")
     (tmp_path / "in/._rock.mid").write_bytes(b"what macOS leaves on other disks")
     (tmp_path / "in/notes.txt").write_text("not music")
-    result = run("vary", tmp_path / "in", "--count", 2, "--seed", 1, "--out", tmp_path / "out")
+    result = run("vary", tmp_path / "in", "--count", 2, "--seed", 1, "--key", "free", "--out", tmp_path / "out")
     assert (result.code, result.err) == (0, "")
     made = sorted(p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*.*"))
     assert made == [
@@ -273,7 +273,7 @@ def test_existing_files_are_refused_before_anything_is_done(run: Run, clips: Pat
 
 def test_bad_files_are_named_and_the_rest_is_done(run: Run, clips: Path, tmp_path: Path) -> None:
     names = ("rock", "corrupt", "missing", "zero_bytes", "truncated", "twinkle")
-    result = run("vary", *(clips / f"{name}.mid" for name in names), "--count", 1, "--out", tmp_path)
+    result = run("vary", *(clips / f"{name}.mid" for name in names), "--count", 1, "--key", "free", "--out", tmp_path)
     assert result.code == 1
     assert result.names == ["rock_vary_01.mid", "twinkle_vary_01.mid"]
     lines = [line for line in result.err.splitlines() if "seed" not in line]

@@ -45,6 +45,7 @@ class Report:
     skipped: list[str] = field(default_factory=list)
     models: list[str] = field(default_factory=list)
     parts: list[dict[str, object]] = field(default_factory=list)  # which model each part went to, and why
+    keys: list[dict[str, object]] = field(default_factory=list)  # that new notes of each part keep to
     info: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 

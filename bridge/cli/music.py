@@ -146,6 +146,7 @@ def _make(verb: str, request: Request, paths: Sequence[Path], how: Making, kinds
                 tell(f"no seed was given; --seed {request.seed} makes the same again")
             report.models = list(dict.fromkeys([*report.models, *made.models]))
             report.parts += map(asdict, made.parts)
+            report.keys += [key.model_dump() for key in made.keys]
             for line in made.info:
                 report.say(line)
     if report.skipped:

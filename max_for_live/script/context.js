@@ -39,10 +39,12 @@ function selectedNotes(part) {
 
 var unknownKeys = {}; // names of scales that the server does not know
 
-// The key of the set, if it has one. Live 11 does not tell whether its scale is in use and starts with C Major, so that
-// one counts as none.
+// What new notes keep to: the set's scale where it is in use, else the key that the server finds in the music; no key where
+// the control is off. Live 11 does not tell whether its scale is in use and starts with C Major, so that one counts as none.
 function readKey(job) {
-  if (!values.key || !kindOf(job).follows_scale) return;
+  if (!kindOf(job).follows_scale) return;
+  job.key = { named: values.key ? "auto" : "free" };
+  if (!values.key) return;
   goTo("live_set");
   var scale = getText("scale_name"), root = getNumber("root_note");
   if (liveVersion >= 12 ? !getNumber("scale_mode") : root === 0 && scale === "Major") return;

@@ -17,6 +17,7 @@ from models.editing.batching import Computation, Encode
 from models.editing.gaps import Gaps, find_gaps
 from models.editing.others import Other, notes_beside
 from models.editing.rests import find_rests
+from models.editing.scales import KeyUsed, find_keys, join_scales, scales_of
 from models.families.constraints import Constraints, GridConstraints, Known, LogitBias, told
 from models.families.context import AFTER, BEFORE, OTHERS, Context, around, around_layout, join_context, without_kinds
 from models.families.family import Family, Kit
@@ -55,6 +56,7 @@ class Made:
     clips: tuple[Clip, ...]
     remarks: tuple[Remark, ...] = ()
     decoded: tuple[int, int] = (0, 0)
+    keys: tuple[KeyUsed, ...] = ()  # found or named, that new notes keep to
 
 
 @dataclass
@@ -102,6 +104,7 @@ class EditContext:
     temperature: float
     seed: int
     encodings: EncodingCache
+    finds_keys: bool = False  # whether new notes keep to the key that the music is in
 
     @property
     def family(self) -> Family:
@@ -116,6 +119,14 @@ class EditContext:
         """Draw the random numbers of some rows, with the feel of strokes as alike as a player's."""
         family = self.family
         return Randomness.draw(rng, rows, family.spec, family.vocabulary, correlation=self.model.card.feel_correlation)
+
+    def find_keys(self, clip: Clip, beside: Sequence[Note] = ()) -> tuple[KeyUsed, ...]:
+        """Find the keys that new notes of a clip keep to, given what sounds beside it; none where they are free."""
+        if not self.family.is_pitched:
+            return ()
+        if self.constraints.key:
+            return (KeyUsed.named(self.constraints.key),)
+        return find_keys(clip, beside) if self.finds_keys else ()
 
     def lay_out(self, clip: Clip) -> GridLayout:
         """Lay a clip out on the model's grid."""
@@ -136,6 +147,7 @@ class ClipState:
     gaps: Gaps = field(default_factory=Gaps)  # taken out of the clip
     is_heard: bool = False  # whether the model makes anything of what it is told beside latents
     others: tuple[Note, ...] | None = None  # what sounds with the clip, pitched, on its beats; None where nothing is known
+    keys: tuple[KeyUsed, ...] = ()  # that new notes keep to, on the beats of the clip with its gaps
 
     @cached_property
     def clip(self) -> Clip:
@@ -273,6 +285,10 @@ def read_clips(
     if together:
         voices = max((layout.voices for layout in layouts), default=1)
         layouts = [layout.with_voices(voices) for layout in layouts]
+    keys = [context.find_keys(clip, notes or ()) for clip, notes in zip(closed, beside, strict=True)]
+    scales = [scales_of(clip, its) for clip, its in zip(closed, keys, strict=True)] if context.finds_keys else [()] * len(clips)
+    if together:
+        scales = [join_scales(scales)] * len(clips)
     states: list[ClipState] = []
     remarks: list[Remark] = []
     for k, layout in enumerate(layouts):
@@ -280,7 +296,7 @@ def read_clips(
         also = [other.grid for other in layouts if other is not layout] if together else []
         its = constraints if k == 0 or not together else constraints.unlocked()
         pause()
-        its = gaps[k].close_constraints(its, clips[k].start)
+        its = replace(gaps[k].close_constraints(its, clips[k].start), scales=scales[k])
         if not its.fill:
             its = replace(its, rests=find_rests(closed if together else closed[k : k + 1], spec, holds=holds))
         compiled = context.family.compile(layout, its, also=also)
@@ -290,7 +306,8 @@ def read_clips(
             shifted = layout.grid.map(lambda v, n=layout.voices: shift_by_half(v, voices=n))  # type: ignore[misc]
             over = context.encodings.find(model, shifted)
         still = np.zeros(len(layout.grid), bool) if together else _too_sparse(layout)
-        states.append(ClipState(context.family, layout, its, compiled, own, over, still, gaps[k], model.hears, beside[k]))
+        used = tuple(key.moved(gaps[k].open_beat(clips[k].start + key.start) - clips[k].start) for key in keys[k])
+        states.append(ClipState(context.family, layout, its, compiled, own, over, still, gaps[k], model.hears, beside[k], used))
     new = [encoding for s in states for encoding in (s.own, s.seam) if encoding is not None and not len(encoding.mu)]
     new = list({id(encoding): encoding for encoding in new}.values())
     if new:

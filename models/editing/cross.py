@@ -9,9 +9,10 @@ import numpy as np
 
 from models.editing.batching import Computation, Decode
 from models.editing.candidates import rows_around
-from models.editing.clip_state import EditContext, Made, Remark, describe_others, read_clips, sorted_notes
+from models.editing.clip_state import EditContext, Made, Remark, called, describe_others, read_clips, sorted_notes
 from models.editing.fitting import fit_clip
 from models.editing.others import Other, others_alike
+from models.editing.scales import describe_keys
 from models.music.clip import Clip, Note
 from models.music.paced import paced
 from models.network.decoding import DecodeBatch, DecodePieces
@@ -37,7 +38,11 @@ def cross(context: EditContext, a: Clip, b: Clip, others: Sequence[Sequence[Othe
     each = rows // voices
     serving = [min(k, notes.layout.voices - 1) for k in range(voices)]
     mu = np.concatenate([notes.own.mu[k * each : (k + 1) * each] for k in serving])
-    compiled = family.rhythm_constraints(rhythm.layout, b, context.constraints)
+    if context.finds_keys and notes.keys:
+        remarks.append(Remark(describe_keys(called(b), notes.keys, notes.constraints.scales)))
+    # Where the second clip has pitches, new notes have no others anyway.
+    constraints = context.constraints if b.notes else replace(context.constraints, scales=notes.constraints.scales)
+    compiled = family.rhythm_constraints(rhythm.layout, b, constraints)
     source = replace(rhythm, compiled=compiled)
     heard = describe_others(context, rhythm.layout, rhythm.others)
     rng = context.generator(a, b)
@@ -59,4 +64,4 @@ def cross(context: EditContext, a: Clip, b: Clip, others: Sequence[Sequence[Othe
             break
     if len(found) < count:
         remarks.append(Remark(f"there are only {len(found)} different ways to do this, not {count}"))
-    return Made(tuple(found.values()), (*remarks, *said))
+    return Made(tuple(found.values()), (*remarks, *said), keys=notes.keys)

@@ -72,6 +72,11 @@ class Gaps:
         begins = [clip.start, *(gap.at + gap.length for gap in self.gaps)]
         return list(zip(begins, [*self._at, clip.end], strict=True))
 
+    def open_beat(self, beat: float) -> float:
+        """Find where a beat lies with the gaps put back: one at the place of a gap lies behind it."""
+        k = bisect_right(self._at_closed, beat)
+        return beat + self._before[k - 1] if k else beat
+
     def close(self, clip: Clip) -> Clip:
         """Take the gaps out of a clip."""
         if not self.gaps:

@@ -15,6 +15,7 @@ from models.editing.clip_state import ClipState, EditContext, Remark, read_clips
 from models.editing.fitting import fit_clips
 from models.editing.gaps import Gaps
 from models.editing.others import Other, others_alike
+from models.editing.scales import KeyUsed, list_keys
 from models.families.constraints import Known, told
 from models.families.grid import Grid
 from models.music.clip import Clip
@@ -55,6 +56,7 @@ class Palette:
     randomness: tuple[Randomness, Randomness]  # of windows, and of those over seams
     noise: Latents  # [B, Z], the same at all positions, so that the music follows the puck
     remarks: tuple[Remark, ...]
+    keys: tuple[tuple[KeyUsed, ...], ...] = ()  # of each corner
 
     @property
     def gaps(self) -> Gaps:
@@ -160,4 +162,14 @@ def prepare_palette(
     drawn = context.draw(rng, voices)
     e = np.repeat(noise(rng, voices, corners[0].own.mu.shape[1]), windows, 0)
     randomness = drawn.for_windows(windows), drawn.shifted_by_half().for_windows(windows)
-    return Palette(context, tuple(clips), tuple(corners), randomness, e, (*remarks, *said))
+    keys = tuple(corner.keys for corner in corners)
+    if context.finds_keys and any(keys):
+        said.append(Remark(_describe(clips, keys)))
+    return Palette(context, tuple(clips), tuple(corners), randomness, e, (*remarks, *said), keys)
+
+
+def _describe(clips: Sequence[Clip], keys: Sequence[Sequence[KeyUsed]]) -> str:
+    """Say what key each corner is in: what is new between them may be in any of these."""
+    names = [f"“{clip.name}”" if clip.name else f"clip {letter}" for clip, letter in zip(clips, "ABCD", strict=False)]
+    found = [f"{name} ({list_keys(its)})" for name, its in zip(names, keys, strict=True) if its]
+    return f"new notes keep to the key{'s' if len(found) > 1 else ''} found in {' and '.join(found)}"

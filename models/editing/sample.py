@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.editing.batching import Computation, Decode
 from models.editing.clip_state import EditContext, Made, Remark, describe_others, sorted_notes
 from models.editing.gaps import Gaps
 from models.editing.others import Other, notes_beside
-from models.families.constraints import Known
+from models.editing.scales import describe_keys, scales_of
+from models.families.constraints import Known, LogitBias
 from models.families.context import Context
 from models.families.grid import Grid
 from models.music.clip import Clip, Note
@@ -27,27 +27,31 @@ ROUNDS = 4  # how often to decode more where too few different clips came out
 def sample(context: EditContext, others: Sequence[Other] = (), *, beats: float, count: int) -> Computation[Made]:
     """Make clips of a length from nothing, to sound with others."""
     clip = context.family.empty_clip(beats, context.model.card.name)
-    clips = yield from compose(context, clip, count, np.random.default_rng((context.seed, 0)), others)
-    return Made(clips, tuple(Remark(text) for text in context.family.ignored(context.constraints)))
+    made = yield from compose(context, clip, count, np.random.default_rng((context.seed, 0)), others)
+    ignored = [Remark(text) for text in context.family.ignored(context.constraints)]
+    return replace(made, remarks=(*ignored, *made.remarks))
 
 
 def compose(
     context: EditContext, clip: Clip, count: int, rng: np.random.Generator, others: Sequence[Other] = ()
-) -> Computation[tuple[Clip, ...]]:
+) -> Computation[Made]:
     """Sample different clips, laid out as `clip` is, which holds no notes; of a very long one the beginning is filled.
 
-    `others` are what sounds with it.
+    `others` are what sounds with it; where no key is named they say it.
     """
     layout = context.lay_out(replace(clip, beats=min(clip.beats, LONGEST)))
-    every = context.family.compile(layout, context.constraints.unlocked()).logit_bias
-    bias = None if every is None else every[:1]
     windows = len(layout.grid)
     beside = notes_beside(layout.clip, others, Gaps())
+    keys = context.find_keys(layout.clip, beside or ())
+    scales = scales_of(layout.clip, keys) if context.finds_keys else ()
+    every = context.family.compile(layout, replace(context.constraints.unlocked(), scales=scales)).logit_bias
+    biases = None if every is None else (every, every.over_seams(1))
+    said = [Remark(describe_keys("what sounds with the new clips", keys, scales))] if scales else []
     heard = [describe_others(context, layout, beside, at_seam=at_seam) for at_seam in (False, True)]
     found: dict[tuple[Note, ...], Clip] = {}
     for _ in range(ROUNDS):
         rows = count - len(found)
-        grids = yield from _compose_halves(context, rows, 2 * windows, rng, bias, heard)
+        grids = yield from _compose_halves(context, rows, 2 * windows, rng, biases, heard)
         for k in range(rows):
             pause()
             made = context.family.grid_to_clip(layout, grids[k * windows : (k + 1) * windows])
@@ -55,7 +59,7 @@ def compose(
             found.setdefault(sorted_notes(made), made)
         if len(found) == count:
             break
-    return tuple(found.values())
+    return Made(tuple(found.values()), tuple(said), keys=keys)
 
 
 def _compose_halves(
@@ -63,23 +67,24 @@ def _compose_halves(
     rows: int,
     halves: int,
     rng: np.random.Generator,
-    bias: NDArray[np.float32] | None,
+    biases: tuple[LogitBias, LogitBias] | None,
     heard: Sequence[Context | None],
 ) -> Computation[Grid]:
-    """Write half after half; `heard` is what sounds with the windows, and with those over the seams."""
+    """Write half after half; `biases` and `heard`, what sounds with them, are of the windows and of those over the seams."""
     model, spec, vocabulary = context.model, context.family.spec, context.family.vocabulary
     parts: list[Grid] = []
     known: Known | None = None
     for first in range(halves - 1):
-        there = heard[first % 2]
+        there, window = heard[first % 2], slice(first // 2, first // 2 + 1)
+        bias = None if biases is None else biases[first % 2][window]
         batch = DecodeBatch(
             noise(rng, rows, model.card.latent),
             np.ones(rows, np.float32),
             context.draw(rng, rows),
             np.full(rows, context.temperature, np.float32),
             known,
-            None if bias is None else np.repeat(bias, rows, 0),  # an empty clip asks for the same everywhere
-            None if there is None else np.repeat(there[first // 2 : first // 2 + 1], rows, 0),
+            None if bias is None else np.repeat(bias, rows, 0),
+            None if there is None else np.repeat(there[window], rows, 0),
         )
         grid = yield Decode(model, batch, (first / (halves - 1), (first + 1) / (halves - 1)))
         if first % 2 == 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -16,6 +17,7 @@ from models.editing.clip_state import ClipState, EditContext, Made, Remark, call
 from models.editing.edits import merge_edits, spread_evenly
 from models.editing.others import Other
 from models.editing.sample import LONGEST, compose
+from models.editing.scales import describe_keys
 from models.families.family import NoteEdit
 from models.families.grid import Grid
 from models.music.clip import Clip, Note
@@ -56,7 +58,8 @@ def vary(
         if not clip.notes:
             samples = yield from compose(context, clip, count, context.generator(clip), others[i])
             where = f" of its first {LONGEST:.0f} beats" if clip.beats > LONGEST else ""
-            made[i] = Made(samples, (*said, Remark(f"{called(clip)} is empty, so these are samples{where}", i)))
+            about_it = (*said, Remark(f"{called(clip)} is empty, so these are samples{where}", i), *samples.remarks)
+            made[i] = replace(samples, remarks=about_it)
     filled = [i for i in range(len(clips)) if i not in made]
     sources, remarks = yield from read_clips(context, [clips[i] for i in filled], [others[i] for i in filled])
     about: dict[int, list[Remark]] = {i: list(said) for i in filled}
@@ -78,8 +81,10 @@ def vary(
             about[i].append(Remark(text, i))
         elif len(variations) < count:
             about[i].append(Remark(f"{called(clips[i])} gave {len(variations)} different clips, not {count}", i))
+        if context.finds_keys and source.keys and variations:
+            about[i].append(Remark(describe_keys(called(clips[i]), source.keys, source.constraints.scales), i))
         results = tuple(source.gaps.open(clip) for _, clip, _ in variations) or (clips[i],)
-        made[i] = Made(results, tuple(about[i]), (struck, new))
+        made[i] = Made(results, tuple(about[i]), (struck, new), source.keys)
     return [made[i] for i in range(len(clips))]
 
 

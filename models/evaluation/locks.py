@@ -17,7 +17,7 @@ from models.evaluation.product import VarySettings
 from models.evaluation.request_evaluation import BARS, ENOUGH, RequestEvaluation
 from models.families.family import Family
 from models.music.clip import Clip
-from models.music.key import parse_key
+from models.music.key import AUTO, FREE, parse_key
 
 LOCKS = ("voices", "beats", "notes", "rhythm", "pitch", "velocity", "key")
 
@@ -103,7 +103,7 @@ def touched(source: Clip, settings: VarySettings, clip: Clip, family: Family) ->
     if "velocity" in settings.lock:
         loud, now = ({(voice_of(n.pitch) if voice_of else None, n.velocity) for n in c.notes} for c in both)
         found["velocity"] = sum(v in {v for v, _ in loud} for v, _ in now - loud)
-    if settings.key and "pitch" not in settings.lock:
+    if settings.key not in (AUTO, FREE) and "pitch" not in settings.lock:
         had = {(n.pitch, n.start) for n in source.notes}
         key = parse_key(settings.key)
         found["key"] = sum((n.pitch, n.start) not in had and not key.has(n.pitch) for n in clip.notes)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from models.music.clip import Clip
+from models.music.key import AUTO
 
 Path = Literal["even", "slerp", "morph"]  # of an interpolation, as requests name them
 
@@ -24,7 +25,7 @@ class VarySettings:
     lock_voices: tuple[str, ...] = ()
     lock_beats: tuple[tuple[float, float], ...] = ()
     lock_notes: tuple[int, ...] = ()
-    key: str | None = None
+    key: str = AUTO
     density: int = 0
     octave: float = 0.0
 

@@ -24,7 +24,15 @@ from models.music.key import Key
 from models.music.paced import paced, sorted_in_runs
 
 NEVER = np.float32(-np.inf)
+CLOSE = 1e-6  # beats: what lies so little before the beginning of a scale is in it
 RHYTHM, PITCH, VELOCITY = "rhythm", "pitch", "velocity"
+
+
+class Scale(NamedTuple):
+    """The pitch classes that new notes may have from a beat on."""
+
+    start: float
+    classes: frozenset[int]
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,7 @@ class Constraints:
     """What a musician wants kept, and where new notes should lean. Beats count from the clip's start, notes from 0."""
 
     key: Key | None = None
+    scales: tuple[Scale, ...] = ()  # where no key is named: each until the next, the first before it too; any where none is
     lock: frozenset[str] = frozenset()  # of RHYTHM, PITCH, VELOCITY
     lanes: frozenset[str] = frozenset()  # names of lanes that stay as they are
     beats: tuple[tuple[float, float], ...] = ()
@@ -54,6 +63,18 @@ class Constraints:
     def unlocked(self) -> Constraints:
         """The same without the locks."""
         return replace(self, lock=frozenset(), lanes=frozenset(), beats=(), notes=frozenset())
+
+    @property
+    def has_scale(self) -> bool:
+        """Whether there are pitches that new notes may not have."""
+        return self.key is not None or bool(self.scales)
+
+    def allowed_classes(self, beats: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Find the pitch classes that new notes may have at some beats: [..., 12] for beats of any shape."""
+        scales = (Scale(0.0, self.key.classes),) if self.key else self.scales
+        allowed = np.array([[k in scale.classes for k in range(12)] for scale in scales] or [[True] * 12])
+        at = np.searchsorted([scale.start for scale in scales[1:]], beats + CLOSE, "right")
+        return np.asarray(allowed[at])
 
 
 class LogitBias:

@@ -199,7 +199,7 @@ class SustainedFamily(Family):
     # --- constraints -------------------------------------------------------------------------------------------------
 
     def compile(self, layout: GridLayout, constraints: Constraints, *, also: Sequence[Grid] = ()) -> GridConstraints:
-        """Put constraints in the terms of a clip; a key allows the pitches that it, or a grid in `also`, has at a step."""
+        """Put constraints in the terms of a clip; a scale allows the pitches that it, or a grid in `also`, has at a step."""
         locked = find_locked_notes(layout, constraints, frozenset())
         known = self._known(layout, constraints, locked)
         bias = self._logit_bias(layout, constraints, also)
@@ -222,7 +222,7 @@ class SustainedFamily(Family):
         return known & layout.open_steps[..., None]
 
     def _logit_bias(self, layout: GridLayout, constraints: Constraints, also: Sequence[Grid] = ()) -> LogitBias | None:
-        if not (constraints.density or constraints.octave or constraints.key or PITCH in constraints.lock):
+        if not (constraints.density or constraints.octave or constraints.has_scale or PITCH in constraints.lock):
             return None
         clip, is_empty = layout.clip, not layout.clip.notes
         grids = layout.grid, *also
@@ -232,7 +232,6 @@ class SustainedFamily(Family):
         if constraints.octave:
             middle = 64 if is_empty else np.median([n.pitch for n in paced(clip.notes)])
             leaning = constraints.octave * NATS_PER_SEMITONE[is_empty] * np.clip(pitches - middle, -FARTHEST, FARTHEST)
-        outside = np.array([constraints.key is not None and not constraints.key.has(int(p)) for p in pitches])
 
         def make(rows: NDArray[np.int64]) -> NDArray[np.float32]:
             tokens = layout.grid.tokens[rows, :, 0]
@@ -242,8 +241,8 @@ class SustainedFamily(Family):
                 bias[..., :HOLD] += leaning
             if PITCH in constraints.lock:
                 bias[..., :HOLD][~_pitches_near(tokens, self.spec.steps_per_beat)] = NEVER
-            if constraints.key:
-                barred = np.broadcast_to(outside, (*tokens.shape, HOLD)).copy()
+            if constraints.has_scale:
+                barred = ~constraints.allowed_classes(layout.beats[rows] - clip.start)[..., pitches % CLASSES]
                 for grid in grids:
                     its = grid.tokens[rows, :, 0]
                     at = np.nonzero(its < HOLD)

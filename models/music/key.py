@@ -52,6 +52,7 @@ ALSO = {
     "m": "Minor",
     "": "Major",
 }
+AUTO, FREE = "auto", "free"  # words for a key that is not named: the one that the music is in, and none
 LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _BY_NAME = {re.sub(r"[^a-z0-9#]", "", name.lower()): name for name in SCALES}
 _FORM = re.compile(r"\s*([A-Ga-g])([#b♯♭]?)\s*(.*?)\s*")

@@ -30,20 +30,20 @@ test("the key is Live's scale where one is set, by name, spelled where the serve
   stage.turn("seed", 5).press("vary").settle();
   assert.equal(stage.server.asked[2].keys.key, "A 0 3 5 7 10");
   stage.turn("key", 0).press("vary").settle();
-  assert.equal(stage.server.asked[3].keys.key, undefined);
+  assert.equal(stage.server.asked[3].keys.key, "free");
   stage.check();
 });
 
-test("a scale that is off is no key; Live 11 has no switch, and its C Major is taken as none", () => {
+test("where Live's scale is off the server finds the key; Live 11 has no switch, and its C Major is taken as none", () => {
   const key = (live) => {
     const stage = withRiff({ live });
     stage.press("vary").settle();
     stage.check();
     return stage.server.asked[0].keys.key;
   };
-  assert.equal(key({ scale: { mode: 0, root: 9, name: "Minor" } }), undefined);
+  assert.equal(key({ scale: { mode: 0, root: 9, name: "Minor" } }), "auto");
   assert.equal(key({ scale: { mode: 1, root: 0, name: "Major" } }), "C Major");
-  assert.equal(key({ version: "11.3.43", scale: { mode: 1, root: 0, name: "Major" } }), undefined);
+  assert.equal(key({ version: "11.3.43", scale: { mode: 1, root: 0, name: "Major" } }), "auto");
   assert.equal(key({ version: "11.1.0", scale: { mode: 0, root: 6, name: "Dorian" } }), "F# Dorian");
 });
 
