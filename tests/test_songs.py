@@ -21,7 +21,7 @@ def heard_in(path: Path) -> Heard:
 def pair(before: list[tuple[int, float]], after: list[tuple[int, float]], channel: int = 1) -> Pair:
     sides = [[Sound(pitch, start, start + 1, 80) for pitch, start in side] for side in (before, after)]
     files = [Heard({(0, channel): side}, {0: 16.0}, {}, {}, 0, 4.0) for side in sides]
-    return Pair("file", (0, channel), *sides, *files)
+    return Pair("file", (0, channel), sides[0], sides[1], files[0], files[1])
 
 
 def test_another_reader_finds_parts_track_ends_and_what_is_no_note(clips: Path) -> None:
