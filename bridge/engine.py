@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bridge.loaded_models import LoadedModels
 from bridge.requests import Blend, Change, ClipsRequest, Cross, Interpolate, Music, Reconstruct, Request, Resting, Sample, Vary
 from models.editing.batching import GPU_ROWS, Batcher, Computation, Progress, run_alone
 from models.editing.clip_state import EditContext, EncodingCache, Made, Remark, mark_notes
@@ -18,7 +19,7 @@ from models.editing.scales import KeyUsed
 from models.editing.vary import vary
 from models.families.constraints import Constraints
 from models.families.family import PartFacts
-from models.families.registry import find_family
+from models.families.registry import find_family, kinds
 from models.families.routing import RoutedPart, default_family, route, route_parts
 from models.music.clip import Clip
 from models.music.key import AUTO, FREE, parse_key
@@ -72,16 +73,14 @@ class Engine:
         self, *, device: str = "cpu", batch_size: int | None = None, load: Callable[[str, str], LatentModel] = load_model
     ) -> None:
         """`batch_size` fixes the size of every batch, so that a clip comes out the same whatever is decoded beside it."""
-        self._device, self._batch_size, self._load = device, batch_size, load
-        self._models: dict[str, LatentModel] = {}
+        self._device, self._batch_size = device, batch_size
+        self._models = LoadedModels(lambda name: load(name, device), always=kinds().values())
         self._encodings = EncodingCache()
         self._palettes: dict[int, Palette] = {}
 
     def model(self, name: str) -> LatentModel:
-        """Find a model by name, loading it the first time."""
-        if name not in self._models:
-            self._models[name] = self._load(name, self._device)
-        return self._models[name]
+        """Find a model by name, loading it where it was not asked for lately."""
+        return self._models.find(name)
 
     def batcher(self) -> Batcher:
         """Make a place where several requests are computed together."""

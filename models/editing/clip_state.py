@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import weakref
 import zlib
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -74,6 +76,8 @@ class EncodingCache:
     def __init__(self) -> None:
         self._found: OrderedDict[tuple[int, bytes], Encoding] = OrderedDict()
         self._windows = 0
+        self._models: dict[int, weakref.ref[LatentModel]] = {}  # by the number that is their part of a key
+        self._numbered = itertools.count()
 
     def find(self, model: LatentModel, grid: Grid) -> Encoding:
         """Find the encoding of windows by a model; a new one, still empty, where there is none."""
@@ -83,8 +87,9 @@ class EncodingCache:
             for first in range(0, len(content), PIECE):
                 digest.update(content[first : first + PIECE].data)
                 pause()
-        key = id(model), digest.digest()  # models of one name may differ; an engine keeps all that it loads
         # From here on nothing pauses: a job that is ended leaves the cache as it should be.
+        self._forget_models()
+        key = self._number(model), digest.digest()  # models of one name may differ
         if key not in self._found:
             self._found[key] = Encoding(grid)
             self._windows += len(grid)
@@ -92,6 +97,24 @@ class EncodingCache:
         while len(self._found) > 1 and (len(self._found) > REMEMBERED or self._windows > REMEMBERED_WINDOWS):
             self._windows -= len(self._found.popitem(last=False)[1].grid)
         return self._found[key]
+
+    def _number(self, model: LatentModel) -> int:
+        """Find the number of a model, or give it one."""
+        found = next((number for number, there in self._models.items() if there() is model), None)
+        if found is None:
+            found = next(self._numbered)
+            self._models[found] = weakref.ref(model)
+        return found
+
+    def _forget_models(self) -> None:
+        """Forget what models have encoded that are gone."""
+        gone = {number for number, there in self._models.items() if there() is None}
+        if not gone:
+            return
+        for key in [key for key in self._found if key[0] in gone]:
+            self._windows -= len(self._found.pop(key).grid)
+        for number in gone:
+            del self._models[number]
 
 
 @dataclass(frozen=True)
