@@ -27,14 +27,14 @@ from bridge.provenance import (
     sha256,
     versions,
 )
-from bridge.requests import VERBS, ClipsRequest, Request
+from bridge.requests import VERBS, ClipsRequest, Interpolate, Request
 from bridge.validation import STAND_IN
 from bridge.watch import NoProgress, Watch, read_in_time
 from bridge.writing import write_together
 from models.editing.batching import Progress
 from models.editing.others import Other
 from models.families.registry import find_family, kinds
-from models.families.routing import Route
+from models.families.routing import Route, default_family
 from models.music.clip import Clip
 from models.music.midi import MidiError, Part, Song, find_parts, from_bytes, list_parts, replace_parts, shortened, to_bytes
 from models.music.midi_file import read_file, unwrap
@@ -162,6 +162,25 @@ def run(
         group.append((job, contents))
         held += size
     yield from _run_group(engine, request, group, care, told)
+
+
+def look(request: Request, jobs: Sequence[Job], care: Care) -> Iterator[tuple[Job, tuple[Opened, ...] | Failed | Done]]:
+    """Read the files of jobs and choose their parts, as `run` does, and make nothing of them."""
+    if request.model != "auto":
+        find_model(request.model)
+    for job in jobs:
+        contents = _read_job(job, care)
+        yield job, contents if isinstance(contents, Failed | Done) else _open_job(job, contents, request, care)
+
+
+def parts_to_use(request: Request, sources: Sequence[Opened]) -> tuple[PartUsed, ...]:
+    """Name the parts that would be worked on, and the model that would do it."""
+    routes = [route for source in sources for route in source.routes]
+    models = [request.model if request.model != "auto" else default_family(request.kind) for _ in routes]
+    if request.model == "auto" and request.kind is None:
+        models = [route.family for route in routes]
+    is_morph = isinstance(request, Interpolate) and (request.path == MORPH or len(set(models)) > 1)
+    return _parts_used(request, sources, [MORPH] * len(models) if is_morph else models)
 
 
 def make(

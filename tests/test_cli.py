@@ -755,3 +755,32 @@ def test_a_part_goes_to_the_model_that_its_program_and_its_neighbours_tell(run: 
         told = run("vary", named, "--count", 1, "--seed", 1, "--json", "--force", "--out", tmp_path, *options)
         (part,) = json.loads(told.out)["parts"]
         assert (part["model"], part["why"]) == (model, why)
+
+
+def test_a_dry_run_says_what_would_be_made_and_makes_nothing(run: Run, clips: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    asked = ("vary", clips / "band.mid", clips / "corrupt.mid", "--count", 2, "--out", out)
+    told = run(*asked, "--dry-run", "--json")
+    assert not out.exists()
+    assert told.code == 1  # as it would be: one of the files cannot be read
+    answer = json.loads(told.out)
+    assert [Path(path).name for path in answer["clips"]] == ["band_vary_01.mid", "band_vary_02.mid"]
+    assert [part["model"] for part in answer["parts"]] == ["drums", "melody", "melody"]
+    assert (answer["seed"], answer["dry_run"], len(answer["errors"])) == (None, True, 1)
+    made = run(*asked, "--json")
+    assert json.loads(made.out)["parts"] == answer["parts"]
+    again = run(*asked, "--dry-run", "--skip-existing")
+    assert (again.code, again.out) == (1, "")
+    assert "1 of 2 were made before" in again.err
+    assert "would be overwritten" in run(*asked, "--dry-run").err
+
+
+def test_a_dry_run_knows_what_no_model_covers_together_and_which_models_there_are(
+    run: Run, clips: Path, tmp_path: Path
+) -> None:
+    told = run("interpolate", clips / "rock.mid", clips / "twinkle.mid", "--dry-run", "--json", "--out", tmp_path)
+    assert json.loads(told.out)["models"] == ["morph"]
+    told = run("vary", clips / "rock.mid", "--kind", "notes", "--dry-run", "--json", "--out", tmp_path)
+    assert json.loads(told.out)["models"] == ["melody"]
+    assert "nowhere" in run("vary", clips / "rock.mid", "--model", "nowhere", "--dry-run", "--out", tmp_path).err
+    assert run("sample", "--count", 2, "--dry-run", "--out", tmp_path).names == ["drums_sample_01.mid", "drums_sample_02.mid"]

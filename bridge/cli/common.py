@@ -24,6 +24,7 @@ FORCE = typer.Option("--force", help="write over files that exist")
 SKIP_EXISTING = typer.Option(
     "--skip-existing", help="go on where a run stopped: leave what it made of the same request, seed and files"
 )
+DRY_RUN = typer.Option("--dry-run", help="say what would be made of which parts, by which models, and make nothing")
 FILE_TIMEOUT = typer.Option(min=0, metavar="S", help="give a file up after so many seconds without progress; 0 never does")
 EMBED = typer.Option("--embed", help="put sources of more than 256 kB into the records too, not only their paths")
 JSON = typer.Option("--json", help="print one JSON object instead of the paths of the clips")

@@ -7,13 +7,14 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
 from bridge.cli.common import (
     CONTEXT,
     DEVICE,
+    DRY_RUN,
     EMBED,
     FILE_TIMEOUT,
     FORCE,
@@ -29,6 +30,9 @@ from bridge.cli.common import (
 )
 from bridge.cli.options import draft, parameters
 from bridge.requests import VERBS, ClipsRequest, Request
+
+if TYPE_CHECKING:
+    from bridge import file_jobs, files
 
 KIND = "kind"  # the field of a request that says what its clips are
 
@@ -49,6 +53,7 @@ class Making:
     context: Annotated[str, CONTEXT] = "auto"
     force: Annotated[bool, FORCE] = False
     skip_existing: Annotated[bool, SKIP_EXISTING] = False
+    dry_run: Annotated[bool, DRY_RUN] = False
     file_timeout: Annotated[float, FILE_TIMEOUT] = 60.0
     embed: Annotated[bool, EMBED] = False
     json: Annotated[bool, JSON] = False
@@ -115,13 +120,16 @@ def _make(verb: str, request: Request, paths: Sequence[Path], how: Making, kinds
         if (seed := files.earlier_seed(jobs, how.out, asked)) is not None:
             request = request.model_copy(update={"seed": seed})
             report.say(f"the seed is that of the run that goes on: {seed}")
-    is_drawn = request.seed is None
+    is_drawn = request.seed is None and not how.dry_run
     if is_drawn:
         request = request.model_copy(update={"seed": secrets.randbelow(2**31)})
     settings = files.settings(verb, request, reading=reading, device=device, embed=how.embed)
     care = files.Care(reading, watch.Watch(how.file_timeout))
     if how.skip_existing:
         care = replace(care, is_done=files.was_done(engine, how.out, settings))
+    if how.dry_run:
+        _look(verb, request, jobs, care, report, places)
+        report.close(as_json=how.json, verb=verb, seed=request.seed, device=device, context=reading.context, dry_run=True)
     with tell_when_stopped(report), show_progress(verb) as progress:
         for job, made in files.run(engine, request, jobs, progress=progress, care=care):
             record = file_jobs.record_path(how.out, job, verb)
@@ -152,6 +160,35 @@ def _make(verb: str, request: Request, paths: Sequence[Path], how: Making, kinds
     if report.skipped:
         report.say(f"{len(report.skipped)} of {len(jobs)} were made before, and are left as they are")
     report.close(as_json=how.json, verb=verb, seed=request.seed, device=device, context=reading.context)
+
+
+def _look(
+    verb: str,
+    request: Request,
+    jobs: Sequence[file_jobs.Job],
+    care: files.Care,
+    report: Report,
+    places: Callable[[file_jobs.Job], Sequence[Path]],
+) -> None:
+    """Say what would be made."""
+    from bridge import files
+
+    for job, found in files.look(request, jobs, care):
+        if isinstance(found, files.Done):
+            report.skipped.append(job.names)
+            continue
+        if isinstance(found, files.Failed):
+            report.fail(found.reason)
+            continue
+        report.clips += map(str, places(job))
+        parts = files.parts_to_use(request, found)
+        report.parts += map(asdict, parts)
+        report.models = list(dict.fromkeys([*report.models, *(part.model for part in parts)]))
+        for line in (line for source in found for line in source.info):
+            report.say(line)
+    if report.skipped:
+        report.say(f"{len(report.skipped)} of {len(jobs)} were made before, and would be left as they are")
+    report.say(f"nothing was made: {verb} would write {len(report.clips)} clips at most")
 
 
 def recall(
