@@ -1,6 +1,7 @@
 """The good client: asks `vary` every two seconds and hello every quarter, in a process of its own, and notes what it waits.
 
-Its process prints a line for each answer: what, when it was asked, seconds, how it ended.
+Its process prints a line for each answer: what, when it was asked, seconds, how it ended, and up to then how often it asked
+again after a silence, and how many datagrams its own sockets had no room for.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from bench.attacks.peer import BEAT, Peer, code_of
+from bench.attacks.peer import BEAT, Peer, code_of, dropped
 from bench.attacks.server import ROOT
 
 HELLO_S = 0.25
@@ -29,6 +30,8 @@ class Waits:
     vary: Sequence[float] = ()
     hello: Sequence[float] = ()
     failures: Sequence[str] = ()
+    repeats: int = 0  # of vary, after a silence: then something was lost, or very late
+    dropped: int = 0  # datagrams for the good client itself
 
     @staticmethod
     def at(times: Sequence[float], share: float) -> float:
@@ -41,6 +44,8 @@ class GoodClient:
     """What the process of the good client tells, as it comes."""
 
     answers: list[tuple[str, float, float, str]] = field(default_factory=list)
+    repeats: int = 0
+    dropped: int = 0
 
     def waits(self, since: float = 0.0) -> Waits:
         """Sum up what was asked since then; the first vary, which finds nothing warm, counts too."""
@@ -48,7 +53,8 @@ class GoodClient:
         vary, hello = (
             sorted(1000 * took for kind, _, took, end in some if kind == name and end in WELL) for name in ("vary", "hello")
         )
-        return Waits(vary, hello, [f"{kind}: {end}" for kind, _, _, end in some if end not in WELL])
+        failures = [f"{kind}: {end}" for kind, _, _, end in some if end not in WELL]
+        return Waits(vary, hello, failures, self.repeats, self.dropped)
 
 
 @contextmanager
@@ -60,7 +66,8 @@ def good_client(port: int, pause: float = VARY_S) -> Iterator[GoodClient]:
     def listen() -> None:
         assert process.stdout
         for row in process.stdout:
-            kind, asked, took, end = row.rstrip("\n").split("\t")
+            kind, asked, took, end, repeats, lost = row.rstrip("\n").split("\t")
+            found.repeats, found.dropped = int(repeats), int(lost)
             found.answers.append((kind, float(asked), float(took), end))
 
     with subprocess.Popen(line, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
@@ -91,17 +98,21 @@ def main() -> None:
         beat = ((pitch, start, duration, 1 + turn % 127 + turn / 10**6), *BEAT[1:])  # a clip that the server has not met
         return code_of(musician.ask("vary", "count", 8, "seed", turn, clips=[beat], seconds=PATIENCE_S))
 
+    def lost() -> str:
+        return f"{musician.repeats}\t{dropped(musician.own_port) + dropped(greeter.own_port)}"
+
     musician.hello()
-    threading.Thread(target=_repeat, args=("hello", HELLO_S, greet), daemon=True).start()
-    _repeat("vary", pause, vary)
+    threading.Thread(target=_repeat, args=("hello", HELLO_S, greet, lost), daemon=True).start()
+    _repeat("vary", pause, vary, lost)
 
 
-def _repeat(kind: str, pause: float, ask: Callable[[], str]) -> None:
+def _repeat(kind: str, pause: float, ask: Callable[[], str], lost: Callable[[], str]) -> None:
     due = time.monotonic()
     while True:
         time.sleep(max(0.0, due - time.monotonic()))
         asked = time.monotonic()
         end = ask()
-        sys.stdout.write(f"{kind}\t{asked}\t{time.monotonic() - asked}\t{end}\n")  # at once: two threads write
+        took = time.monotonic() - asked
+        sys.stdout.write(f"{kind}\t{asked}\t{took}\t{end}\t{lost()}\n")  # at once: two threads write
         sys.stdout.flush()
         due = max(due + pause, time.monotonic())

@@ -7,6 +7,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from bench.attacks.osc import Message, Value, bundle, pack, unpack
 
@@ -33,6 +34,7 @@ class Peer:
         self.ends: dict[int, list[Message]] = {}  # every done and error, by id
         self.heard: Counter[str] = Counter()  # messages, by name
         self.bytes = 0
+        self.repeats = 0  # verbs that were sent again after a silence
 
     def __enter__(self) -> Peer:
         return self
@@ -146,6 +148,7 @@ class Peer:
             message = self.receive(min(SILENCE_S, end - now))
             if message is None or message.id != number:
                 if time.monotonic() - silent_since >= SILENCE_S:
+                    self.repeats += 1
                     self.throw(go)
                     silent_since = time.monotonic()
                 continue
@@ -160,6 +163,13 @@ class Peer:
     def throw_bundle(self, messages: Sequence[bytes]) -> None:
         """Send messages as one datagram."""
         self.throw(bundle(messages))
+
+
+def dropped(port: int) -> int:
+    """Count the datagrams that the system had no room for in the buffer of a socket; 0 where it does not tell."""
+    sockets = Path("/proc/net/udp")
+    rows = (line.split() for line in sockets.read_text(encoding="ascii").splitlines()[1:]) if sockets.exists() else ()
+    return sum(int(row[-1]) for row in rows if int(row[1].rpartition(":")[2], 16) == port)
 
 
 def code_of(message: Message | None) -> str:

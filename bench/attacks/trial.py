@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.attacks.good import VARY_S, GoodClient, Waits, good_client
-from bench.attacks.peer import Peer
+from bench.attacks.peer import Peer, dropped
 from bench.attacks.server import Server, forget_peak, start_server
 
 NOTHING = Waits()
@@ -126,6 +126,7 @@ class Trial:
             yield client
             self.waits = client.waits(since)
         self.judge(self.waits)
+        self.note_losses(dropped(server.port))
 
     def judge(self, waits: Waits) -> None:
         """Compare what the good client waited with what it waits in peace."""
@@ -136,6 +137,13 @@ class Trial:
             self.failures.append(f"the good client's vary: {under:.0f} ms, in peace {quiet:.0f}")
         if waits.hello and (slow := Waits.at(waits.hello, 0.95)) > HELLO_MS:
             self.failures.append(f"the good client's hello: {slow:.0f} ms, more than {HELLO_MS:.0f}")
+
+    def note_losses(self, at_server: int) -> None:
+        """Note what was lost on the way, so that it is known why the good client waited."""
+        if self.waits.repeats:
+            self.notes.append(f"the good client asked {self.waits.repeats} times again")
+        if at_server or self.waits.dropped:
+            self.notes.append(f"no room for {at_server} datagrams at the server and {self.waits.dropped} at the good client")
 
 
 def _last_error(log: Sequence[str]) -> str:
