@@ -252,12 +252,12 @@ def look(server: Server, counts: Counts, minutes: float) -> Line:
 def judge(lines: Sequence[Line], rest: Line, percent: float) -> list[str]:
     """List what is not well."""
     wrong = []
-    first = lines[: max(1, len(lines) // 4)]
+    first = lines[: max(1, len(lines) // 2)]  # what a device that left has had is kept for a quarter of an hour
     codes = sum((line.others for line in [*lines, rest]), Counter[str]())
     wrong += [f"{count} requests ended with {code}" for code, count in codes.items() if code not in EXPECTED]
     before, after = max(line.memory for line in first), max(line.memory for line in lines)
     if after > before * (1 + percent / 100):
-        wrong.append(f"memory grew from {before:.0f} to {after:.0f} MB after the first quarter")
+        wrong.append(f"memory grew from {before:.0f} to {after:.0f} MB in the second half")
     for name in ("threads", "files"):
         before, after = max(getattr(line, name) for line in first), getattr(lines[-1], name)
         if after > before:
