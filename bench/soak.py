@@ -206,7 +206,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hours", type=float, default=1.0)
     parser.add_argument("--every", type=float, default=15.0, metavar="MINUTES", help="between two lines of the table")
-    parser.add_argument("--growth", type=float, default=5.0, metavar="PERCENT", help="of memory, after the first quarter")
+    parser.add_argument("--growth", type=float, default=5.0, metavar="PERCENT", help="of memory, in the second half")
     parser.add_argument("--lose", type=float, default=0.0, metavar="SHARE", help="datagrams that get lost, both ways")
     parser.add_argument("--double", type=float, default=0.0, metavar="SHARE", help="datagrams that are sent twice")
     parser.add_argument("--seed", type=int, default=1)
