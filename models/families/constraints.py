@@ -12,6 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -71,10 +72,17 @@ class Constraints:
 
     def allowed_classes(self, beats: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Find the pitch classes that new notes may have at some beats: [..., 12] for beats of any shape."""
-        scales = (Scale(0.0, self.key.classes),) if self.key else self.scales
-        allowed = np.array([[k in scale.classes for k in range(12)] for scale in scales] or [[True] * 12])
-        at = np.searchsorted([scale.start for scale in scales[1:]], beats + CLOSE, "right")
-        return np.asarray(allowed[at])
+        starts, allowed = self._scale_table
+        return np.asarray(allowed[np.searchsorted(starts[1:], beats + CLOSE, "right")])
+
+    @cached_property
+    def _scale_table(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Where scales begin, and the pitch classes of each."""
+        scales = (Scale(0.0, self.key.classes),) if self.key else self.scales or (Scale(0.0, frozenset(range(12))),)
+        allowed = np.zeros((len(scales), 12), bool)
+        for k, scale in paced(enumerate(scales)):
+            allowed[k, list(scale.classes)] = True
+        return np.array([scale.start for scale in scales]), allowed
 
 
 class LogitBias:
