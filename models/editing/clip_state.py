@@ -303,7 +303,8 @@ def read_clips(
     spec, holds = context.family.spec, bool(context.family.vocabulary.holds)
     gaps = [find_gaps(clips, spec)] * len(clips) if together or alike else [find_gaps([clip], spec) for clip in clips]
     closed = [its.close(clip) for its, clip in zip(gaps, clips, strict=True)]
-    beside = [notes_beside(clip, o, g) for clip, o, g in zip(clips, others or [()] * len(clips), gaps, strict=True)]
+    heard = others if others and context.family.is_pitched else [()] * len(clips)  # drums hear no harmony
+    beside = [notes_beside(clip, o, g) for clip, o, g in zip(clips, heard, gaps, strict=True)]
     layouts = [context.lay_out(clip) for clip in closed]
     if together:
         voices = max((layout.voices for layout in layouts), default=1)
