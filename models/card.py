@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from datetime import date
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Self
 
 import numpy as np
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 LARGEST = 2**63  # of any whole number
 
@@ -81,6 +81,10 @@ class Card(BaseModel):
     amounts: Annotated[tuple[tuple[Share, Apart], ...], AfterValidator(_rising)] = Field(
         min_length=2, max_length=1000, description="(noise level, median distance it gives), rising"
     )
+    told_noise: Share = Field(default=0.0, description="noise of variations that are told their amount; 0 where none are")
+    told_amounts: Annotated[tuple[tuple[Share, Apart], ...], AfterValidator(_rising)] = Field(
+        default=(), max_length=1000, description="(amount that is told, median distance it gives at told_noise), rising"
+    )
     feel_correlation: Annotated[tuple[tuple[Share, Share], ...], AfterValidator(_shares)] = Field(
         default=(),
         validation_alias=AliasChoices("feel_correlation", "together"),  # its name in folders of version 0.1
@@ -97,6 +101,19 @@ class Card(BaseModel):
     metrics: dict[str, float] = Field(default={}, description="the last validation of the training")
     weights_sha256: Sha256
     golden_sha256: Sha256 = ""
+
+    @model_validator(mode="after")
+    def _is_told_whole(self) -> Self:
+        if bool(self.told_noise) != (len(self.told_amounts) > 1):
+            raise ValueError("told_noise and told_amounts go together: both, the second of two rows at least, or neither")
+        return self
+
+    def amount_to_tell(self, amount: float) -> float | None:
+        """Find what to tell a decoder so that it changes a clip by an amount; None where telling gives nothing like it."""
+        if not self.told_noise:
+            return None
+        told, distances = zip(*self.told_amounts, strict=True)
+        return float(np.interp(amount, distances, told)) if distances[0] / 2 <= amount <= distances[-1] else None
 
     def noise_level_for(self, amount: float) -> float:
         """Find the noise level that changes a clip by an amount, by the table measured on held-out clips."""

@@ -18,6 +18,7 @@ from models.editing.edits import merge_edits, spread_evenly
 from models.editing.others import Other
 from models.editing.sample import LONGEST, compose
 from models.editing.scales import describe_keys
+from models.families.context import tell_amount
 from models.families.family import NoteEdit
 from models.families.grid import Grid
 from models.music.clip import Clip, Note
@@ -30,6 +31,7 @@ from models.pause import pause
 SPARE = 0.375  # candidates decoded for each variation asked for, beyond the one; those nearest to the amount are kept
 NARROW = (0.95, 1.15)  # noise levels to decode at, to the one that the model's table gives for an amount
 WIDE = (1.3, 1.4, 1.5, 1.6)  # and a few for clips that the model is surer of than of most: a second round costs as much again
+NARROW_TOLD, WIDE_TOLD = (0.9, 1.3), (1.5, 1.7, 1.9, 2.1)  # the same of amounts that decoders are told
 NOISIER = 0.1  # added to the noise levels for each round
 NEAR = 0.04  # how far off an amount a variation may be, beyond what whole notes allow: what is taken back leaves a trace
 TRIES = 24  # how often to guess how many changes make an amount, before halving what is left
@@ -99,7 +101,8 @@ def vary_sources(
     """Decode around each source, about as far as the amount, and bring what comes out to it: up to `count` clips of each."""
     model = context.model
     found: list[dict[object, Found]] = [{_onsets_key(s.clip): (math.inf, s.clip, (0, 0))} for s in paced(sources, 1)]
-    level = model.card.noise_level_for(amount)
+    level, told = model.card.noise_level_for(amount), model.card.amount_to_tell(amount)
+    narrow, some_wide = (NARROW, WIDE) if told is None else (NARROW_TOLD, WIDE_TOLD)
     for turn in range(ROUNDS):
         good = [sum(off <= s.rounding + NEAR + 1e-9 for off, *_ in f.values()) for s, f in zip(sources, found, strict=True)]
         lacking = [k for k, n in enumerate(good) if n < count]
@@ -108,11 +111,15 @@ def vary_sources(
         candidates: list[Candidate] = []
         for k in lacking:
             number = math.ceil((count - good[k]) * (1 + SPARE))
-            wide = WIDE if number > 2 * len(WIDE) else ()
-            scales = np.array([*np.linspace(*NARROW, number - len(wide)), *wide])
-            levels = np.clip(level * scales + NOISIER * turn, model.least_noise, 1).astype(np.float32)
+            wide = some_wide if number > 2 * len(some_wide) else ()
+            scales = np.array([*np.linspace(*narrow, number - len(wide)), *wide])
+            if told is None:
+                levels, amounts = np.clip(level * scales + NOISIER * turn, model.least_noise, 1).astype(np.float32), None
+            else:
+                levels = np.full(number, min(model.card.told_noise + NOISIER * turn, 1), np.float32)
+                amounts = np.minimum(told * scales, 1)
             pause()
-            candidates += _noisy_candidates(context, sources[k], levels, rngs[k])
+            candidates += _noisy_candidates(context, sources[k], levels, amounts, rngs[k])
         grids = yield from decode_candidates(model, candidates, span=(1 - 0.4**turn, 1 - 0.4 ** (turn + 1)))
         for k in lacking:
             mine = [i for i, candidate in enumerate(candidates) if candidate.source is sources[k]]
@@ -122,9 +129,17 @@ def vary_sources(
 
 
 def _noisy_candidates(
-    context: EditContext, source: ClipState, levels: NDArray[np.float32], rng: np.random.Generator
+    context: EditContext,
+    source: ClipState,
+    levels: NDArray[np.float32],
+    amounts: NDArray[np.float64] | None,
+    rng: np.random.Generator,
 ) -> list[Candidate]:
-    """Add noise to a source, the same to all windows of a voice: so what the clip repeats, its variation repeats."""
+    """Add noise to a source, the same to all windows of a voice: so what the clip repeats, its variation repeats.
+
+    Decoders that were trained to be told how far to go are told the amounts; with less noise, more of what the clip is like is
+    kept.
+    """
     voices, size = source.layout.voices, len(source.own.mu)
     e = noise(rng, len(levels) * voices, source.own.mu.shape[1])
     randomness = context.draw(rng, len(levels) * voices)
@@ -134,9 +149,10 @@ def _noisy_candidates(
         level = np.full(size, levels[k], np.float32)
         z = add_noise(mu, level, np.repeat(e[mine], size // voices, 0))
         drawn = randomness[mine].shifted_by_half() if at_seam else randomness[mine]
-        return rows_around(
-            context, source, (z, level), drawn.for_windows(size // voices), at_seam=at_seam, described=source.described[at_seam]
-        )
+        described = source.described[at_seam]
+        if amounts is not None and described is not None:
+            described = tell_amount(described, np.full(size, amounts[k]), context.family.context)
+        return rows_around(context, source, (z, level), drawn.for_windows(size // voices), at_seam=at_seam, described=described)
 
     return [
         Candidate(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.card import FeelCorrelation
+from models.families.context import tell_amount
 from models.families.family import Family
 from models.families.grid import Grid
 from models.music.clip import Clip
@@ -16,24 +17,33 @@ from models.network.decoding import DecodeBatch, LatentModel
 from models.network.latent import Randomness, add_noise, noise
 
 LEVELS = tuple(np.round(np.linspace(0.1, 1, 19), 3).tolist())
+TOLD = tuple(np.round(np.linspace(0.05, 0.75, 15), 3).tolist())  # amounts to tell
 
 
-def calibrate(model: LatentModel, valid: Grid, *, seed: int = 0, limit: int = 192) -> tuple[list[tuple[float, float]], float]:
-    """Measure (noise level, median distance it gives) for a row of levels, and the median distance of unrelated windows."""
+def calibrate(
+    model: LatentModel, valid: Grid, *, told_noise: float = 0.0, seed: int = 0, limit: int = 192
+) -> tuple[list[tuple[float, float]], float]:
+    """Measure (noise level, median distance it gives) for a row of levels, and the median distance of unrelated windows.
+
+    With `told_noise` the rows are (amount that is told, median distance it gives at that noise level).
+    """
     rng = np.random.default_rng(seed)
     family = model.family
     own = on_grid(valid[np.sort(rng.permutation(len(valid))[:limit])])
     sources = [as_clip(family, own[i : i + 1]) for i in range(len(own))]
     lane_of = family.clip_to_grid(family.empty_clip(1.0)).lane_of
     mu = model.encode(own)
-    told = family.own_context(own)
-    back = model.decode(DecodeBatch(mu, np.full(len(own), model.least_noise, np.float32), context=told))
+    described = family.own_context(own)
+    back = model.decode(DecodeBatch(mu, np.full(len(own), model.least_noise, np.float32), context=described))
     table: list[tuple[float, float]] = []
-    for s in LEVELS:
-        level = np.full(len(own), s, np.float32)
+    for s in TOLD if told_noise else LEVELS:
+        level = np.full(len(own), told_noise or s, np.float32)
+        context = described
+        if told_noise and described is not None:
+            context = tell_amount(described, np.full(len(own), s), family.context)
         drawn = Randomness.draw(rng, len(own), family.spec, family.vocabulary)
         point = add_noise(mu, level, noise(rng, *mu.shape))
-        decoded = model.decode(DecodeBatch(point, level, drawn, np.ones(len(own), np.float32), context=told))
+        decoded = model.decode(DecodeBatch(point, level, drawn, np.ones(len(own), np.float32), context=context))
         varied = on_grid(family.apply_residual(own, back, decoded))
         apart = [distance(a, as_clip(family, varied[i : i + 1]), voice=lane_of) for i, a in enumerate(sources)]
         table.append((s, max(median(apart), table[-1][1] if table else 0.0)))

@@ -67,6 +67,9 @@ class TrainConfig(BaseModel):
         le=1,
         description="share of pairs that are told their distance, and then are shown with any noise up to that of the table",
     )
+    told_noise: float = Field(
+        default=0.0, ge=0, lt=1, description="noise of variations that are told their amount; 0 tells none; for the card"
+    )
     rest_share: float = Field(default=0.0, ge=0, le=1, description="share of windows with few notes or none, or silent beats")
     rest_noise: float = Field(default=0.75, gt=0, le=1, description="the most noise on latents of these")
     line_share: float = Field(

@@ -9,6 +9,7 @@ import numpy as np
 
 from models.card import Card, FeelCorrelation
 from models.evaluation.memorization import window_hashes
+from models.families.context import AMOUNT
 from models.network.latent import noise
 from models.network.torch_runtime import TorchModel
 from models.store import save_model
@@ -54,6 +55,9 @@ def publish(trainer: Trainer, folder: Path) -> Path:
     model = TorchModel(card, family, network, str(trainer.device))
     amounts, reach = calibrate(model, judged.grid)
     found = {"amounts": tuple(amounts), "reach": round(reach, 3), "feel_correlation": _feel_correlation(model, judged)}
+    if config.told_noise and config.told_share and AMOUNT in family.context:
+        found["told_noise"] = config.told_noise
+        found["told_amounts"] = tuple(calibrate(model, judged.grid, told_noise=config.told_noise)[0])
     tokens = family.vocabulary.without_leading_holds(train.grid[is_music].tokens)
     save_model(folder, card.model_copy(update=found), network, window_hashes(tokens, family))
     return folder
