@@ -85,6 +85,9 @@ class Card(BaseModel):
     told_amounts: Annotated[tuple[tuple[Share, Apart], ...], AfterValidator(_rising)] = Field(
         default=(), max_length=1000, description="(amount that is told, median distance it gives at told_noise), rising"
     )
+    told_lean: float = Field(
+        default=0.0, ge=-8, le=8, allow_inf_nan=False, description="nats on onsets, at amount 1, that keep the number of notes"
+    )
     feel_correlation: Annotated[tuple[tuple[Share, Share], ...], AfterValidator(_shares)] = Field(
         default=(),
         validation_alias=AliasChoices("feel_correlation", "together"),  # its name in folders of version 0.1

@@ -25,7 +25,7 @@ NEAR = {True: 0, False: 1}
 # Where less is shared, the classes that most of the likely scales have are taken too: of one or two pitches a line cannot be
 # varied. Of two bars alone (bench/outside.py) new notes are outside the tune's scale at .1, .3 and .6 by 3.8, 2.4 and 4.3
 # points more than the clips' own with 5, 1.0, .5 and 1.5 with 4, no more with 3; with the likeliest key forced it was far more.
-FEWEST = 4
+FEWEST = 7
 SHOWN = 4  # keys that a sentence holds
 SHARPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 FLATS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from statistics import median
+from statistics import fmean, median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from models.network.latent import Randomness, add_noise, noise
 
 LEVELS = tuple(np.round(np.linspace(0.1, 1, 19), 3).tolist())
 TOLD = tuple(np.round(np.linspace(0.05, 0.75, 15), 3).tolist())  # amounts to tell
+LEANT, LEAN, MOST_LEAN = (0.2, 0.4, 0.6), 1.0, 4.0  # amounts to tell, nats at amount 1 to try, and the most to find
 
 
 def calibrate(
@@ -27,29 +28,57 @@ def calibrate(
 
     With `told_noise` the rows are (amount that is told, median distance it gives at that noise level).
     """
-    rng = np.random.default_rng(seed)
-    family = model.family
-    own = on_grid(valid[np.sort(rng.permutation(len(valid))[:limit])])
-    sources = [as_clip(family, own[i : i + 1]) for i in range(len(own))]
-    lane_of = family.clip_to_grid(family.empty_clip(1.0)).lane_of
-    mu = model.encode(own)
-    described = family.own_context(own)
-    back = model.decode(DecodeBatch(mu, np.full(len(own), model.least_noise, np.float32), context=described))
+    trial = _Trial(model, valid, seed, limit)
+    sources = [as_clip(model.family, trial.own[i : i + 1]) for i in range(len(trial.own))]
+    lane_of = model.family.lane_of
     table: list[tuple[float, float]] = []
     for s in TOLD if told_noise else LEVELS:
-        level = np.full(len(own), told_noise or s, np.float32)
-        context = described
-        if told_noise and described is not None:
-            context = tell_amount(described, np.full(len(own), s), family.context)
-        drawn = Randomness.draw(rng, len(own), family.spec, family.vocabulary)
-        point = add_noise(mu, level, noise(rng, *mu.shape))
-        decoded = model.decode(DecodeBatch(point, level, drawn, np.ones(len(own), np.float32), context=context))
-        varied = on_grid(family.apply_residual(own, back, decoded))
-        apart = [distance(a, as_clip(family, varied[i : i + 1]), voice=lane_of) for i, a in enumerate(sources)]
+        varied = on_grid(trial.vary(told_noise or s, s if told_noise else None))
+        apart = [distance(a, as_clip(model.family, varied[i : i + 1]), voice=lane_of) for i, a in enumerate(sources)]
         table.append((s, max(median(apart), table[-1][1] if table else 0.0)))
-    shuffled = rng.permutation(len(sources))
+    shuffled = trial.rng.permutation(len(sources))
     unrelated = [distance(a, sources[j], voice=lane_of) for a, j in zip(sources, shuffled, strict=True) if a is not sources[j]]
     return table, float(median(unrelated or [1.0]))
+
+
+def measure_lean(model: LatentModel, valid: Grid, told_noise: float, *, seed: int = 0, limit: int = 192) -> float:
+    """Measure how far, in nats at amount 1, onsets must be leant towards so that variations have as many notes as windows."""
+    trial = _Trial(model, valid, seed, limit)
+    before = int(model.family.vocabulary.struck(trial.own.tokens).sum())
+
+    def more(nats: float) -> float:
+        """Count how many notes more variations have, as a share of those that there were."""
+        counts = [int(model.family.vocabulary.struck(trial.vary(told_noise, told, nats * told).tokens).sum()) for told in LEANT]
+        return fmean(counts) / before - 1
+
+    plain, leant = more(0.0), more(LEAN)
+    return round(float(np.clip(-plain * LEAN / (leant - plain), -MOST_LEAN, MOST_LEAN)), 2) if leant > plain else 0.0
+
+
+class _Trial:
+    """Windows on the grid, to be varied as the engine varies clips."""
+
+    def __init__(self, model: LatentModel, valid: Grid, seed: int, limit: int) -> None:
+        self.model, self.rng = model, np.random.default_rng(seed)
+        self.own = on_grid(valid[np.sort(self.rng.permutation(len(valid))[:limit])])
+        self.mu = model.encode(self.own)
+        self.described = model.family.own_context(self.own)
+        level = np.full(len(self.own), model.least_noise, np.float32)
+        self.back = model.decode(DecodeBatch(self.mu, level, context=self.described))
+
+    def vary(self, noise_level: float, told: float | None = None, lean: float = 0.0) -> Grid:
+        """Vary the windows, told how far to go where that is said, with so many nats more on onsets."""
+        model, rows = self.model, len(self.own)
+        family, level, context = model.family, np.full(rows, noise_level, np.float32), self.described
+        if told is not None and context is not None:
+            context = tell_amount(context, np.full(rows, told), family.context)
+        bias = None
+        if lean:
+            bias = np.tile(np.float32(lean) * family.vocabulary.onsets.any(1), (rows, family.spec.steps, 1))
+        drawn = Randomness.draw(self.rng, rows, family.spec, family.vocabulary)
+        point = add_noise(self.mu, level, noise(self.rng, *self.mu.shape))
+        batch = DecodeBatch(point, level, drawn, np.ones(rows, np.float32), logit_bias=bias, context=context)
+        return family.apply_residual(self.own, self.back, model.decode(batch))
 
 
 def measure_feel_correlation(ranks: NDArray[np.float32], struck: NDArray[np.bool_]) -> FeelCorrelation:

@@ -13,7 +13,7 @@ from models.families.context import AMOUNT
 from models.network.latent import noise
 from models.network.torch_runtime import TorchModel
 from models.store import save_model
-from models.training.calibration import calibrate, measure_feel_correlation
+from models.training.calibration import calibrate, measure_feel_correlation, measure_lean
 from models.training.dataset import MUSIC, Windows
 from models.training.trainer import Trainer
 
@@ -58,6 +58,7 @@ def publish(trainer: Trainer, folder: Path) -> Path:
     if config.told_noise and config.told_share and AMOUNT in family.context:
         found["told_noise"] = config.told_noise
         found["told_amounts"] = tuple(calibrate(model, judged.grid, told_noise=config.told_noise)[0])
+        found["told_lean"] = measure_lean(model, judged.grid, config.told_noise)
     tokens = family.vocabulary.without_leading_holds(train.grid[is_music].tokens)
     save_model(folder, card.model_copy(update=found), network, window_hashes(tokens, family))
     return folder
