@@ -22,10 +22,9 @@ SHORTEST = 2.0  # beats that are heard as one bar at the least
 # Bars either way of a note of the clip's own in which its pitch class may be new too: in a clear key what lies outside it is
 # an accidental of that bar, elsewhere it may well be of the scale.
 NEAR = {True: 0, False: 1}
-# Where less is shared, the classes that most of the likely scales have are taken too: of one or two pitches a line cannot be
-# varied. Of two bars alone (bench/outside.py) new notes are outside the tune's scale at .1, .3 and .6 by 3.8, 2.4 and 4.3
-# points more than the clips' own with 5, 1.0, .5 and 1.5 with 4, no more with 3; with the likeliest key forced it was far more.
-FEWEST = 7
+# Where less is shared, the classes that most of the likely scales have are taken too: of few pitches a line cannot be varied as
+# musicians vary one. More than 6 would be a scale that is not clear (bench/outside.py; `pair_auc` of `evaluate`).
+FEWEST = 6
 SHOWN = 4  # keys that a sentence holds
 SHARPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 FLATS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
