@@ -86,7 +86,7 @@ class Card(BaseModel):
         default=(), max_length=1000, description="(amount that is told, median distance it gives at told_noise), rising"
     )
     told_lean: float = Field(
-        default=0.0, ge=-8, le=8, allow_inf_nan=False, description="nats on onsets, at amount 1, that keep the number of notes"
+        default=0.0, ge=0, le=8, allow_inf_nan=False, description="nats on onsets, at amount 1, that keep the number of notes"
     )
     feel_correlation: Annotated[tuple[tuple[Share, Share], ...], AfterValidator(_shares)] = Field(
         default=(),

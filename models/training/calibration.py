@@ -42,7 +42,10 @@ def calibrate(
 
 
 def measure_lean(model: LatentModel, valid: Grid, told_noise: float, *, seed: int = 0, limit: int = 192) -> float:
-    """Measure how far, in nats at amount 1, onsets must be leant towards so that variations have as many notes as windows."""
+    """Measure how far, in nats at amount 1, onsets must be leant towards so that variations have as many notes as windows.
+
+    Never away from them: what is taken back of a decode that went too far takes notes with it.
+    """
     trial = _Trial(model, valid, seed, limit)
     before = int(model.family.vocabulary.struck(trial.own.tokens).sum())
 
@@ -52,7 +55,7 @@ def measure_lean(model: LatentModel, valid: Grid, told_noise: float, *, seed: in
         return fmean(counts) / before - 1
 
     plain, leant = more(0.0), more(LEAN)
-    return round(float(np.clip(-plain * LEAN / (leant - plain), -MOST_LEAN, MOST_LEAN)), 2) if leant > plain else 0.0
+    return round(float(np.clip(-plain * LEAN / (leant - plain), 0, MOST_LEAN)), 2) if leant > plain else 0.0
 
 
 class _Trial:
