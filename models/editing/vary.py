@@ -36,11 +36,6 @@ NARROW_TOLD, WIDE_TOLD = (0.9, 1.3), (1.5, 1.7, 1.9, 2.1)  # the same of amounts
 NOISIER = 0.1  # added to the noise levels for each round
 NEAR = 0.04  # how far off an amount a variation may be, beyond what whole notes allow: what is taken back leaves a trace
 TRIES = 24  # how often to guess how many changes make an amount, before halving what is left
-FEW, UNEVEN = (
-    2,
-    0.1,
-)  # so many notes, or such a share, may a variation have more or fewer than the clip before others come first
-ORDERS = 4  # in which changes may be taken back, of which the one is tried that leaves most nearly as many notes as there were
 OTHERS = 6  # changes to try for the last one that an amount has room for
 ROUNDS = 4  # how often to decode more where too few different clips came out
 
@@ -201,14 +196,11 @@ def _choose(
     made = {i: source.write(grid) for i, grid in enumerate(grids) if is_last or source.distance_bound(grid) >= amount - near}
     far = [source.distance_to(made[i]) if i in made else 0.0 for i in range(len(grids))]
     # Of those that are not near, the ones that went too far come first: taking back is better than adding. From what went far
-    # enough, three clips can be made, with what is taken back in different places; that is better than decoding again, and
-    # better than what is near but has many notes more or fewer than the clip.
-    order = sorted(range(len(grids)), key=lambda i: abs(far[i] - amount))
-    too_little, beyond = ([i for i in order if sign * (far[i] - amount) > near] for sign in (-1, 1))
-    within = [i for i in order if abs(far[i] - amount) <= near]
-    uneven = [i for i in within if _is_uneven(source, made[i])]
-    even = [i for i in within if i not in uneven]
-    for i in [*even, *beyond, *uneven, *beyond, *beyond, *(too_little if is_last else ())]:
+    # enough, three clips can be made, with what is taken back in different places; that is better than decoding again.
+    order = sorted(range(len(grids)), key=lambda i: abs(far[i] - amount) + 9 * (far[i] < amount - near))
+    beyond = [i for i in order if far[i] > amount + near]
+    too_little = [i for i in order if far[i] < amount - near]
+    for i in [*(i for i in order if i not in too_little), *beyond, *beyond, *(too_little if is_last else ())]:
         if sum(off <= near + 1e-9 for off, *_ in found.values()) == count:
             break
         grid, off, clip = grids[i], abs(far[i] - amount), made[i]
@@ -218,12 +210,6 @@ def _choose(
             grid, clip = _fit_amount(source, [grid, *others], goal, far[i], rng)
             off = abs(source.distance_to(clip) - amount)
         found.setdefault(_onsets_key(clip), (off, clip, _count_decoded(source, clip, grid)))
-
-
-def _is_uneven(source: ClipState, clip: Clip) -> bool:
-    """Tell whether a variation has many notes more or fewer than its clip, unless that was asked for."""
-    apart = abs(len(clip.notes) - len(source.clip.notes))
-    return not source.constraints.density and apart > max(FEW, UNEVEN * len(source.free.notes))
 
 
 def _fit_amount(
@@ -242,10 +228,7 @@ def _fit_amount(
             break
         grid = merge_edits(family, own, grid, other, voices=voices)
         edits = family.note_edits(own, grid, voices=voices)
-    gains = dict(zip((edit[0] for edit in edits), family.note_gains(own, grid, edits), strict=True))
-    kept = round(len(edits) * min(amount / far, 1)) if far > amount else len(edits)
-    orders = [spread_evenly(edits, rng) for _ in range(ORDERS)]
-    edits = min(orders, key=lambda order: abs(sum(gains[edit[0]] for edit in order[:kept])))
+    edits = spread_evenly(edits, rng)
     best: tuple[float, Clip] = (math.inf, source.clip)
 
     def keep(some: Sequence[NoteEdit]) -> float:

@@ -121,12 +121,6 @@ class Family(ABC):
     def apply_edits(self, own: Grid, changed: Grid, edits: Iterable[NoteEdit]) -> Grid:
         """Change `own` only where these edits say."""
 
-    def note_gains(self, own: Grid, changed: Grid, edits: Sequence[NoteEdit]) -> list[int]:
-        """Count how many onsets more each edit of `note_edits` makes, or fewer."""
-        after, before = (self.vocabulary.struck(grid.tokens).sum(-1) for grid in (changed, own))
-        more = (after - before).tolist()
-        return [sum(more[b][t] for b, t in {(b, t) for b, t, _ in edit}) for edit in paced(edits)]
-
     @abstractmethod
     def onset_lanes(self, grid: Grid) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """List the onsets of a grid: windows, steps, and lanes as `models.music.distance.lane_of` numbers them."""

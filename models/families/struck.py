@@ -139,11 +139,6 @@ class StruckFamily(Family):
         velocities[b, t, lane], offsets[b, t, lane] = changed.velocities[b, t, lane], changed.offsets[b, t, lane]
         return Grid(self.tokens_of(struck), velocities, offsets)
 
-    def note_gains(self, own: Grid, changed: Grid, edits: Sequence[NoteEdit]) -> list[int]:
-        """Count how many strokes more each edit makes, or fewer."""
-        before = self.vocabulary.struck(own.tokens)
-        return [sum(-1 if before.item(cell) else 1 for cell in edit) for edit in paced(edits)]
-
     def onset_lanes(self, grid: Grid) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """List the strokes of a grid."""
         b, t, lane = np.nonzero(self.vocabulary.struck(grid.tokens))
