@@ -320,7 +320,7 @@ def read_clips(
         also = [other.grid for other in layouts if other is not layout] if together else []
         its = constraints if k == 0 or not together else constraints.unlocked()
         pause()
-        its = replace(gaps[k].close_constraints(its, clips[k].start), scales=scales[k])
+        its = replace(gaps[k].close_constraints(its, clips[k].start), scales=scales[k], beside=beside[k] or ())
         if not its.fill:
             its = replace(its, rests=find_rests(closed if together else closed[k : k + 1], spec, holds=holds))
         compiled = context.family.compile(layout, its, also=also)

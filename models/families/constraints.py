@@ -41,6 +41,7 @@ class Constraints:
     """What a musician wants kept, and where new notes should lean. Beats count from the clip's start, notes from 0."""
 
     key: Key | None = None
+    beside: tuple[Note, ...] = ()  # what sounds at the same time, of other clips: new notes keep off its semitones
     scales: tuple[Scale, ...] = ()  # where no key is named: each until the next, the first before it too; any where none is
     lock: frozenset[str] = frozenset()  # of RHYTHM, PITCH, VELOCITY
     lanes: frozenset[str] = frozenset()  # names of lanes that stay as they are

@@ -6,6 +6,7 @@ known of a step are its rhythm and its pitch.
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -45,6 +46,8 @@ HOLD, REST = 128, 129  # tokens; 0..127 begin that pitch
 RHYTHM_FACET, PITCH_FACET = 0, 1
 # Nats a semitone for each octave that is asked for, around a clip and from nothing: new notes lie about so much higher.
 NATS_PER_SEMITONE = 0.27, 0.15
+CLASH = np.float32(-4)  # nats on pitches a semitone from what sounds beside a line
+MASKED = np.float32(0.25)  # nats on all pitches where some are barred or leant away from, so that as many notes are struck
 FARTHEST = 18  # semitones from the middle beyond which an octave leans no harder
 LEGATO = 1 / 16  # beats: the least that a note lasts that is struck where one was before
 
@@ -222,8 +225,10 @@ class SustainedFamily(Family):
         return known & layout.open_steps[..., None]
 
     def _logit_bias(self, layout: GridLayout, constraints: Constraints, also: Sequence[Grid] = ()) -> LogitBias | None:
-        if not (constraints.density or constraints.octave or constraints.has_scale or PITCH in constraints.lock):
+        asked = constraints.density or constraints.octave or constraints.has_scale or PITCH in constraints.lock
+        if not (asked or constraints.beside or layout.voices > 1):
             return None
+        clashes = _find_clashes(layout, constraints.beside)
         clip, is_empty = layout.clip, not layout.clip.notes
         grids = layout.grid, *also
         pitches = np.arange(HOLD)
@@ -237,10 +242,17 @@ class SustainedFamily(Family):
             tokens = layout.grid.tokens[rows, :, 0]
             bias = np.zeros((*tokens.shape, self.vocabulary.tokens), np.float32)
             bias += every
+            if not is_empty and (clashes is not None or constraints.has_scale):
+                bias[..., :HOLD] += MASKED
             if constraints.octave:
                 bias[..., :HOLD] += leaning
             if PITCH in constraints.lock:
                 bias[..., :HOLD][~_pitches_near(tokens, self.spec.steps_per_beat)] = NEVER
+            if clashes is not None:
+                clashing = np.where(clashes[rows], CLASH, np.float32(0))[..., pitches % CLASSES]
+                at = np.nonzero(tokens < HOLD)
+                clashing[(*at, tokens[at])] = 0
+                bias[..., :HOLD] += clashing
             if constraints.has_scale:
                 barred = ~constraints.allowed_classes(layout.beats[rows] - clip.start)[..., pitches % CLASSES]
                 for grid in grids:
@@ -414,6 +426,31 @@ def _keep_pitches_of(
     for missing in [t for t in paced(had.tolist()) if t not in comes][: max(0, len(had) - len(has))]:
         after[missing], back[missing] = before[missing], True
     after[np.nonzero((after < HOLD) & steps)[0]] = before[had]
+
+
+def _find_clashes(layout: GridLayout, beside: Sequence[Note]) -> NDArray[np.bool_] | None:
+    """Find the pitch classes a semitone from what sounds at each step, beside a voice or in other voices: [B, T, 12].
+
+    What sounds there itself does not clash. None where nothing does.
+    """
+    voices, steps = layout.voices, layout.spec.steps
+    if not beside and voices == 1:
+        return None
+    cells = np.flatnonzero(layout.open_steps[: layout.windows])  # of one voice, in order of time
+    beats = layout.beats.reshape(-1)[cells] + 0.5 / layout.spec.steps_per_beat
+    changes = np.zeros((len(cells) + 1, CLASSES), np.int64)
+    for note in paced(beside):
+        first, after = np.searchsorted(beats, (note.start, note.end)).tolist()
+        changes[first, note.pitch % CLASSES] += 1
+        changes[after, note.pitch % CLASSES] -= 1
+    heard = np.zeros((voices, layout.windows * steps, CLASSES), bool)
+    heard[:, cells] = changes.cumsum(0)[:-1] > 0
+    pitch = sounding(layout.grid.tokens[..., 0]).reshape(voices, -1)
+    for voice, other in itertools.permutations(range(voices), 2):
+        at = np.nonzero(pitch[other] >= 0)[0]
+        heard[voice, at, pitch[other, at] % CLASSES] = True
+    near = (np.roll(heard, 1, -1) | np.roll(heard, -1, -1)) & ~heard
+    return near.reshape(voices * layout.windows, steps, CLASSES)
 
 
 def sounding(tokens: NDArray[np.int64]) -> NDArray[np.int64]:
