@@ -319,7 +319,8 @@ def test_a_long_clip_has_no_doubled_and_no_crossing_notes_where_windows_meet(shi
     assert len(made) == 8
     doubled = [two for varied in made for two in _doubled(varied.notes) - _doubled(clip.notes)]
     assert not [two for two in doubled if any(low % 8 <= join % 8 <= high % 8 for _, low, high in [two] for join in (0, 2, 6))]
-    assert len(doubled) <= sum(len(varied.notes) for varied in made) / 400  # a drummer plays a flam now and then
+    places = {(pitch, round(low % 8, 2)) for pitch, low, _ in doubled}  # what the clip repeats, the variation repeats
+    assert len(places) <= sum(len(varied.notes) for varied in made) / 400  # a drummer plays a flam now and then
     assert not is_single_line(clip) or all(is_single_line(varied) for varied in made)
 
 

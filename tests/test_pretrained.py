@@ -43,7 +43,9 @@ def test_a_card_holds_the_config_that_is_in_the_repository(folder: Path) -> None
     from models.training.config import TrainConfig
 
     config = TrainConfig.read(Path(__file__).parents[1] / "configs" / "train" / f"{folder.name}.yaml")
-    assert TrainConfig.model_validate(read_card(folder).config) == config
+    shipped = TrainConfig.model_validate(read_card(folder).config)
+    begun = {"start_sha256": shipped.start_sha256, "pair_levels": shipped.pair_levels}  # what the training fills in
+    assert shipped == (config.model_copy(update=begun) if config.start else config)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -91,7 +93,7 @@ def test_more_amount_goes_farther_from_the_clip(engine: Engine, clips: Path, nam
 
 def test_the_middle_of_two_beats_shares_with_both(engine: Engine, clips: Path) -> None:
     a, b = read_clip(clips / "rock.mid"), read_clip(clips / "bossa.mid")
-    middle = engine.run(Interpolate(clips=(a, b), steps=3, seed=1)).clips[1]
+    middle = engine.run(Interpolate(clips=(a, b), steps=5, seed=1)).clips[2]
     apart = distance(a, b, voice=GM_KIT.get)
     assert distance(a, middle, voice=GM_KIT.get) < apart
     assert 0.5 * min(len(a.notes), len(b.notes)) < len(middle.notes) < 1.5 * max(len(a.notes), len(b.notes))

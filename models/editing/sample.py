@@ -14,8 +14,10 @@ from models.editing.others import Other, notes_beside
 from models.editing.scales import describe_keys, scales_of
 from models.families.constraints import Known, LogitBias
 from models.families.context import Context
+from models.families.family import Family
 from models.families.grid import Grid
 from models.music.clip import Clip, Note
+from models.music.paced import paced
 from models.network.decoding import DecodeBatch
 from models.network.latent import noise
 from models.pause import pause
@@ -44,22 +46,31 @@ def compose(
     beside = notes_beside(layout.clip, others, Gaps())
     keys = context.find_keys(layout.clip, beside or ())
     scales = scales_of(layout.clip, keys) if context.finds_keys else ()
-    every = context.family.compile(layout, replace(context.constraints.unlocked(), scales=scales)).logit_bias
+    constraints = replace(context.constraints.unlocked(), scales=scales, beside=beside or ())
+    every = context.family.compile(layout, constraints).logit_bias
     biases = None if every is None else (every, every.over_seams(1))
     said = [Remark(describe_keys("what sounds with the new clips", keys, scales))] if scales else []
     heard = [describe_others(context, layout, beside, at_seam=at_seam) for at_seam in (False, True)]
     found: dict[tuple[Note, ...], Clip] = {}
-    for _ in range(ROUNDS):
+    for turn in range(ROUNDS):
         rows = count - len(found)
         grids = yield from _compose_halves(context, rows, 2 * windows, rng, biases, heard)
         for k in range(rows):
             pause()
-            made = context.family.grid_to_clip(layout, grids[k * windows : (k + 1) * windows])
+            grid = grids[k * windows : (k + 1) * windows]
+            if turn < ROUNDS - 1 and constraints.density >= 0 and not _holds_music(context.family, grid):
+                continue
+            made = context.family.grid_to_clip(layout, grid)
             made = made if made.beats == clip.beats else replace(made, beats=clip.beats)
             found.setdefault(sorted_notes(made), made)
         if len(found) == count:
             break
     return Made(tuple(found.values()), tuple(said), keys=keys)
+
+
+def _holds_music(family: Family, grid: Grid) -> bool:
+    """Tell whether at least half of the windows of a sample hold as much as the music that was learned from."""
+    return 2 * sum(family.is_worth_learning(grid[b : b + 1], 0) for b in paced(range(len(grid)), 1)) >= len(grid)
 
 
 def _compose_halves(
