@@ -39,7 +39,7 @@ def test_a_soak_is_not_well_where_something_grows_or_stays_unanswered() -> None:
     rest = line(0.0)
     fine = [line(120.0), line(125.0, superseded=9), line(121.0), line(124.0, cancelled=2)]
     assert judge(fine, rest, 5) == []
-    assert judge([*fine, line(127.0)], rest, 5) == ["memory grew from 120 to 127 MB after the first quarter"]
+    assert judge([*fine, line(132.0)], rest, 5) == ["memory grew from 125 to 132 MB in the second half"]
     assert judge([*fine, line(120.0, files=7)], rest, 5) == ["files grew from 6 to 7"]
     assert judge(fine, Line(0.0, 1, Counter(["no answer"]), 0.0, 0, 0, (), ()), 5) == ["1 requests ended with no answer"]
 
