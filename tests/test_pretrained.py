@@ -12,6 +12,7 @@ from bridge.requests import Interpolate, Reconstruct, Sample, Vary
 from docs.cards import write_card
 from models.families.drums import GM_KIT
 from models.families.routing import route
+from models.music.clip import Clip, Note
 from models.music.distance import distance
 from models.music.midi import read_clip
 from models.store import CARD, WEIGHTS, check_golden, load_hashes, load_model, read_card, shipped
@@ -103,3 +104,10 @@ def test_the_middle_of_two_beats_shares_with_both(engine: Engine, clips: Path) -
 def test_samples_hold_music(engine: Engine, kind: str) -> None:
     answer = engine.run(Sample(count=8, seed=1, kind=kind))
     assert sum(len(c.notes) >= 4 for c in answer.clips) >= 7
+
+
+def test_a_clip_of_few_notes_is_varied_as_often_as_asked(engine: Engine) -> None:
+    few = Clip(tuple(Note(pitch, start, 0.5) for pitch, start in ((77, 4.0), (74, 5.0), (77, 5.5), (79, 6.0))), 8.0)
+    for seed in range(1, 5):
+        answer = engine.run(Vary(clips=(few,), amount=0.3, count=3, seed=seed, kind="notes"))
+        assert len({tuple((n.pitch, n.start) for n in clip.notes) for clip in answer.clips}) == 3

@@ -38,6 +38,7 @@ NEAR = 0.04  # how far off an amount a variation may be, beyond what whole notes
 TRIES = 24  # how often to guess how many changes make an amount, before halving what is left
 OTHERS = 6  # changes to try for the last one that an amount has room for
 ROUNDS = 4  # how often to decode more where too few different clips came out
+TOLD_ROUNDS = 2  # of these in which decoders are told amounts: of a few notes they may know but one way to go so far
 
 Found = tuple[float, Clip, tuple[int, int]]  # how far off the amount, a variation, and its notes as Made counts them
 
@@ -103,18 +104,19 @@ def vary_sources(
     model = context.model
     found: list[dict[object, Found]] = [{_onsets_key(s.clip): (math.inf, s.clip, (0, 0))} for s in paced(sources, 1)]
     level, told = model.card.noise_level_for(amount), model.card.amount_to_tell(amount)
-    narrow, some_wide = (NARROW, WIDE) if told is None else (NARROW_TOLD, WIDE_TOLD)
     for turn in range(ROUNDS):
         good = [sum(off <= s.rounding + NEAR + 1e-9 for off, *_ in f.values()) for s, f in zip(sources, found, strict=True)]
         lacking = [k for k, n in enumerate(good) if n < count]
         if not lacking:
             break
         candidates: list[Candidate] = []
+        is_told = told is not None and turn < TOLD_ROUNDS
+        narrow, some_wide = (NARROW_TOLD, WIDE_TOLD) if is_told else (NARROW, WIDE)
         for k in lacking:
             number = math.ceil((count - good[k]) * (1 + SPARE))
             wide = some_wide if number > 2 * len(some_wide) else ()
             scales = np.array([*np.linspace(*narrow, number - len(wide)), *wide])
-            if told is None:
+            if told is None or not is_told:
                 levels, amounts = np.clip(level * scales + NOISIER * turn, model.least_noise, 1).astype(np.float32), None
             else:
                 levels = np.full(number, min(model.card.told_noise + NOISIER * turn, 1), np.float32)
