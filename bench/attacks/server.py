@@ -203,11 +203,15 @@ def forget_peak(process: int) -> None:
 def _family(process: int) -> list[int]:
     found = [process]
     for pid in found:
-        for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            tasks = list(Path(f"/proc/{pid}/task").iterdir())
+        except OSError:
+            continue  # it has just ended
+        for task in tasks:
             try:
-                found += map(int, task.read_text().split())
+                found += map(int, (task / "children").read_text(encoding="utf-8").split())
             except OSError:
-                continue  # it has just ended
+                continue
     return found
 
 
