@@ -8,6 +8,10 @@ from typing import Generic, TypeVar
 
 CREDIT_S = 1.0  # what one who used little may use before others: a few requests of the usual size
 FIRST_CREDIT_S = 0.1  # the same, of one who is new: about one such request
+# The beginning of each job counts less, so that who asks for little is served soon, however many ask for much. Whoever cuts
+# much into little has this much more than others at the most.
+BEGINNING_S = 0.1
+BEGINNING_SHARE = 0.25
 REMEMBERED = 4096  # accounts; who is forgotten is as new
 
 Key = TypeVar("Key", bound=Hashable)
@@ -33,10 +37,16 @@ class FairShares(Generic[Key]):
         self._clock = max(self._clock, self._used[chosen])
         return chosen
 
-    def charge(self, key: Key, seconds: float) -> None:
-        """Count what one has used."""
+    def charge(self, key: Key, seconds: float, *, before: float = BEGINNING_S) -> None:
+        """Count what one has used for a job; `before` is how many seconds the job had before, if it is to begin cheaply."""
         self._enter(key)
-        self._used[key] += seconds
+        cheap = min(max(0.0, BEGINNING_S - before), seconds)
+        self._used[key] += seconds - cheap * (1 - BEGINNING_SHARE)
+
+    def limit_credit(self, key: Key) -> None:
+        """Leave one no more credit than one who is new has."""
+        self._enter(key)
+        self._used[key] = max(self._used[key], self._clock - FIRST_CREDIT_S)
 
     def _enter(self, key: Key) -> None:
         """Open an account, or let go of the credit that is beyond what one may have."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("bridge")
 
 LIGHT_S = 0.02  # a job of so little work is not cut into slices
+USUAL_S = 0.5  # of work: a job of more is not served before others for what its client did not use
 LAST_WAIT_S = 1.0  # for what runs when the server ends
 
 Event = Callable[[Sessions, float], list[Effect]]  # what the worker has to tell the protocol, which is also told the time
@@ -49,6 +50,7 @@ class Worker(threading.Thread):
         self._is_stopped = False
         self._shares: FairShares[Peer] = FairShares()  # this and what follows belong to the worker's thread alone
         self._tasks: dict[Peer, Task] = {}
+        self._had: dict[Peer, float] = {}  # seconds that each active job has been computed for
         self._is_contended = False  # whether other clients wait for a turn
         self._current: int | None = None  # the ticket of the job whose plain Python runs
 
@@ -128,6 +130,8 @@ class Worker(threading.Thread):
                 return chosen, None
             queue = self._queues[chosen]
             job = self._active[chosen] = queue.popleft()
+            if job.work.seconds > USUAL_S:  # it may have waited long, for memory
+                self._shares.limit_credit(chosen)
             if not queue:
                 del self._queues[chosen]
             return chosen, job
@@ -145,7 +149,11 @@ class Worker(threading.Thread):
         elapsed = min(time.perf_counter() - before[0], time.process_time() - before[1])
         self._current = None
         for task, share in shares:
-            self._shares.charge(owners[id(task)], elapsed * share)
+            owner, seconds = owners[id(task)], elapsed * share
+            had = self._had.get(owner, 0.0)
+            self._shares.charge(owner, seconds, before=had)
+            if owner in self._tasks:  # it has not ended with this turn
+                self._had[owner] = had + seconds
 
     def _take_dropped(self) -> set[int]:
         """Take the palettes that can be forgotten now: no blend that is active or queued is still to make them."""
@@ -172,6 +180,7 @@ class Worker(threading.Thread):
 
     def _leave(self, peer: Peer) -> None:
         self._tasks.pop(peer, None)
+        self._had.pop(peer, None)
         with self._changed:
             self._unwanted.discard(self._active.pop(peer).ticket)
 

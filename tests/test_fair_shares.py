@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from bridge.fair_shares import CREDIT_S, FIRST_CREDIT_S, FairShares
+from bridge.fair_shares import BEGINNING_SHARE, CREDIT_S, FIRST_CREDIT_S, FairShares
 
 GREEDY = [f"greedy {k}" for k in range(16)]
 
@@ -59,3 +59,34 @@ def test_one_alone_has_all_and_owes_nothing_for_it_later() -> None:
     assert serve(shares, ["alone"], 10_000)["alone"] == 10_000
     had = serve(shares, ["alone", "other"], 200)
     assert abs(had["alone"] - had["other"]) <= FIRST_CREDIT_S / 0.02 + 2
+
+
+def test_who_asks_for_little_at_a_time_is_served_soon_however_many_ask_for_much() -> None:
+    shares: FairShares[str] = FairShares()
+    crowd = [f"greedy {k}" for k in range(64)]
+    serve(shares, crowd, 1000)
+    serve(shares, ["modest"], 1)
+    for _ in range(20):
+        for part in range(2):  # a job of two turns, each of 25 ms
+            assert shares.next([*crowd, "modest"]) == "modest"
+            shares.charge("modest", 0.025, before=part * 0.025)
+        serve(shares, crowd, 100)  # two seconds
+
+
+def test_cutting_much_into_little_gains_no_more_than_the_discount() -> None:
+    shares: FairShares[str] = FairShares()
+    had: Counter[str] = Counter()
+    for _ in range(10_000):
+        chosen = shares.next(["whole", "cut"])
+        shares.charge(chosen, 0.02, before=0.0 if chosen == "cut" else 1.0)
+        had[chosen] += 1
+    assert abs(had["cut"] / had["whole"] - 1 / BEGINNING_SHARE) < 0.1
+
+
+def test_a_credit_can_be_limited_to_that_of_one_who_is_new() -> None:
+    shares: FairShares[str] = FairShares()
+    serve(shares, ["late"], 1)
+    serve(shares, GREEDY, 10_000)
+    shares.limit_credit("late")
+    first = serve(shares, [*GREEDY, "late"], 160)["late"]
+    assert FIRST_CREDIT_S / 0.02 <= first <= FIRST_CREDIT_S / 0.02 + 160 / 16 + 1

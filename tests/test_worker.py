@@ -82,3 +82,17 @@ def test_who_shares_a_batch_with_a_job_that_is_cancelled_is_not_ended(tiny_model
     for event in events:
         event(ends, 0.0)
     assert ends.ended == {1: "cancelled", 2: "done"}
+
+
+def test_a_heavy_job_is_not_served_before_others_for_what_its_client_did_not_use() -> None:
+    worker = Worker("cpu", lambda event: None)
+    heavy, light, greedy = (("127.0.0.1", port) for port in (5001, 5002, 5003))
+    for peer in (heavy, light):
+        worker._shares.charge(peer, 0.0)
+    worker._shares.charge(greedy, 100.0)
+    worker._shares.next([greedy])
+    draft = Sample(count=1, bars=2, seed=1)
+    worker.put(heavy, Job(1, 1, DEFAULT, draft=draft, work=Work(5.0, 0)))
+    worker.put(light, Job(2, 1, DEFAULT, draft=draft, work=Work(0.03, 0)))
+    assert worker._next()[0] == heavy  # it came first, and has its first turn
+    assert worker._next()[0] == light
