@@ -18,9 +18,8 @@ from models.editing.sample import sample
 from models.editing.scales import KeyUsed
 from models.editing.vary import vary
 from models.families.constraints import Constraints
-from models.families.family import PartFacts
 from models.families.registry import find_family, kinds
-from models.families.routing import RoutedPart, default_family, route, route_parts
+from models.families.routing import default_family, route, route_beside
 from models.music.clip import Clip
 from models.music.key import AUTO, FREE, parse_key
 from models.music.morph import Morph
@@ -37,10 +36,18 @@ class UnknownPalette(ValueError):
     """A palette that was never made, or is gone."""
 
 
-def read_others(clips: Sequence[Clip], kinds: Sequence[str] = ()) -> list[Other]:
-    """Tell what is pitched of clips that sound together: by their kinds, or else by their notes."""
-    routes = route_parts([RoutedPart(clip, PartFacts(channel=clip.channel)) for clip in clips], kinds)
-    return [Other(clip, find_family(route.family).is_pitched) for clip, route in zip(clips, routes, strict=True)]
+def read_beside(request: Request, beside: Sequence[Clip], told: Sequence[str] = ()) -> tuple[Families, Others]:
+    """Tell what each clip of a request is, given clips that sound with it, and which of these are pitched.
+
+    Both by their notes, but for what is `told` of the clips beside. Without such clips nothing is known that the request's own
+    do not tell.
+    """
+    if not beside:
+        return None, ()
+    clips = request.clips if isinstance(request, ClipsRequest) else ()
+    routes, its = route_beside(clips, beside, told)
+    others = [Other(clip, find_family(route.family).is_pitched) for clip, route in zip(beside, its, strict=True)]
+    return [route.family for route in routes], [others] * max(1, len(clips))
 
 
 @dataclass(frozen=True)

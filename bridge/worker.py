@@ -248,10 +248,11 @@ def _compute(engine: Engine, job: Job) -> Computation[Reply]:
     if job.draft is None and job.palette is not None:
         answer = yield from engine.start_at(job.palette, *job.at)
     else:
-        from bridge.engine import read_others
+        from bridge.engine import read_beside
 
-        others = [read_others(job.context_clips(), job.context_kinds)] * max(1, len(job.clips)) if job.context else ()
-        answer = yield from engine.start(job.request(), palette=job.palette, others=others)
+        request = job.request()
+        families, others = read_beside(request, job.context_clips(), job.context_kinds)
+        answer = yield from engine.start(request, palette=job.palette, families=families, others=others)
     return job.reply(Outcome(answer.clips, answer.seed, answer.models, answer.info))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from models.evaluation.routing import HIDDEN, count_routing, measure_routing, route_song
 from models.families.family import PartFacts
-from models.families.routing import RoutedPart, names_drums, nats_of_notes, route, route_parts
+from models.families.routing import RoutedPart, names_drums, nats_of_notes, route, route_beside, route_parts
 from models.music.clip import Clip, Note
 from models.music.midi import Song, from_bytes, read, read_clip
 
@@ -20,6 +20,9 @@ BASS = Clip(tuple(Note((36, 36, 41, 43)[k // 4], k / 1.0, 0.9) for k in range(16
 BEAT = Clip(
     tuple(Note(p, k / 2, 0.125) for k in range(32) for p in ((36, 42) if k % 4 == 0 else (38, 42) if k % 4 == 2 else (42,))),
     16.0,
+)
+FAINT = replace(  # it looks like drums, but not very
+    BEAT, notes=tuple(replace(n, duration=0.1 * (k % 5 + 3)) for k, n in enumerate(BEAT.notes) if n.pitch != 38)
 )
 
 
@@ -71,14 +74,11 @@ def test_a_name_or_a_program_outweighs_the_notes() -> None:
 
 
 def test_where_others_are_drums_what_only_looks_like_them_is_not() -> None:
-    faint = replace(
-        BEAT, notes=tuple(replace(n, duration=0.1 * (k % 5 + 3)) for k, n in enumerate(BEAT.notes) if n.pitch != 38)
-    )
-    assert 0 < nats_of_notes(faint) < 4
-    alone, beside = route_parts([part(faint)])[0], route_parts([part(faint), part(BEAT, 10)])[0]
+    assert 0 < nats_of_notes(FAINT) < 4
+    alone, beside = route_parts([part(FAINT)])[0], route_parts([part(FAINT), part(BEAT, 10)])[0]
     assert (alone.family, beside.family) == ("drums", "melody")
     assert beside.reason == "other parts are on MIDI channel 10"
-    assert route_parts([part(faint), part(BEAT, name="Drums")])[0].reason == "another part is the drums"
+    assert route_parts([part(FAINT), part(BEAT, name="Drums")])[0].reason == "another part is the drums"
 
 
 def test_what_a_user_says_of_a_part_is_not_weighed() -> None:
@@ -86,6 +86,25 @@ def test_what_a_user_says_of_a_part_is_not_weighed() -> None:
     assert (a.family, a.reason, b.family) == ("melody", "notes was asked for", "melody")
     with pytest.raises(ValueError, match="kind 'horns' is not one of: drums, notes"):
         route(BEAT, "horns")
+
+
+def test_what_is_told_of_a_part_tells_of_the_others() -> None:
+    faint = part(FAINT)
+    assert [r.family for r in route_parts([faint, faint], ["drums", None])] == ["drums", "melody"]
+    assert [r.family for r in route_parts([faint, faint], ["notes", None])] == ["melody", "drums"]
+
+
+def test_clips_are_told_by_what_sounds_with_each() -> None:
+    routes, beside = route_beside([FAINT, BEAT, CHORDS], [BEAT, CHORDS], ["drums", "notes"])
+    assert [r.family for r in routes] == ["melody", "drums", "melody"]  # a clear beat is drums beside others
+    assert [r.family for r in beside] == ["drums", "melody"]
+    assert routes[0].reason == "another part is the drums"
+    assert [r.family for r in route_beside([FAINT, BEAT, CHORDS], [CHORDS, BASS], ["notes", "notes"])[0]] == [
+        "drums",
+        "drums",
+        "melody",
+    ]
+    assert [r.family for r in route_beside([FAINT, CHORDS], [])[0]] == [route(FAINT), route(CHORDS)]
 
 
 def test_a_part_without_notes_and_no_parts_at_all_have_an_answer() -> None:

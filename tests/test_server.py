@@ -138,6 +138,14 @@ def test_what_sounds_with_a_clip_is_heard_and_does_not_come_back(client: OscClie
     assert client.ask("vary", "amount", 0, **asked).clip(0) == [(*row, 0, i) for i, row in enumerate(TUNE)]  # type: ignore[arg-type]
 
 
+def test_what_sounds_with_a_clip_tells_what_it_is(client: OscClient) -> None:
+    pairs = ("count", 1, "seed", 5)
+    alone = client.ask("vary", *pairs, clips=[BEAT])
+    assert alone.end.values[3] == "drums"
+    assert client.ask("vary", *pairs, "context_kinds", "drums", clips=[BEAT], context=[BEAT]).end.values[3] == "melody"
+    assert client.ask("vary", *pairs, "context_kinds", "notes", clips=[BEAT], context=[TUNE]).rows == alone.rows
+
+
 def test_clips_from_nothing_and_a_palette_hear_what_sounds_with_them(client: OscClient) -> None:
     chords = [[(float(p), float(k), 1.0, 90.0, 0.0, 1.0, 0.0, 64.0) for k in range(8) for p in (49, 54)]]
     pairs = ("clips", 0, "count", 2, "seed", 6, "kind", "notes")

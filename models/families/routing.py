@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -73,31 +73,20 @@ def route(clip: Clip, kind: str | None = None) -> str:
     """
     if kind is not None:
         return default_family(kind)
-    return route_parts([RoutedPart(clip, PartFacts(channel=clip.channel))])[0].family
+    return route_parts([_alone(clip)])[0].family
 
 
 def route_parts(parts: Sequence[RoutedPart], overrides: Sequence[str | None] = ()) -> list[Route]:
     """Choose the families of all parts of a file, or of all clips that sound together; `overrides` are kinds, part by part."""
-    told = [*overrides, *[None] * (len(parts) - len(overrides))]
-    grounds = [_grounds(part) for part in paced(parts, 1)]
-    nats = [sum(worth for worth, _ in its) for its in grounds]
-    on_drum_channel = any(part.facts.channel == DRUM_CHANNEL for part in parts)
-    best = max(range(len(parts)), key=lambda k: nats[k], default=0)
-    routes: list[Route] = []
-    for k, (part, kind) in paced(enumerate(zip(parts, told, strict=True)), 1):
-        if kind is not None:
-            routes.append(Route(default_family(kind), f"{kind} was asked for"))
-            continue
-        reasons = list(grounds[k])
-        if part.facts.channel != DRUM_CHANNEL and part.clip.notes:
-            if on_drum_channel:
-                reasons.append((OTHERS_ARE_DRUMS, "other parts are on MIDI channel 10"))
-            elif any(n > NAMED for j, n in enumerate(nats) if j != k):
-                reasons.append((OTHERS_ARE_DRUMS, "another part is the drums"))
-            elif k == best and len(parts) > 2:
-                reasons.append((BEST_OF_FILE, "of all parts it looks most like drums"))
-        routes.append(_decide(part, reasons))
-    return routes
+    weighed = _weigh_all(parts, overrides)
+    return _route(weighed, range(len(weighed)))
+
+
+def route_beside(clips: Sequence[Clip], beside: Sequence[Clip], told: Sequence[str] = ()) -> tuple[list[Route], list[Route]]:
+    """Choose the families of clips, each given what sounds with it, and of what sounds with each; `told` are kinds of these."""
+    others = _weigh_all([_alone(clip) for clip in beside], told)
+    routes = [_route([_weigh(_alone(clip)), *others], [0])[0] for clip in paced(clips, 1)]
+    return routes, _route(others, range(len(others)))
 
 
 def default_family(kind: str | None) -> str:
@@ -106,6 +95,59 @@ def default_family(kind: str | None) -> str:
     if kind is not None and kind not in known:
         raise ValueError(f"kind {kind!r} is not one of: {', '.join(known)}")
     return known[kind] if kind else next(iter(known.values()))
+
+
+@dataclass(frozen=True)
+class _Weighed:
+    """A part, what speaks for drums or against in it alone, and the kind that was told of it."""
+
+    part: RoutedPart
+    grounds: list[tuple[float, str]]
+    kind: str | None
+
+    @property
+    def nats(self) -> float:
+        """How much speaks for drums; of what was told, everything."""
+        if self.kind is not None:
+            return math.inf if default_family(self.kind) == DRUMS else -math.inf
+        return sum(worth for worth, _ in self.grounds)
+
+
+def _alone(clip: Clip) -> RoutedPart:
+    return RoutedPart(clip, PartFacts(channel=clip.channel))
+
+
+def _weigh_all(parts: Sequence[RoutedPart], told: Sequence[str | None]) -> list[_Weighed]:
+    kinds_told = [*told, *[None] * (len(parts) - len(told))]
+    return [_weigh(part, kind) for part, kind in paced(zip(parts, kinds_told, strict=True), 1)]
+
+
+def _weigh(part: RoutedPart, kind: str | None = None) -> _Weighed:
+    return _Weighed(part, [] if kind is not None else _grounds(part), kind)
+
+
+def _route(parts: Sequence[_Weighed], which: Iterable[int]) -> list[Route]:
+    """Choose the families of some of the parts that sound together."""
+    nats = [its.nats for its in parts]
+    on_drum_channel = any(its.part.facts.channel == DRUM_CHANNEL for its in parts)
+    best = max(range(len(parts)), key=lambda k: nats[k], default=0)
+    drums = [k for k, n in enumerate(nats) if n > NAMED]
+    routes: list[Route] = []
+    for k in paced(which, 1):
+        its, part = parts[k], parts[k].part
+        if its.kind is not None:
+            routes.append(Route(default_family(its.kind), f"{its.kind} was asked for"))
+            continue
+        reasons = list(its.grounds)
+        if part.facts.channel != DRUM_CHANNEL and part.clip.notes:
+            if on_drum_channel:
+                reasons.append((OTHERS_ARE_DRUMS, "other parts are on MIDI channel 10"))
+            elif any(j != k for j in drums[:2]):
+                reasons.append((OTHERS_ARE_DRUMS, "another part is the drums"))
+            elif k == best and len(parts) > 2:
+                reasons.append((BEST_OF_FILE, "of all parts it looks most like drums"))
+        routes.append(_decide(part, reasons))
+    return routes
 
 
 def _decide(part: RoutedPart, reasons: Sequence[tuple[float, str]]) -> Route:
