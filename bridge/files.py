@@ -33,10 +33,10 @@ from bridge.watch import NoProgress, Watch, read_in_time
 from bridge.writing import write_together
 from models.editing.batching import Progress
 from models.editing.others import Other
-from models.families.registry import find_family, kinds
+from models.families.registry import kinds
 from models.families.routing import Route, default_family
 from models.music.clip import Clip
-from models.music.midi import MidiError, Part, Song, find_parts, from_bytes, list_parts, replace_parts, shortened, to_bytes
+from models.music.midi import MidiError, Song, find_parts, from_bytes, list_parts, replace_parts, shortened, to_bytes
 from models.music.midi_file import read_file, unwrap
 from models.pause import pausing
 from models.store import ModelError, find_model, read_card
@@ -275,9 +275,7 @@ def open_file(name: str, content: bytes, request: Request, reading: Reading = AS
             raise FileError(f"{name}: of each file one part is taken, not {len(chosen)}; choose it with --track")
     else:
         covered = [
-            i
-            for i, part in enumerate(song.parts)
-            if _is_covered(part, routes[i].family, request) or (i in told and part.clip.notes)
+            i for i, part in enumerate(song.parts) if part.clip.notes and (i in told or _is_of_model(routes[i].family, request))
         ]
         if not covered:
             raise FileError(f"{name} has no part that a model covers: {list_parts(song)}; choose one with --track")
@@ -462,12 +460,9 @@ def _versions(source: Opened, parts: Sequence[Sequence[Clip]]) -> list[bytes]:
     return [kept.with_clips([clips[k % len(clips)] for _, clips in varied]) for k in range(max(len(c) for _, c in varied))]
 
 
-def _is_covered(part: Part, family: str, request: Request) -> bool:
-    """Tell whether a part of several is music for a model: for the one asked for, or else for any."""
-    clip = part.clip
-    if not clip.notes:
-        return False
+def _is_of_model(family: str, request: Request) -> bool:
+    """Tell whether a part of several is music for the model or the kind that was asked for; for some model every part is."""
     asked = kinds()[request.kind] if request.kind else None
     if asked is None and request.model != "auto":
         asked = read_card(find_model(request.model)).family
-    return asked in (None, family) and find_family(family).covers(clip)
+    return asked in (None, family)

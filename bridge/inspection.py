@@ -62,7 +62,7 @@ def inspect_song(song: Song) -> SongReport:
     reports = []
     for number, (part, route) in enumerate(zip(song.parts, families, strict=True), 1):
         clip, family = part.clip, find_family(route.family)
-        model, why = _model(clip, route.family, route.reason, alone=len(song.parts) == 1)
+        model, why = (route.family, route.reason) if clip.notes else (None, "it has no notes")
         reports.append(
             PartReport(
                 number,
@@ -117,15 +117,6 @@ def name_keys(keys: Sequence[LocalKey]) -> str | None:
 
 def _facts(part: Part) -> PartFacts:
     return PartFacts(part.channel, part.program, part.name)
-
-
-def _model(clip: Clip, family: str, reason: str, *, alone: bool) -> tuple[str | None, str]:
-    """Name the model of a part, the one that is called as its family; parts beside others that it cannot hold are copied."""
-    if not clip.notes:
-        return None, "it has no notes"
-    if not alone and not find_family(family).covers(clip):
-        return None, f"{reason}; more than one line, so it is copied through unless --track names it"
-    return family, reason
 
 
 def _covered(spans: Iterable[tuple[int, int]]) -> int:

@@ -231,15 +231,43 @@ def test_an_unknown_track_is_told_with_those_there_are(run: Run, clips: Path, tm
     assert "band.mid has no track 9, only 1 Drums (channel 10), 2 Bass (channel 2)" in result.err
 
 
-def test_a_part_of_chords_among_others_is_copied_through_and_named(run: Run, clips: Path, tmp_path: Path) -> None:
+def test_a_part_of_chords_among_others_is_varied_as_it_is_alone(run: Run, clips: Path, tmp_path: Path) -> None:
     both = tmp_path / "both.mid"
     add_part(midi.read(clips / "rock.mid"), midi.read(clips / "chords.mid"), both)
     result = run("vary", both, "--count", 1, "--out", tmp_path)
     before, after = midi.read(both), midi.read(tmp_path / "both_vary_01.mid")
     changed = [old.channel for old, new in zip(before.parts, after.parts, strict=True) if old.clip != new.clip]
-    assert changed == [10]
-    assert "copied through 2" in result.err
-    assert "both.mid has no part" in run("vary", both, "--model", "melody", "--out", tmp_path / "none").err
+    assert changed == [10, 1]
+    assert "voices, one by one" in result.err
+    assert "copied through 1" in run("vary", both, "--model", "melody", "--count", 1, "--out", tmp_path / "one").err
+    drums = tmp_path / "drums.mid"
+    add_part(midi.read(clips / "rock.mid"), midi.read(clips / "funk.mid"), drums)
+    assert "drums.mid has no part" in run("vary", drums, "--model", "melody", "--out", tmp_path / "none").err
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_a_piano_on_two_tracks_is_varied_as_one_on_one_track(run: Run, clips: Path, tmp_path: Path, joined: bool) -> None:
+    chords = midi.read_clip(clips / "chords.mid")
+    right = replace(chords, channel=1, name="Right Hand")
+    left = replace(chords.with_notes(n.changed(pitch=n.pitch - 24) for n in chords.notes), channel=1, name="Left Hand")
+    piano = tmp_path / "piano.mid"
+    if joined:
+        midi.write(piano, right.with_notes((*right.notes, *left.notes)))
+    else:
+        midi.write(tmp_path / "right.mid", right)
+        midi.write(tmp_path / "left.mid", left)
+        add_part(midi.read(tmp_path / "right.mid"), midi.read(tmp_path / "left.mid"), piano)
+    seen = json.loads(run("inspect", piano, "--json").out)["files"][0]["parts"]
+    told = json.loads(run("vary", piano, "--count", 1, "--seed", 1, "--json", "--out", tmp_path).out)
+    assert [(part["model"], part["why"]) for part in told["parts"]] == [(part["model"], part["why"]) for part in seen]
+    assert len(seen) == 2 - joined
+    before, after = midi.read(piano), midi.read(tmp_path / "piano_vary_01.mid")
+    for old, new, part in zip(before.parts, after.parts, seen, strict=True):
+        assert part["model"] == "melody"
+        assert old.clip != new.clip
+    alone = run("vary", piano, "--count", 1, "--seed", 1, "--context", "none", "--out", tmp_path / "alone")
+    is_same = (tmp_path / "alone" / "piano_vary_01.mid").read_bytes() == (tmp_path / "piano_vary_01.mid").read_bytes()
+    assert (alone.code, is_same) == (0, joined)  # each hand hears the other
 
 
 def not_notes(song: midi.Song) -> list[list[tuple[int, bytes]]]:

@@ -11,7 +11,7 @@ from bridge.cli import main
 from bridge.inspection import inspect_song, name_keys, silent_bars, voices_at_once
 from models.music.clip import Clip, Note
 from models.music.key_finding import find_local_keys
-from models.music.midi import from_bytes, read, to_bytes
+from models.music.midi import Song, from_bytes, read, to_bytes
 
 TUNE = (60, 64, 67, 65, 64, 62, 60, 59, 60, 62, 64, 67, 65, 62, 59, 60)
 
@@ -59,11 +59,12 @@ def test_keys_are_named_in_their_order_and_what_is_not_clear_has_a_question_mark
     assert name_keys(()) is None
 
 
-def test_a_part_of_several_that_is_no_line_is_copied_and_alone_it_is_not(clips: Path) -> None:
-    chords = read(clips / "chords.mid")
+def test_chords_have_a_model_alone_and_beside_others(clips: Path) -> None:
+    chords, rock = read(clips / "chords.mid"), read(clips / "rock.mid")
     (alone,) = inspect_song(chords).parts
-    assert alone.model == "melody"
-    assert alone.voices > 2
+    _, beside = inspect_song(Song(1, rock.ticks_per_beat, (), (*rock.parts, *chords.parts), (), ())).parts
+    assert alone.model == beside.model == "melody"
+    assert alone.voices == beside.voices > 2
 
 
 def test_a_file_without_notes_has_no_model_and_no_key() -> None:

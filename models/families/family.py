@@ -84,10 +84,6 @@ class Family(ABC):
         """Make a clip of silence to be written on."""
         return Clip((), beats, channel=self.channel, name=name)
 
-    def covers(self, clip: Clip) -> bool:
-        """Tell whether a part that is this family's lies wholly within what the family can hold."""
-        return True
-
     def own_context(self, grid: Grid) -> Context | None:
         """Tell decoders what music [B, T, S] that is to be varied is like, beside its latent; None where nothing is told."""
         return None

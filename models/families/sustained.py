@@ -132,10 +132,6 @@ class SustainedFamily(Family):
             new.append(note)
         return layout.clip.with_notes(sorted_in_runs(without_overlaps(kept, new), key=note_order))
 
-    def covers(self, clip: Clip) -> bool:
-        """Tell whether nine in ten notes of a part are on its top voice."""
-        return len(top_voice(clip, step=self.spec.step_beats)) >= 0.9 * len(clip.notes)
-
     # --- editing -----------------------------------------------------------------------------------------------------
 
     def note_edits(self, own: Grid, changed: Grid, *, voices: int = 1) -> list[NoteEdit]:
