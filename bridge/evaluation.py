@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bridge.engine import Answer, Engine
 from bridge.requests import Blend, Interpolate, Reconstruct, Request, Sample, Vary
+from models.editing.others import Other
 from models.evaluation import product
 from models.evaluation.data import STANDARD, Sizes, read_evaluation_data
 from models.evaluation.evaluate import evaluate
@@ -24,13 +25,17 @@ class EngineProduct:
     engine: Engine
     model: str
 
-    def sample(self, count: int, *, bars: int, seed: int) -> Sequence[Clip]:
-        """Make clips from nothing."""
-        return self._run(Sample(model=self.model, count=count, bars=bars, seed=seed)).clips
+    def sample(self, count: int, *, bars: int, seed: int, others: Sequence[Other] = ()) -> Sequence[Clip]:
+        """Make clips from nothing, to sound with others."""
+        request = Sample(model=self.model, count=count, bars=bars, seed=seed)
+        return self._run(request, [others] if others else ()).clips
 
-    def vary(self, clips: Sequence[Clip], settings: VarySettings, *, seed: int) -> Variations:
-        """Make variations of each clip."""
-        answer = self._run(Vary.model_validate({"clips": tuple(clips), "model": self.model, "seed": seed, **asdict(settings)}))
+    def vary(
+        self, clips: Sequence[Clip], settings: VarySettings, *, seed: int, others: Sequence[Sequence[Other]] = ()
+    ) -> Variations:
+        """Make variations of each clip, given what sounds with it."""
+        request = Vary.model_validate({"clips": tuple(clips), "model": self.model, "seed": seed, **asdict(settings)})
+        answer = self._run(request, others)
         made: list[list[Clip]] = [[] for _ in clips]
         for clip, source in zip(answer.clips, answer.sources, strict=True):
             made[source].append(clip)
@@ -48,8 +53,8 @@ class EngineProduct:
         """Encode and decode each clip, nothing carried over."""
         return self._run(Reconstruct(clips=tuple(clips), model=self.model, seed=seed)).clips
 
-    def _run(self, request: Request) -> Answer:
-        return self.engine.run(request)
+    def _run(self, request: Request, others: Sequence[Sequence[Other]] = ()) -> Answer:
+        return self.engine.run(request, others=others)
 
 
 def evaluate_model(

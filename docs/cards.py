@@ -47,6 +47,34 @@ ROWS = (
     ("… at 0.6", "notes_ratio_06", (), "1 ± 0.03"),
     ("… new notes at 0.3 in bars where the file is silent", "rest_notes", (), "0"),
     ("… notes that `reconstruct` gives back (F1); another file", "file_onset_f1", ("copy",), "1"),
+    (
+        "**In key**: new notes at 0.3 outside the scale of the tune, whole tunes; own",
+        "outside_scale_03",
+        ("floor.copy.outside_scale",),
+        "0.02 more",
+    ),
+    ("… two bars of a tune, with the rest of it and other parts; own", "outside_context_03", ("copy",), "0.02 more"),
+    ("… two bars alone; own", "outside_alone_03", ("copy",), "0.04 more"),
+    ("… `key free`; own", "outside_free_03", ("copy",), "0.08 more"),
+    (
+        "**With other parts**: new notes at 0.3 that clash; own, without hearing them",
+        "clash_context_03",
+        ("copy", "alone"),
+        "no more",
+    ),
+    (
+        "… in the chord of the beat; own, without hearing it, with another",
+        "chords_vary_03",
+        ("copy", "alone", "exchanged"),
+        "own ± 0.03",
+    ),
+    ("… of samples", "chords_sample", ("copy", "alone", "exchanged"), "own ± 0.03"),
+    (
+        "… nats a note of held-out windows; untold, told what sounds elsewhere",
+        "context_nats_07",
+        ("alone", "exchanged"),
+        "less",
+    ),
     ("**Distinguishable** at 0.3, two bars; random edits as far", "vary_auc_03", ("random_edits",), "0.10 less"),
     ("… four bars, across the border of the model's windows", "vary_auc_03_clip", ("random_edits",), "0.10 less"),
     ("… changed notes in their context", "vary_auc_03_note", ("random_edits",), "0.10 less"),
@@ -73,6 +101,19 @@ ROWS = (
     ("**Seams** distinguishable from other bar lines; before the variation", "seam_auc", ("copy",), ""),
     ("… clashes of a hundred notes more than before", "seam_doubled", (), "0"),
 )
+
+PAIR_ROWS = {
+    "outside_scale": "added notes outside the scale",
+    "not_used_before": "added notes of pitches, or hits of voices, that the first did not use",
+    "leap": "leaps, semitones more",
+    "range": "range, semitones more",
+    "longest_gap": "longest gap between onsets, sixteenths more",
+    "dropped_first": "of what is dropped, in the first half-bar",
+    "dropped_third": "of what is dropped, in the third half-bar",
+    "bars_differ": "hits by which the two bars differ",
+    "velocity_spread": "spread of velocities, of 127, more",
+    "note_length": "length of notes, sixteenths more",
+}
 
 
 def main() -> None:
@@ -133,6 +174,8 @@ def control_table(found: dict[str, Figures]) -> list[str]:
     """Tabulate how well requests are met: the model's own figure, and what stands beside it in brackets."""
     lines = ["| | aim | " + " | ".join(f"`{name}`" for name in found) + " |", "|---|---|" + "---|" * len(found)]
     for what, key, beside, aim in ROWS:
+        if not any(key in figures for figures in found.values()):
+            continue  # measured since these figures were
         shown = []
         for figures in found.values():
             places = [k for name in beside for k in (name, f"baseline.{name}.{key}", f"floor.{name}.{key}")]
@@ -159,6 +202,7 @@ def write_card(card: Card, figures: Figures) -> str:
             "",
             *reconstruction(card, figures),
             *whole_files(figures),
+            *in_context(figures),
             *distinguishable(figures),
             *as_players_vary(figures),
             *spread(card, figures),
@@ -262,6 +306,74 @@ def whole_files(figures: Figures) -> list[str]:
     ]
 
 
+def in_context(figures: Figures) -> list[str]:
+    """Tabulate keys, clashes and chords of windows in their tunes and alone, and what the context tells of held-out music."""
+    if "context_windows" not in figures:
+        return []
+    amounts = ("01", "03", "06")
+    outside = (
+        ("whole tunes", "outside_scale", "floor.copy.outside_scale"),
+        ("two bars in their tune", "outside_context", "floor.copy.outside_context_03"),
+        ("two bars alone", "outside_alone", "floor.copy.outside_alone_03"),
+        ("two bars alone, `key free`", "outside_free", "floor.copy.outside_free_03"),
+        ("two bars in their tune, `key free`", "outside_context_free", "floor.copy.outside_context_free_03"),
+    )
+    table = [
+        "### In key, and with what sounds around",
+        "",
+        f"{figures['context_windows']} windows of two bars, each of another part, varied four times each: *in their tune*, which is given "
+        "whole with all but the window locked, with the other parts of its piece; *alone*; and with `key free`, which is the model's "
+        "own merit. In brackets how much more than of their own notes, and the 95 % interval over pieces.",
+        "",
+        "| new notes outside the scale of the whole tune | at 0.1 | at 0.3 | at 0.6 | own notes | more, aim |",
+        "|---|---|---|---|---|---|",
+    ]
+    for what, key, own in outside:
+        cells = " | ".join(_more_of(figures, f"{key}_{name}") for name in amounts)
+        table.append(f"| {what} (`{key}_*`) | {cells} | {show(figures.get(own))} | {figures.get(f'aim.{key}_03_more', '')} |")
+    cells = " | ".join(_more_of(figures, f"clash_context_{name}") for name in amounts)
+    alone = " | ".join(show(figures.get(f"baseline.alone.clash_context_{name}")) for name in amounts)
+    table += [
+        "",
+        "| new notes that begin a semitone from what another part sounds | at 0.1 | at 0.3 | at 0.6 | own notes | more, aim |",
+        "|---|---|---|---|---|---|",
+        f"| in their tune (`clash_context_*`) | {cells} | {show(figures.get('floor.copy.clash_context_03'))} | ≤ 0 |",
+        f"| alone | {alone} | | |",
+        "",
+        "| notes in the chord of their beat (`chords_*`) | with the other parts | own notes | without | with those of another piece | drop, aim |",
+        "|---|---|---|---|---|---|",
+    ]
+    for what, name in (("samples", "sample"), ("new notes at 0.3", "vary_03"), ("… at 0.6", "vary_06")):
+        key = f"chords_{name}"
+        beside = " | ".join(show(figures.get(f"{by}.{key}")) for by in ("floor.copy", "baseline.alone", "baseline.exchanged"))
+        drop = f"{_difference(figures, f'{key}_drop')}, {figures.get(f'aim.{key}_drop')}"
+        table.append(f"| {what} | {_more_of(figures, key)} | {beside} | {drop} |")
+    table += [
+        "",
+        "| held-out windows, nats a note (`context_nats_*`) | told what sounds around | untold | told what sounds elsewhere | gain |",
+        "|---|---|---|---|---|",
+    ]
+    for level, name in (("0.3", "03"), ("0.7", "07"), ("1", "10")):
+        key = f"context_nats_{name}"
+        shown = " | ".join(show(figures.get(f"{by}{key}")) for by in ("", "baseline.alone.", "baseline.exchanged."))
+        table.append(f"| noise level {level} | {shown} | {_difference(figures, f'context_gain_{name}')} |")
+    return [*table, ""]
+
+
+def _more_of(figures: Figures, key: str) -> str:
+    """Show a share, and how much more it is than what it is compared with."""
+    return f"**{show(figures.get(key))}** ({_difference(figures, f'{key}_more')})"
+
+
+def _difference(figures: Figures, key: str) -> str:
+    """Show a difference and its interval, with their signs."""
+    return f"{_signed(figures.get(key))}: {_signed(figures.get(f'{key}_low'))} to {_signed(figures.get(f'{key}_high'))}"
+
+
+def _signed(value: float | int | str | None) -> str:
+    return f"{value:+.3f}" if isinstance(value, float) else show(value)
+
+
 def distinguishable(figures: Figures) -> list[str]:
     """Tabulate the AUCs, each beside its floor and its baselines."""
     floor = figures["floor.train.sample_auc"]
@@ -336,7 +448,23 @@ def as_players_vary(figures: Figures) -> list[str]:
         "",
         *(f"- {tell}" for tell in tells),
         "",
+        *pair_table(figures),
     ]
+
+
+def pair_table(figures: Figures) -> list[str]:
+    """Tabulate what second windows are like beside the first, players' and ours."""
+    rows = [(what, f"pair_{name}") for name, what in PAIR_ROWS.items() if f"pair_{name}" in figures]
+    if not rows:
+        return []
+    table = [
+        "| the second window, beside the first | players | this model | difference, 95 % interval | aim |",
+        "|---|---|---|---|---|",
+    ]
+    for what, key in rows:
+        shown = f"{show(figures[f'floor.players.{key}'])} | **{show(figures[key])}** | {_difference(figures, f'{key}_more')}"
+        table.append(f"| {what} (`{key}`) | {shown} | {figures[f'aim.{key}_more']} |")
+    return [*table, "", "The aim is a quarter of how far the engine was from players before it learned from pairs.", ""]
 
 
 def spread(card: Card, figures: Figures) -> list[str]:

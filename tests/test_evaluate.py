@@ -13,6 +13,7 @@ import pytest
 
 from bridge.engine import Engine
 from bridge.evaluation import EngineProduct, evaluate_model
+from models.editing.others import Other
 from models.evaluation.data import EvaluationData, Sizes
 from models.evaluation.evaluate import evaluate
 from models.evaluation.features import FeatureView, features
@@ -24,7 +25,7 @@ from models.evaluation.product import Path as Way
 from models.evaluation.product import Variations, VarySettings
 from models.evaluation.reconstruction import note_f1, reconstruction, whole_files
 from models.evaluation.samples import samples
-from models.evaluation.scales import best_scale, outside_share, own_outside_share
+from models.evaluation.scales import best_scale, count_outside, count_own_outside
 from models.evaluation.variations import notes_ratio, rest_notes, varied_files
 from models.families.grid import Grid
 from models.families.melody import Melody, lengths
@@ -227,9 +228,9 @@ def test_new_notes_in_bars_in_which_nothing_sounds_are_counted() -> None:
 def test_new_notes_outside_the_scale_of_the_whole_tune_are_counted() -> None:
     tune = LINE.with_notes(Note(pitch, float(k), 1.0) for k, pitch in enumerate((60, 62, 64, 65, 67, 69, 71, 72)))
     assert best_scale(tune.notes) == {0, 2, 4, 5, 7, 9, 11}
-    assert own_outside_share([tune]) == 0
-    assert outside_share([tune], [changed(changed(tune, 1, pitch=61), 3, pitch=69)]) == 0.5
-    assert outside_share([tune], [tune]) is None
+    assert count_own_outside([tune]).share == 0
+    assert count_outside([tune], [changed(changed(tune, 1, pitch=61), 3, pitch=69)]).share == 0.5
+    assert count_outside([tune], [tune]).share is None
 
 
 def test_the_ratio_of_notes_is_the_median_of_the_clips() -> None:
@@ -247,10 +248,12 @@ class Copying:
 
     known: tuple[Clip, ...]
 
-    def sample(self, count: int, *, bars: int, seed: int) -> Sequence[Clip]:
+    def sample(self, count: int, *, bars: int, seed: int, others: Sequence[Other] = ()) -> Sequence[Clip]:
         return [self.known[(k + seed) % len(self.known)] for k in range(count)]
 
-    def vary(self, clips: Sequence[Clip], settings: VarySettings, *, seed: int) -> Variations:
+    def vary(
+        self, clips: Sequence[Clip], settings: VarySettings, *, seed: int, others: Sequence[Sequence[Other]] = ()
+    ) -> Variations:
         return Variations(tuple((clip,) * settings.count for clip in clips))
 
     def interpolate(self, a: Clip, b: Clip, *, steps: int, path: Way = "even", seed: int) -> Sequence[Clip]:

@@ -142,7 +142,7 @@ ALLOWED: dict[str, set[str]] = {
     "bridge.inspection": FAMILIES,
     "bridge.evaluation": {
         *("bridge.engine", "bridge.requests", "bridge.validation", "models.evaluation", "models.editing.batching"),
-        *("models.families.registry", "models.store", *MUSIC),
+        *("models.editing.others", "models.families.registry", "models.store", *MUSIC),
     },
     "bridge.fair_shares": set(),
     "bridge.inbox": {"bridge.protocol"},

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.editing.others import Other
 from models.evaluation.baselines import random_edits
 from models.evaluation.data import EvaluationData, Sizes, Take
 from models.evaluation.figures import Figures
@@ -156,13 +157,15 @@ class Player:
 
     seconds: dict[tuple[Note, ...], Clip]
 
-    def vary(self, clips: Sequence[Clip], settings: VarySettings, *, seed: int) -> Variations:
+    def vary(
+        self, clips: Sequence[Clip], settings: VarySettings, *, seed: int, others: Sequence[Sequence[Other]] = ()
+    ) -> Variations:
         rng = np.random.default_rng((seed, len(clips[0].notes)))
         found = [self.seconds.get(clip.notes) for clip in clips]
         edits = [random_edits(clip, settings.amount, rng=rng, voice=DRUM_FAMILY.lane_of) for clip in clips]
         return Variations(tuple((b or edited,) for b, edited in zip(found, edits, strict=True)))
 
-    def sample(self, count: int, *, bars: int, seed: int) -> Sequence[Clip]:
+    def sample(self, count: int, *, bars: int, seed: int, others: Sequence[Other] = ()) -> Sequence[Clip]:
         raise NotImplementedError
 
     def interpolate(self, a: Clip, b: Clip, *, steps: int, path: Way = "even", seed: int) -> Sequence[Clip]:

@@ -14,6 +14,7 @@ import pytest
 from bridge.cli import main
 from bridge.engine import Engine
 from bridge.evaluation import EngineProduct
+from models.editing.others import Other
 from models.evaluation.amounts import amounts
 from models.evaluation.changed_notes import in_context
 from models.evaluation.data import EvaluationData, Sizes, join_windows
@@ -167,10 +168,12 @@ class Dropping:
 
     hurry: float = 0.6
 
-    def sample(self, count: int, *, bars: int, seed: int) -> Sequence[Clip]:
+    def sample(self, count: int, *, bars: int, seed: int, others: Sequence[Other] = ()) -> Sequence[Clip]:
         return [BEAT] * count
 
-    def vary(self, clips: Sequence[Clip], settings: VarySettings, *, seed: int) -> Variations:
+    def vary(
+        self, clips: Sequence[Clip], settings: VarySettings, *, seed: int, others: Sequence[Sequence[Other]] = ()
+    ) -> Variations:
         return Variations(tuple(self.dropped(clip, settings) for clip in clips))
 
     def dropped(self, clip: Clip, settings: VarySettings) -> tuple[Clip, ...]:
@@ -200,7 +203,9 @@ class Copying(Dropping):
 
     forgotten: int = 0
 
-    def vary(self, clips: Sequence[Clip], settings: VarySettings, *, seed: int) -> Variations:
+    def vary(
+        self, clips: Sequence[Clip], settings: VarySettings, *, seed: int, others: Sequence[Sequence[Other]] = ()
+    ) -> Variations:
         count = settings.count if settings.amount else 1
         return Variations(tuple((clip,) * count for clip in self.given_back(clips)))
 

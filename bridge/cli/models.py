@@ -138,7 +138,7 @@ def evaluate(
 
 
 def _write_figures(figures: Mapping[str, float | int | str | None], json_file: Path | None) -> None:
-    """Print figures with those to compare with beside them, and write them where that was asked for."""
+    """Print figures with those to compare with and aims beside them, and write them where that was asked for."""
     if json_file:
         json_file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     beside: dict[str, dict[str, list[str]]] = {"floor": {}, "baseline": {}}
@@ -147,9 +147,10 @@ def _write_figures(figures: Mapping[str, float | int | str | None], json_file: P
         if kind in beside:
             name, _, figure = rest.partition(".")
             beside[kind].setdefault(figure, []).append(f"{name} {as_text(value)}")
-    own = {key: as_text(value) for key, value in figures.items() if key.partition(".")[0] not in beside}
+    aims = {key.removeprefix("aim."): as_text(value) for key, value in figures.items() if key.startswith("aim.")}
+    own = {key: as_text(value) for key, value in figures.items() if key.partition(".")[0] not in (*beside, "aim")}
     keys = dict.fromkeys([*own, *beside["floor"], *beside["baseline"]])
     print_table(
-        ("", "model", "floors", "baselines"),
-        [(key, own.get(key, ""), *(", ".join(by.get(key, [])) for by in beside.values())) for key in keys],
+        ("", "model", "floors", "baselines", "aim"),
+        [(key, own.get(key, ""), *(", ".join(by.get(key, [])) for by in beside.values()), aims.get(key, "")) for key in keys],
     )

@@ -37,6 +37,7 @@ class Sizes:
     halvings: int = 24  # of the held-out pieces, to see that the judges find no difference where there is none
     hidden: int = 300  # windows of which a part is hidden
     varied_pairs: int = 600  # of windows of a piece, one of which is varied
+    in_context: int = 240  # windows that are varied with what sounds around them, and without
 
 
 STANDARD = Sizes()  # of every figure that is published
@@ -44,11 +45,16 @@ STANDARD = Sizes()  # of every figure that is published
 
 @dataclass(frozen=True)
 class Take:
-    """The windows of one stretch of a part of a held-out piece in order, and the half window that each begins at."""
+    """The windows of one stretch of a part of a held-out piece in order, and the half window that each begins at.
+
+    `clip` is the stretch as it is played, `others` all other pitched parts on its beats, None where there are none.
+    """
 
     piece: int
     windows: Grid
     at: NDArray[np.int64]
+    clip: Clip | None = None
+    others: Clip | None = None
 
 
 @dataclass(frozen=True)
@@ -114,10 +120,11 @@ def read_takes(sources: Iterable[Source], family: Family) -> Iterator[Take]:
         except MidiError:
             continue  # as in packing
         piece = ids.setdefault(source.piece, len(ids))
-        for stretch in stretches(song, source, family):
+        for stretch, others in stretches(song, source, family):
             windows = list(cut(stretch, family))
             if len(windows) > 1:
-                yield Take(piece, Grid.stack([grid for _, grid in windows]), np.array([at for at, _ in windows], np.int64))
+                at = np.array([at for at, _ in windows], np.int64)
+                yield Take(piece, Grid.stack([grid for _, grid in windows]), at, stretch, others)
 
 
 def _parts(sources: Iterable[Source], family: Family) -> Iterator[tuple[Source, Clip]]:

@@ -12,6 +12,7 @@ from models.evaluation.data import STANDARD, EvaluationData, Sizes
 from models.evaluation.exactness import exactness
 from models.evaluation.figures import Figures, Progress, excess, gather
 from models.evaluation.hidden_parts import hidden_parts
+from models.evaluation.in_context import in_context
 from models.evaluation.interpolations import middles, step_evenness
 from models.evaluation.locks import locks, targets
 from models.evaluation.model_evaluation import ModelEvaluation
@@ -31,6 +32,7 @@ PARTS = (
     samples,
     variations,
     varied_files,
+    in_context,
     pairs,
     middles,
     training_music,

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from models.editing.others import Other
 from models.evaluation.data import STANDARD, ClipSet, EvaluationData, Sizes, composed, draw_few, draw_two_lots
 from models.evaluation.features import FeatureView
 from models.evaluation.figures import Named, unjudged
@@ -114,10 +115,13 @@ class ModelEvaluation:
         """Measure the distances of clips from one."""
         return distances(clip, others, voice=self.voice_of)
 
-    def vary_each(self, clips: Sequence[Clip], settings: VarySettings) -> Iterator[tuple[Clip, ...]]:
-        """Ask for variations of many clips, in requests of some at a time."""
+    def vary_each(
+        self, clips: Sequence[Clip], settings: VarySettings, others: Sequence[Sequence[Other]] = ()
+    ) -> Iterator[tuple[Clip, ...]]:
+        """Ask for variations of many clips, in requests of some at a time; `others` are what sounds with each."""
         for first in range(0, len(clips), TOGETHER):
-            yield from self.product.vary(clips[first : first + TOGETHER], settings, seed=self.seed).of
+            some = slice(first, first + TOGETHER)
+            yield from self.product.vary(clips[some], settings, seed=self.seed, others=others[some]).of
 
     def vary_one(self, clips: Sequence[Clip], amount: float, rng: np.random.Generator) -> list[Clip]:
         """Ask for as many variations of each clip as a user gets, and take one of them by chance."""

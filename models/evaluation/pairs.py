@@ -20,6 +20,7 @@ from models.evaluation.figures import Named, unjudged
 from models.evaluation.judge import FOLDS, Exhibits, judge_exhibits, judge_halved_exhibits
 from models.evaluation.model_evaluation import ModelEvaluation
 from models.evaluation.pair_features import show_pairs, tells
+from models.evaluation.pair_rows import pair_rows
 from models.evaluation.product import VarySettings
 from models.evaluation.scales import Classes, best_scale
 from models.evaluation.variations import edit
@@ -71,6 +72,7 @@ def pairs(e: ModelEvaluation) -> Named:
     yield from _verdict("pair_auc", real, ours, e.seed)
     for place, text in enumerate(_tells(real, ours), 1):
         yield f"pair_tell_{place}", text
+    yield from pair_rows(e.family, real, ours, (firsts, seconds, made), e.rng("pair rows"))
     rng = e.rng("edited pairs")
     edited = [edit(a, far, rng, e.voice_of) for a, far in zip(firsts, found.far[kept], strict=True)]
     edits = dict(_verdict("baseline.random_edits.pair_auc", real, show_pairs(e.family, firsts, edited, scales, piece), e.seed))

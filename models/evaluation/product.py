@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from models.editing.others import Other
 from models.music.clip import Clip
 from models.music.key import AUTO
 
@@ -41,12 +42,14 @@ class Variations:
 class Product(Protocol):
     """Answers requests as the product does. Every request names its seed, so that an evaluation can be repeated."""
 
-    def sample(self, count: int, *, bars: int, seed: int) -> Sequence[Clip]:
-        """Make clips from nothing."""
+    def sample(self, count: int, *, bars: int, seed: int, others: Sequence[Other] = ()) -> Sequence[Clip]:
+        """Make clips from nothing, to sound with others."""
         ...
 
-    def vary(self, clips: Sequence[Clip], settings: VarySettings, *, seed: int) -> Variations:
-        """Make variations of each clip."""
+    def vary(
+        self, clips: Sequence[Clip], settings: VarySettings, *, seed: int, others: Sequence[Sequence[Other]] = ()
+    ) -> Variations:
+        """Make variations of each clip, given what sounds with it."""
         ...
 
     def interpolate(self, a: Clip, b: Clip, *, steps: int, path: Path = "even", seed: int) -> Sequence[Clip]:

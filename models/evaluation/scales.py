@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from models.evaluation.figures import mean_or_none
+from models.evaluation.shares import Counts
 from models.families.statistics import MAJOR
 from models.music.clip import Clip, Note
 
@@ -20,17 +20,23 @@ def best_scale(notes: Iterable[Note]) -> Classes:
     return max(SCALES, key=lambda scale: sum(weight[k] for k in scale))
 
 
-def outside_share(sources: Sequence[Clip], made: Sequence[Clip]) -> float | None:
-    """Find the share of new notes that lie outside the scale of their tune; None where nothing is new."""
-    outside: list[float] = []
+def count_outside(sources: Sequence[Clip], made: Sequence[Clip]) -> Counts:
+    """Count the new notes of each tune that lie outside its scale."""
+    flags: list[list[bool]] = []
     for source, clip in zip(sources, made, strict=True):
-        scale, had = best_scale(source.notes), {(n.pitch, n.start) for n in source.notes}
-        outside += [float(n.pitch % 12 not in scale) for n in clip.notes if (n.pitch, n.start) not in had]
-    return mean_or_none(outside)
+        scale = best_scale(source.notes)
+        flags.append([n.pitch % 12 not in scale for n in new_notes(source, clip)])
+    return Counts.of_flags(flags, range(len(flags)))
 
 
-def own_outside_share(sources: Sequence[Clip]) -> float | None:
-    """Find the share of tunes' own notes that lie outside their scales."""
+def count_own_outside(sources: Sequence[Clip]) -> Counts:
+    """Count the notes of tunes that lie outside their scales."""
     scales = [best_scale(source.notes) for source in sources]
-    pairs = zip(sources, scales, strict=True)
-    return mean_or_none(float(n.pitch % 12 not in scale) for source, scale in pairs for n in source.notes)
+    flags = [[n.pitch % 12 not in scale for n in source.notes] for source, scale in zip(sources, scales, strict=True)]
+    return Counts.of_flags(flags, range(len(flags)))
+
+
+def new_notes(source: Clip, made: Clip) -> list[Note]:
+    """List the notes of a clip that its source has not."""
+    had = {(n.pitch, n.start) for n in source.notes}
+    return [n for n in made.notes if (n.pitch, n.start) not in had]

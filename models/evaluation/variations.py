@@ -12,13 +12,15 @@ from models.evaluation.baselines import random_edits
 from models.evaluation.figures import Named, unjudged
 from models.evaluation.model_evaluation import ModelEvaluation
 from models.evaluation.product import VarySettings
-from models.evaluation.scales import outside_share, own_outside_share
+from models.evaluation.scales import count_outside, count_own_outside
+from models.evaluation.shares import compare_shares
 from models.families.family import Family
 from models.music.clip import Clip
 from models.music.distance import VoiceOf, compare, distance
 
 AMOUNTS = {"01": 0.1, "03": 0.3, "06": 0.6}
 JUDGED = ("03", "06")  # amounts at which variations are judged
+OUTSIDE_AIM = 0.02  # more of new notes outside the scale of their file than of its own, at most
 EDITS = "baseline.random_edits."
 FILES_TOGETHER = 4
 
@@ -43,9 +45,10 @@ def varied_files(e: ModelEvaluation) -> Named:
 
     `notes_ratio_*`: notes of a variation by those of its file, the median of the files. `rest_notes`: of the notes that are
     new at 0.3 the share that lies in a bar in which the file is silent. `outside_scale_*`: of the notes that are new the share
-    outside the scale of the whole part; `floor.copy.outside_scale` is that of its own notes.
+    outside the scale of the whole part, `_more` by how much it is above that of its own notes, `floor.copy.outside_scale`.
     """
     songs = [e.data.songs[i] for i in e.rng("varied files").permutation(len(e.data.songs))[: e.sizes.varied_files]]
+    own = count_own_outside(songs)
     for name, amount in AMOUNTS.items():
         made: list[Clip] = []
         for first in range(0, len(songs), FILES_TOGETHER):
@@ -53,10 +56,14 @@ def varied_files(e: ModelEvaluation) -> Named:
             answers = e.product.vary(some, VarySettings(min(amount, e.model.card.reach), count=1), seed=e.seed).of
             made += [answer[0] if answer else song for song, answer in zip(some, answers, strict=True)]
         yield f"notes_ratio_{name}", notes_ratio(songs, made)
-        yield f"outside_scale_{name}", outside_share(songs, made) if e.family.is_pitched else None
+        outside = count_outside(songs, made)
+        yield f"outside_scale_{name}", outside.share if e.family.is_pitched else None
+        if e.family.is_pitched:
+            yield from compare_shares(f"outside_scale_{name}_more", outside, own, e.rng(f"outside scale {name}"))
+            yield f"aim.outside_scale_{name}_more", f"≤ {OUTSIDE_AIM:.2f}"
         if name == "03":
             yield "rest_notes", rest_notes(songs, made, e.family)
-    yield "floor.copy.outside_scale", own_outside_share(songs) if e.family.is_pitched else None
+    yield "floor.copy.outside_scale", own.share if e.family.is_pitched else None
 
 
 def notes_ratio(sources: Sequence[Clip], made: Sequence[Clip]) -> float | None:

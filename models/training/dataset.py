@@ -230,12 +230,13 @@ def _windows(song: Song, source: Source, family: Family, hop: int, everything: b
                 yield from _cut_lines(clip, family, hop, timeline, line + 1, is_learned)
 
 
-def stretches(song: Song, source: Source, family: Family) -> Iterator[Clip]:
-    """List the stretches of 4/4 of every part of a file that a family learns from."""
+def stretches(song: Song, source: Source, family: Family) -> Iterator[tuple[Clip, Clip | None]]:
+    """List the stretches of 4/4 of every part of a file that a family learns from, with what else sounds there (`beside`)."""
     timeline = _Timeline(song, source)
     for part in song.parts:
         if _is_learned(part, source, family):
-            yield from timeline.stretches(part.clip)
+            for clip in timeline.stretches(part.clip):
+                yield clip, timeline.beside(part, clip) if family.is_pitched else None
 
 
 def _is_learned(part: Part, source: Source, family: Family) -> bool:
@@ -261,6 +262,14 @@ class _Timeline:
     def pitched(self) -> list[Note]:
         """The notes of all pitched parts."""
         return [n for part in self.song.parts if part.channel != DRUM_CHANNEL for n in self._placed(part)]
+
+    def beside(self, part: Part, clip: Clip) -> Clip | None:
+        """Join all other pitched parts along a stretch of one, on its beats; None where there are none."""
+        others = [o for o in self.song.parts if o is not part and o.channel != DRUM_CHANNEL and o.clip.notes]
+        if not others:
+            return None
+        notes = [n for o in others for n in self._placed(o) if n.start < clip.end and n.end > clip.start]
+        return Clip(tuple(sorted(notes, key=lambda n: (n.start, n.pitch))), clip.beats, start=clip.start)
 
     @cached_property
     def pitched_parts(self) -> int:
