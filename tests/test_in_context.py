@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bridge.cli import main
 from bridge.engine import Engine
 from bridge.evaluation import EngineProduct
 from models.editing.others import Other
@@ -280,3 +281,17 @@ def test_rows_of_pairs_are_those_of_the_second_window_less_the_first() -> None:
     )  # of a beat to half a beat in half of them
     assert figures["aim.pair_range_more"] == "± 0.38"
     assert figures["pair_not_used_before"] == 1
+
+
+def test_the_command_line_prints_aims_beside_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    figures: Figures = {"chords_sample": 0.5, "floor.copy.chords_sample": 0.59, "aim.chords_sample": "± 0.03", "clips": 3}
+    monkeypatch.setattr("bridge.evaluation.evaluate_model", lambda *_, **__: figures)
+    with pytest.raises(SystemExit) as left:
+        main(["evaluate", "melody", str(tmp_path)])
+    assert not left.value.code
+    lines = capsys.readouterr().out.splitlines()
+    (row,) = (line.split() for line in lines if "chords_sample" in line)
+    assert row == ["chords_sample", "0.5", "copy", "0.59", "±", "0.03"]
+    assert not any("aim." in line for line in lines)
