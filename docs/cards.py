@@ -223,7 +223,13 @@ def about(card: Card) -> list[str]:
     lines = [
         f"- **Weights**: {card.licence}. `weights.safetensors`, half precision; `golden.safetensors` holds a few latents and the "
         "grids they must give (`latent-bridge doctor` checks them); `windows.safetensors` holds hashes of the training windows, "
-        "by which copies are found.",
+        "by which copies are found."
+        + (
+            " `habits.safetensors` holds some dozen numbers each, no notes, of what a few windows of every piece are like "
+            "(how busy, how high, how far they repeat): a sample is told those of one."
+            if card.habits_sha256
+            else ""
+        ),
         f"- **Training data**: the `train` split of {sets}: unique two-bar windows of {card.data['pieces']:,} pieces, all openly "
         f"licensed ({licences}).",
     ]

@@ -104,6 +104,7 @@ class Card(BaseModel):
     metrics: dict[str, float] = Field(default={}, description="the last validation of the training")
     weights_sha256: Sha256
     golden_sha256: Sha256 = ""
+    habits_sha256: Sha256 = Field(default="", description="of the habits that samples are told; empty where there are none")
 
     @model_validator(mode="after")
     def _is_told_whole(self) -> Self:

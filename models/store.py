@@ -26,6 +26,7 @@ from threadpoolctl import threadpool_limits
 from models.card import Card
 from models.families.family import Family
 from models.families.grid import Grid
+from models.families.habits import NO_HABITS, Habits, row_size
 from models.families.registry import FAMILIES, find_family
 from models.network.config import NetworkConfig
 from models.network.decoding import DecodeBatch, LatentModel
@@ -43,11 +44,13 @@ log = logging.getLogger("bridge.models")
 
 GOLDEN_NOISE = 0.3  # the noise level of golden values
 CARD, WEIGHTS, GOLDEN, HASHES = "model.yaml", "weights.safetensors", "golden.safetensors", "windows.safetensors"
+HABITS = "habits.safetensors"
 
 CARD_BYTES = 2**16  # the largest card; those of the shipped models have 2 kB
 GOLDEN_BYTES = 2**22  # the largest golden values; the shipped ones have 15 kB
 GOLDEN_ROWS = 64
 HASHES_BYTES = 2**28  # the most hashes, of 8 bytes each; the shipped models have up to 418 kB
+HABITS_BYTES = 2**20  # the most habits; the shipped models have some 50 kB
 MOST_FOLDERS = 256  # models of a user that are looked at
 NAME_BYTES = 100  # of a model's name, which messages carry
 HASHED_BYTES = 2**21  # between two pauses
@@ -147,14 +150,14 @@ def load_model(name: str, device: str = "cpu") -> LatentModel:
         return load_torch_model(name, device)
     from models.network.cpu_runtime import NumpyModel
 
-    card, family, weights = _find_first(name, _read_folder)
+    card, family, weights, habits = _find_first(name, _read_folder)
     threadpool_limits(1)  # beside a busy core, as in a DAW, two threads are twenty times slower than one
-    return NumpyModel(card, family, weights)
+    return NumpyModel(card, family, weights, habits)
 
 
 def load_torch_model(name: str, device: str = "cpu") -> TorchModel:
     """Load a model by name or path as a network of torch, which can also score music and be trained."""
-    card, family, weights = _find_first(name, _read_folder)
+    card, family, weights, habits = _find_first(name, _read_folder)
     # Torch takes a second to import; all else does without.
     import torch
 
@@ -163,7 +166,7 @@ def load_torch_model(name: str, device: str = "cpu") -> TorchModel:
     use_one_thread()
     network = build_network(family, NetworkConfig.of(family, card.network))
     network.load_state_dict({name: torch.from_numpy(values.copy()).float() for name, values in weights.items()})
-    return TorchModel(card, family, network, device)
+    return TorchModel(card, family, network, device, habits)
 
 
 def _find_first(name: str, take: Callable[[Path], T]) -> T:
@@ -271,8 +274,8 @@ def _first_of(error: ValidationError) -> str:
     return f"{shown(where[:80])}: {said}"
 
 
-def _read_folder(folder: Path) -> tuple[Card, Family, Tensors]:
-    """Read a model's card and its weights; refuses weights that are not the ones its card names, or not a network's."""
+def _read_folder(folder: Path) -> tuple[Card, Family, Tensors, Habits]:
+    """Read a model's card, its weights and its habits; refuses those that its card does not name, or that are none."""
     card = _look_at(folder)
     try:
         family = find_family(card.family)
@@ -292,7 +295,24 @@ def _read_folder(folder: Path) -> tuple[Card, Family, Tensors]:
         _check_numbers(weights)
     except ValueError as error:
         raise ModelError(f"{shown(folder / WEIGHTS)} {error}") from error
-    return card, family, {**weights, **{name: np.zeros(shape, np.float16) for name, shape in new.items()}}
+    weights |= {name: np.zeros(shape, np.float16) for name, shape in new.items()}
+    return card, family, weights, _read_habits(folder, card, family)
+
+
+def _read_habits(folder: Path, card: Card, family: Family) -> Habits:
+    """Read what training music was like; of models that were published before there were habits, nothing."""
+    if not card.habits_sha256:
+        return NO_HABITS
+    try:
+        content = read_plain_file(folder / HABITS, HABITS_BYTES)
+        if _sha256(content) != card.habits_sha256:
+            raise ValueError(f"is not the file that {CARD} describes; install the model again")
+        stored = read_tensors(content, ["I8"])
+        habits = stored.get("habits", NO_HABITS)
+        _check_shapes(stored, {"habits": (max(1, len(habits)) if habits.ndim else 1, row_size(family.context))})
+    except ValueError as error:
+        raise ModelError(f"{shown(folder / HABITS)} {error}") from error
+    return habits
 
 
 def _sha256(content: bytes) -> str:
@@ -335,14 +355,14 @@ def _listed(names: Sequence[str]) -> str:
     return shown_names + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def save_model(folder: Path, card: Card, network: Network, hashes: NDArray[np.uint64]) -> Card:
+def save_model(folder: Path, card: Card, network: Network, hashes: NDArray[np.uint64], habits: Habits = NO_HABITS) -> Card:
     """Write a trained network as a model folder; see `write_model`."""
     from safetensors.torch import save
 
     from models.network.torch_runtime import TorchModel
 
     weights = save({k: v.detach().half().contiguous().cpu() for k, v in network.named_parameters()})
-    return write_model(folder, card, weights, TorchModel(card, find_family(card.family), network), hashes)
+    return write_model(folder, card, weights, TorchModel(card, find_family(card.family), network, habits=habits), hashes)
 
 
 def write_model(folder: Path, card: Card, weights: bytes, model: LatentModel, hashes: NDArray[np.uint64]) -> Card:
@@ -358,6 +378,17 @@ def write_model(folder: Path, card: Card, weights: bytes, model: LatentModel, ha
             "golden_sha256": hashlib.sha256((folder / GOLDEN).read_bytes()).hexdigest(),
         }
     )
+    return write_habits(folder, card, model.habits)
+
+
+def write_habits(folder: Path, card: Card, habits: Habits) -> Card:
+    """Write the habits of a model folder, where there are any, and its card."""
+    from safetensors.numpy import save
+
+    content = save({"habits": habits}) if len(habits) else b""
+    if content:
+        (folder / HABITS).write_bytes(content)
+    card = card.model_copy(update={"habits_sha256": hashlib.sha256(content).hexdigest() if content else ""})
     text = yaml.dump(card.model_dump(mode="json"), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
     (folder / CARD).write_text(text, encoding="utf-8")
     return card

@@ -32,6 +32,7 @@ from models.store import (
     CARD,
     CARD_BYTES,
     GOLDEN,
+    HABITS,
     HASHES,
     WEIGHTS,
     ModelError,
@@ -44,6 +45,7 @@ from models.store import (
     read_card,
     shipped,
     survey_models,
+    write_habits,
 )
 from models.yaml_text import load_yaml
 from tests.support.osc_client import OscClient, Row
@@ -336,6 +338,40 @@ def test_golden_values_are_checked_too(tiny_models: Path, tmp_path: Path, name: 
     with pytest.raises(ModelError, match=GOLDEN) as refused:
         check_golden(load_model(str(tmp_path / "mine")), tmp_path / "mine")
     assert GOLDENS[name][1] in str(refused.value)
+
+
+def _with_habits(content: bytes) -> Damage:
+    def change(folder: Path) -> None:
+        (folder / HABITS).write_bytes(content)
+        card(habits_sha256=hashlib.sha256(content).hexdigest())(folder)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda folder: (folder / HABITS).unlink(), "cannot be read"),
+        (card(habits_sha256="0" * 64), f"is not the file that {CARD} describes"),
+        (_with_habits(b"tuba" * 9), "its header does not fit in it"),
+        (_with_habits(save({"habits": np.zeros((2, 3), np.int8)})), "has habits in the shape [2, 3] instead of [2, 23]"),
+        (_with_habits(save({"habits": np.zeros((0, 23), np.int8)})), "in the shape [0, 23] instead of [1, 23]"),
+        (_with_habits(save({"habits": np.zeros(23, np.int8)})), "in the shape [23] instead of"),
+        (_with_habits(save({"habits": np.zeros((2, 23), np.float32)})), "of type 'F32'; allowed: I8"),
+        (_with_habits(save({"tuba": np.zeros((2, 23), np.int8)})), "lacks habits"),
+    ],
+)
+def test_habits_are_checked_too(tiny_models: Path, tmp_path: Path, damage: Damage, said: str) -> None:
+    folder = tmp_path / "mine"
+    shutil.copytree(tiny_models / "drums", folder)
+    assert not len(load_model(str(folder)).habits)
+    habits = np.arange(46, dtype=np.int8).reshape(2, 23)
+    write_habits(folder, read_card(folder), habits)
+    assert np.array_equal(load_model(str(folder)).habits, habits)
+    damage(folder)
+    with pytest.raises(ModelError, match=HABITS) as refused:
+        load_model(str(folder))
+    assert said in str(refused.value)
 
 
 @pytest.mark.parametrize("content", [b"", b"tuba" * 9, save({"x": np.zeros(2, np.uint64)}), save({"hashes": np.zeros(2)})])

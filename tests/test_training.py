@@ -98,6 +98,7 @@ def test_pairs_rests_lines_and_context_are_learned_and_resumed(
     config = tiny.model_copy(update={"family": family, "batch": 16, "steps": 2, "report_every": 2, **more, **heard})
     train_model(config, clips, tmp_path / "mine")
     assert read_card(tmp_path / "mine").config["pair_share"] == 0.25
+    assert bool(len(load_model(str(tmp_path / "mine")).habits)) == bool(heard)  # only who hears them is told habits
     figures = json.loads((tmp_path / "mine" / "metrics.jsonl").read_text().splitlines()[-1])
     assert {"rest_f1", *(["context_none", "context_own", "context_wrong"] if heard else [])} <= set(figures)
     train_model(config, tmp_path / "nowhere", tmp_path / "mine", resume=True)  # a run keeps what it learns from

@@ -1,4 +1,7 @@
-"""Clips from nothing: two halves of a window from the prior, then half by half, each given the one before. No requests."""
+"""Clips from nothing: two halves of a window from the prior, then half by half, each given the one before. No requests.
+
+Each clip is told the habits of some music that the model learned from: what has them is told from real music less easily.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import numpy as np
 from models.editing.batching import Computation, Decode
 from models.editing.clip_state import EditContext, Made, Remark, describe_others, sorted_notes
 from models.editing.gaps import Gaps
+from models.editing.habits import draw_habits, tells_habits
 from models.editing.others import Other, notes_beside
 from models.editing.scales import describe_keys, scales_of
 from models.families.constraints import Known, LogitBias
@@ -47,14 +51,17 @@ def compose(
     keys = context.find_keys(layout.clip, beside or ())
     scales = scales_of(layout.clip, keys) if context.finds_keys else ()
     constraints = replace(context.constraints.unlocked(), scales=scales, beside=beside or ())
-    every = context.family.compile(layout, constraints).logit_bias
+    # What is told to be higher needs no leaning, by which it would be busier too.
+    leaning = replace(constraints, octave=0.0) if tells_habits(context) else constraints
+    every = context.family.compile(layout, leaning).logit_bias
     biases = None if every is None else (every, every.over_seams(1))
     said = [Remark(describe_keys("what sounds with the new clips", keys, scales))] if scales else []
     heard = [describe_others(context, layout, beside, at_seam=at_seam) for at_seam in (False, True)]
     found: dict[tuple[Note, ...], Clip] = {}
     for turn in range(ROUNDS):
         rows = count - len(found)
-        grids = yield from _compose_halves(context, rows, 2 * windows, rng, biases, heard)
+        told = draw_habits(context, constraints, layout, rows, rng)
+        grids = yield from _compose_halves(context, rows, 2 * windows, rng, biases, heard, told)
         for k in range(rows):
             pause()
             grid = grids[k * windows : (k + 1) * windows]
@@ -80,14 +87,21 @@ def _compose_halves(
     rng: np.random.Generator,
     biases: tuple[LogitBias, LogitBias] | None,
     heard: Sequence[Context | None],
+    told: Context | None,
 ) -> Computation[Grid]:
-    """Write half after half; `biases` and `heard`, what sounds with them, are of the windows and of those over the seams."""
+    """Write half after half; `biases` and `heard`, what sounds with them, are of the windows and of those over the seams.
+
+    `told`, one for each row, is what the music of all its windows is to be like.
+    """
     model, spec, vocabulary = context.model, context.family.spec, context.family.vocabulary
     parts: list[Grid] = []
     known: Known | None = None
     for first in range(halves - 1):
         there, window = heard[first % 2], slice(first // 2, first // 2 + 1)
         bias = None if biases is None else biases[first % 2][window]
+        around = None if there is None else np.repeat(there[window], rows, 0)
+        if told is not None:
+            around = told if around is None else around + told
         batch = DecodeBatch(
             noise(rng, rows, model.card.latent),
             np.ones(rows, np.float32),
@@ -95,7 +109,7 @@ def _compose_halves(
             np.full(rows, context.temperature, np.float32),
             known,
             None if bias is None else np.repeat(bias, rows, 0),
-            None if there is None else np.repeat(there[window], rows, 0),
+            around,
         )
         grid = yield Decode(model, batch, (first / (halves - 1), (first + 1) / (halves - 1)))
         if first % 2 == 0:

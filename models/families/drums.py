@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from models.families.context import AMOUNT, HABITS, Context, own_kinds
+from models.families.context import AMOUNT, HABITS, Context, columns, own_kinds
 from models.families.family import Kit
 from models.families.grid import Grid, Vocabulary
 from models.families.statistics import Floats, ratio, repeated, rhythm_features, syncopation
@@ -60,6 +60,10 @@ class Drums(StruckFamily):
         busy = [struck.any(2).mean(1), struck.sum((1, 2)) / (2 * self.spec.steps)]
         habits = np.concatenate([count > 0, np.sqrt(count / self.spec.steps), np.stack([*alike, *busy], 1)], 1)
         return own_kinds({HABITS: habits}, self.spec.window_beats, self.context)
+
+    def own_onsets(self, context: Context) -> Floats:
+        """Read how many strokes there are, the last of the habits."""
+        return np.asarray(context[:, 0, columns(self.context)[HABITS].stop - 1] * (2 * self.spec.steps), np.float64)
 
     def evidence(self, clip: Clip) -> float:
         """Be sure of MIDI channel 10; else let the notes tell.

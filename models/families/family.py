@@ -88,6 +88,14 @@ class Family(ABC):
         """Tell decoders what music [B, T, S] that is to be varied is like, beside its latent; None where nothing is told."""
         return None
 
+    def own_transposed(self, context: Context, semitones: NDArray[np.int64], *, octaves: float = 0.0) -> Context:
+        """Change what `own_context` tells as if the music were transposed, each window by its semitones [B] and by octaves."""
+        return context
+
+    def own_onsets(self, context: Context) -> Floats:
+        """Count the onsets of the music that `own_context` tells of, [B]."""
+        return np.zeros(len(context))
+
     # --- editing -----------------------------------------------------------------------------------------------------
 
     def apply_residual(self, own: Grid, reconstruction: Grid, decoded: Grid) -> Grid:

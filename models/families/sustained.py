@@ -32,11 +32,11 @@ from models.families.constraints import (
     split_untouched,
     steps_inside,
 )
-from models.families.context import AMOUNT, AROUND, CLASSES, HABITS, SCALE, Context, own_kinds
+from models.families.context import AMOUNT, AROUND, CLASSES, HABITS, SCALE, Context, columns, own_kinds
 from models.families.family import Family, Kit, NoteEdit, cells_of
 from models.families.grid import Grid, Vocabulary
 from models.families.layout import Cell, GridLayout, find_spans, find_step, lay_out, segments, without_overlaps
-from models.families.statistics import longest, repeated
+from models.families.statistics import Floats, longest, repeated
 from models.music.clip import Clip, Note, note_order
 from models.music.morph import is_single_line
 from models.music.paced import paced, sorted_in_runs
@@ -49,6 +49,7 @@ NATS_PER_SEMITONE = 0.27, 0.15
 CLASH = np.float32(-4)  # nats on pitches a semitone from what sounds beside a line
 MASKED = np.float32(0.25)  # nats on all pitches where some are barred or leant away from, so that as many notes are struck
 FARTHEST = 18  # semitones from the middle beyond which an octave leans no harder
+REGISTER = slice(3, 6)  # of the habits: the middle, the lowest and the highest pitch, in two octaves
 LEGATO = 1 / 16  # beats: the least that a note lasts that is struck where one was before
 
 
@@ -194,6 +195,20 @@ class SustainedFamily(Family):
         ]
         told = {SCALE: np.minimum(scale, 1), HABITS: np.stack(habits, 1)}
         return own_kinds(told, self.spec.window_beats, self.context)
+
+    def own_transposed(self, context: Context, semitones: NDArray[np.int64], *, octaves: float = 0.0) -> Context:
+        """Turn the pitch classes that are told, and move the register."""
+        moved, at = context.copy(), columns(self.context)
+        turn = np.repeat((np.arange(CLASSES) - semitones[:, None])[:, None] % CLASSES, context.shape[1], 1)
+        classes = slice(at[SCALE].start + 1, at[SCALE].stop)
+        moved[..., classes] = np.take_along_axis(context[..., classes], turn, -1)
+        first = at[HABITS].start + 1
+        moved[..., first + REGISTER.start : first + REGISTER.stop] += ((semitones + CLASSES * octaves) / 24)[:, None, None]
+        return moved
+
+    def own_onsets(self, context: Context) -> Floats:
+        """Read the density, the first of the habits."""
+        return np.asarray(context[:, 0, columns(self.context)[HABITS].start + 1] * (self.spec.steps / 2), np.float64)
 
     # --- constraints -------------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from models.families.constraints import Known
 from models.families.context import CLASSES, Context, columns
 from models.families.family import Family
 from models.families.grid import Grid
+from models.families.habits import NO_HABITS, Habits
 from models.network.config import CONTEXT, FEEL_TEMPERATURE, UNKNOWN, NetworkConfig, whole_steps
 from models.network.decoding import DecodeBatch
 from models.network.latent import Latents
@@ -31,9 +32,11 @@ COLDEST = 1e-4  # the temperature below which drawing is choosing the likeliest
 class NumpyModel:
     """A LatentModel (see models.network.decoding) that runs on numpy."""
 
-    def __init__(self, card: Card, family: Family, weights: Mapping[str, NDArray[np.floating]]) -> None:
+    def __init__(
+        self, card: Card, family: Family, weights: Mapping[str, NDArray[np.floating]], habits: Habits = NO_HABITS
+    ) -> None:
         """Take the weights as they are saved, half precision or single, and multiply out what no music changes."""
-        self.card, self.family = card, family
+        self.card, self.family, self.habits = card, family, habits
         self.config = config = NetworkConfig.of(family, card.network)
         self.least_noise = config.least_noise
         w = {name: np.asarray(values, np.float32) for name, values in weights.items()}

@@ -17,6 +17,7 @@ from models.families.constraints import Known, LogitBias
 from models.families.context import Context
 from models.families.family import Family
 from models.families.grid import Grid
+from models.families.habits import Habits
 from models.network.latent import Latents, Randomness, pad_rows
 
 
@@ -128,6 +129,7 @@ class LatentModel(Protocol):
     family: Family
     least_noise: float
     hears: bool  # whether it was trained with context: else what it is told of that changes nothing
+    habits: Habits  # of some of its training music, for samples to be told; of no rows where none are kept
 
     def encode(self, grid: Grid) -> Latents:
         """Find the posterior means of windows, [B, Z], each of norm sqrt(Z)."""

@@ -14,6 +14,7 @@ from models.families.constraints import Known
 from models.families.context import Context
 from models.families.family import Family
 from models.families.grid import Grid
+from models.families.habits import NO_HABITS, Habits
 from models.network.config import NetworkConfig, whole_steps
 from models.network.decoding import DecodeBatch
 from models.network.latent import Latents
@@ -26,9 +27,9 @@ COLDEST = 1e-4  # the temperature below which drawing is choosing the likeliest
 class TorchModel:
     """A LatentModel (see models.network.decoding) that runs on torch."""
 
-    def __init__(self, card: Card, family: Family, network: Network, device: str = "cpu") -> None:
+    def __init__(self, card: Card, family: Family, network: Network, device: str = "cpu", habits: Habits = NO_HABITS) -> None:
         """Wrap a network whose weights are loaded."""
-        self.card, self.family = card, family
+        self.card, self.family, self.habits = card, family, habits
         self.device = torch.device(device)
         self.network = network.to(self.device).eval()
         self.tables = self.network.tables()

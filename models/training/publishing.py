@@ -10,11 +10,14 @@ import numpy as np
 from models.card import Card, FeelCorrelation
 from models.evaluation.memorization import window_hashes
 from models.families.context import AMOUNT
+from models.families.family import Family
+from models.families.habits import NO_HABITS, Habits, choose_habits, row_size
+from models.families.registry import find_family
 from models.network.latent import noise
 from models.network.torch_runtime import TorchModel
-from models.store import save_model
+from models.store import read_card, save_model, write_habits
 from models.training.calibration import calibrate, measure_feel_correlation, measure_lean
-from models.training.dataset import MUSIC, Windows
+from models.training.dataset import MUSIC, Windows, find_sources, pack
 from models.training.trainer import Trainer
 
 PLAYED = 512  # windows of which it is measured how alike their strokes are
@@ -60,8 +63,25 @@ def publish(trainer: Trainer, folder: Path) -> Path:
         found["told_amounts"] = tuple(calibrate(model, judged.grid, told_noise=config.told_noise)[0])
         found["told_lean"] = measure_lean(model, judged.grid, config.told_noise)
     tokens = family.vocabulary.without_leading_holds(train.grid[is_music].tokens)
-    save_model(folder, card.model_copy(update=found), network, window_hashes(tokens, family))
+    habits = habits_of(train.take(train.are_own(config.codec_sets)), family) if config.context_share else NO_HABITS
+    save_model(folder, card.model_copy(update=found), network, window_hashes(tokens, family), habits)
     return folder
+
+
+def habits_of(windows: Windows, family: Family) -> Habits:
+    """Keep what some windows are like, a few of each piece, for samples to be told."""
+    if not row_size(family.context) or not len(windows):
+        return NO_HABITS
+    told = family.own_context(windows.grid)
+    return NO_HABITS if told is None else choose_habits(told, windows.piece, family.context, np.random.default_rng(0))
+
+
+def add_habits(folder: Path, data: Path) -> None:
+    """Give a model that was published without habits those of the music that it learned from."""
+    card = read_card(folder)
+    family, sets, codec = find_family(card.family), card.config.get("sets"), card.config.get("codec_sets")
+    train = pack(find_sources(data, "train", tuple(map(str, sets)) if isinstance(sets, list) else ()), family)
+    write_habits(folder, card, habits_of(train.take(train.are_own(codec if isinstance(codec, list) else ())), family))
 
 
 def _feel_correlation(model: TorchModel, judged: Windows) -> FeelCorrelation:
