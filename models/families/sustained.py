@@ -117,11 +117,16 @@ class SustainedFamily(Family):
         for (b, t), (pitch, steps) in paced(after.items()):
             cell = (b, t, 0)
             place = (b % windows, t, pitch)
-            if cell in stays or place in taken:  # two voices may come to one note: it is written once
-                continue
-            taken.add(place)
             sources = behind.get(cell)
             old = before.get((b, t))
+            if cell in stays:
+                continue
+            if place in taken:  # two voices may come to one note: it is written once, and of the second voice its own stays
+                if sources and old and (was := (b % windows, t, old[0])) not in taken:
+                    kept += sources
+                    taken.add(was)
+                continue
+            taken.add(place)
             if sources and old and old[1] == steps:
                 new.append(sources[0].changed(pitch=pitch))
                 continue
