@@ -45,5 +45,14 @@ def test_voices_of_a_clip_hear_each_other() -> None:
     assert lean[1, 0, [47, 49]] == pytest.approx(CLASH)  # beside the C above
 
 
+def test_no_voice_comes_to_the_note_of_another() -> None:
+    two = Clip((*LINE.notes, Note(60, 4.0, 1.0), Note(40, 0.0, 3.0), Note(60, 4.0, 2.0)), 8.0)
+    lean = leans(two, (), voices=2)
+    assert lean[0, :12, 40] == pytest.approx(CLASH)
+    assert lean[0, 12:16, 40] == pytest.approx(0)
+    assert lean[1, :4, 60] == pytest.approx(CLASH)
+    assert lean[1, 4:8, 65] == pytest.approx(CLASH)
+
+
 def test_a_line_alone_leans_nowhere() -> None:
     assert not leans(LINE, ()).any()

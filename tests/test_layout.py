@@ -245,13 +245,14 @@ def test_each_voice_is_filled_from_its_own_beginning() -> None:
     assert layout.grid.tokens[:, HALF, 0].tolist() == [72, 60]
 
 
-def test_two_voices_that_come_to_one_note_write_it_once() -> None:
+def test_two_voices_that_come_to_one_note_write_it_once_and_the_second_keeps_its_own() -> None:
     layout = in_voices(Clip((Note(72, 0, 1), Note(60, 0, 1), Note(72, 2, 1), Note(60, 2, 1)), 4))
     grid = layout.grid.map(np.copy)
-    grid.tokens[1, 8] = 72
+    grid.tokens[:, 0] = 64
     grid.tokens[:, 4] = 65
+    grid.tokens[1, 8] = 72
     written = MELODY.grid_to_clip(layout, grid)
-    assert [(n.pitch, n.start) for n in written.notes] == [(60, 0), (72, 0), (65, 1), (72, 2)]
+    assert [(n.pitch, n.start) for n in written.notes] == [(60, 0), (64, 0), (65, 1), (60, 2), (72, 2)]
 
 
 def test_a_clip_can_be_given_silent_voices() -> None:

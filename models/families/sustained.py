@@ -245,6 +245,7 @@ class SustainedFamily(Family):
         if not (asked or constraints.beside or layout.voices > 1):
             return None
         clashes = _find_clashes(layout, constraints.beside)
+        others = _sounding_beside(layout)
         clip, is_empty = layout.clip, not layout.clip.notes
         grids = layout.grid, *also
         pitches = np.arange(HOLD)
@@ -269,6 +270,9 @@ class SustainedFamily(Family):
                 at = np.nonzero(tokens < HOLD)
                 clashing[(*at, tokens[at])] = 0
                 bias[..., :HOLD] += clashing
+            for pitch in (of[rows] for of in others):
+                at = np.nonzero((pitch >= 0) & (pitch != tokens))
+                bias[(*at, pitch[at])] += CLASH
             if constraints.has_scale:
                 barred = ~constraints.allowed_classes(layout.beats[rows] - clip.start)[..., pitches % CLASSES]
                 for grid in grids:
@@ -467,6 +471,14 @@ def _find_clashes(layout: GridLayout, beside: Sequence[Note]) -> NDArray[np.bool
         heard[voice, at, pitch[other, at] % CLASSES] = True
     near = (np.roll(heard, 1, -1) | np.roll(heard, -1, -1)) & ~heard
     return near.reshape(voices * layout.windows, steps, CLASSES)
+
+
+def _sounding_beside(layout: GridLayout) -> list[NDArray[np.int64]]:
+    """List what sounds in other voices at each step: of each window the pitches of the next voice, of the one after it, …"""
+    if layout.voices == 1:
+        return []
+    pitch = sounding(layout.grid.tokens[..., 0])
+    return [np.roll(pitch, -k * layout.windows, 0) for k in range(1, layout.voices)]
 
 
 def sounding(tokens: NDArray[np.int64]) -> NDArray[np.int64]:
