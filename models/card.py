@@ -116,8 +116,13 @@ class Card(BaseModel):
         """Find what to tell a decoder so that it changes a clip by an amount; None where telling gives nothing like it."""
         if not self.told_noise:
             return None
+        distances = [distance for _, distance in self.told_amounts]
+        return self.nearest_told(amount) if distances[0] / 2 <= amount <= distances[-1] else None
+
+    def nearest_told(self, amount: float) -> float:
+        """Find what to tell a decoder so that it comes as near an amount as telling goes."""
         told, distances = zip(*self.told_amounts, strict=True)
-        return float(np.interp(amount, distances, told)) if distances[0] / 2 <= amount <= distances[-1] else None
+        return float(np.interp(amount, distances, told))
 
     def noise_level_for(self, amount: float) -> float:
         """Find the noise level that changes a clip by an amount, by the table measured on held-out clips."""

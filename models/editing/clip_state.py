@@ -34,6 +34,7 @@ from models.pause import pause
 
 VOICES = 8  # of a polyphonic clip at the most; the notes beyond are kept as they are
 FEW = 3  # onsets of a lower voice in a window; with fewer, out of the model's range, the window is left as it is
+FLAT = 4  # notes of one velocity, from which on it is no chance
 REMEMBERED = 256  # clips whose place in latent space is kept, so that what is varied again is not encoded again
 REMEMBERED_WINDOWS = 8192  # windows of all these, some 6 kB each; the clip that was asked for last may have more
 PIECE = 2**20  # bytes that are hashed at once
@@ -235,10 +236,23 @@ class ClipState:
         edits = (self.layout.note_count * differs).sum() + (made & differs).sum()
         return float(edits) / max(1, len(self.free.notes))
 
+    @cached_property
+    def velocity(self) -> float | None:
+        """The velocity of all notes, where they have but one: then nobody played them."""
+        found = {note.velocity for note in paced(self.clip.notes)}
+        return found.pop() if len(found) == 1 and len(self.clip.notes) >= FLAT else None
+
     def write(self, grid: Grid) -> Clip:
         """Write a changed grid as a clip that keeps what must be kept."""
         made = self.family.grid_to_clip(self.layout, self.enforce_locks(grid))
         return self.family.restore_locked(self.layout, made, self.compiled, self.constraints)
+
+    def write_variation(self, grid: Grid) -> Clip:
+        """Write a changed grid of this clip alone; where its notes have one velocity, so have new ones."""
+        made, velocity = self.write(grid), self.velocity
+        if velocity is None:
+            return made
+        return made.with_notes(n if n.from_note >= 0 else replace(n, velocity=velocity) for n in paced(made.notes))
 
     def over_seams(self, values: NDArray[Any]) -> NDArray[Any]:
         """Shift windows [B, T, …] of each voice by half a window, round its end: rows that lie over the seams."""
@@ -265,6 +279,15 @@ class ClipState:
         """What a decoder of windows over seams is told of the clip."""
         known = self.known
         return known and Known(told(known.grid.map(self.over_seams), self.layout), self.over_seams(known.mask))
+
+    def known_outside(self, free: NDArray[np.bool_], *, at_seam: bool = False) -> Known:
+        """What a decoder is told of the clip where only some steps [T] of its windows are free to change."""
+        known, layout = self.seam_known if at_seam else self.known, self.layout
+        if known is None:
+            grid = told(layout.grid.map(self.over_seams) if at_seam else layout.grid, layout)
+            known = Known(grid, np.zeros((*grid.tokens.shape[:2], layout.vocabulary.facet_count), bool))
+        kept = np.roll(~free, -len(free) // 2) if at_seam else ~free
+        return Known(known.grid, known.mask | kept[None, :, None])
 
     @cached_property
     def seam_bias(self) -> LogitBias | None:

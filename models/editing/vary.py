@@ -18,6 +18,7 @@ from models.editing.edits import merge_edits, spread_evenly
 from models.editing.others import Other
 from models.editing.sample import LONGEST, compose
 from models.editing.scales import describe_keys
+from models.editing.stretches import draw_stretch
 from models.families.constraints import SMALL, LogitBias
 from models.families.context import tell_amount
 from models.families.family import NoteEdit
@@ -33,6 +34,8 @@ SPARE = 0.375  # candidates decoded for each variation asked for, beyond the one
 NARROW = (0.95, 1.15)  # noise levels to decode at, to the one that the model's table gives for an amount
 WIDE = (1.3, 1.4, 1.5, 1.6)  # and a few for clips that the model is surer of than of most: a second round costs as much again
 NARROW_TOLD, WIDE_TOLD = (0.9, 1.3), (1.5, 1.7, 1.9, 2.1)  # the same of amounts that decoders are told
+
+ROOM = (1.15, 1.45)  # notes of the stretch that is free to change, to those that are to change: few of it stay
 NOISIER = 0.1  # added to the noise levels for each round
 NEAR = 0.04  # how far off an amount a variation may be, beyond what whole notes allow: what is taken back leaves a trace
 TRIES = 24  # how often to guess how many changes make an amount, before halving what is left
@@ -122,7 +125,12 @@ def vary_sources(
                 levels = np.full(number, min(model.card.told_noise + NOISIER * turn, 1), np.float32)
                 amounts = np.minimum(told * scales, 1)
             pause()
-            candidates += _noisy_candidates(context, sources[k], levels, amounts, rngs[k])
+            stretches = None
+            if is_told and context.family.varies_stretches:
+                shares = np.minimum(amount * rngs[k].uniform(*ROOM, number), 1)
+                stretches = [draw_stretch(_free_onsets(sources[k]), share, amount, rngs[k]) for share in shares]
+                amounts = np.array([model.card.nearest_told(amount / share) for share in shares])
+            candidates += _noisy_candidates(context, sources[k], levels, amounts, stretches, rngs[k])
         grids = yield from decode_candidates(model, candidates, span=(1 - 0.4**turn, 1 - 0.4 ** (turn + 1)))
         for k in lacking:
             mine = [i for i, candidate in enumerate(candidates) if candidate.source is sources[k]]
@@ -136,6 +144,7 @@ def _noisy_candidates(
     source: ClipState,
     levels: NDArray[np.float32],
     amounts: NDArray[np.float64] | None,
+    stretches: Sequence[NDArray[np.bool_]] | None,
     rng: np.random.Generator,
 ) -> list[Candidate]:
     """Add noise to a source, the same to all windows of a voice: so what the clip repeats, its variation repeats.
@@ -158,6 +167,8 @@ def _noisy_candidates(
         batch = rows_around(
             context, source, (z, level), drawn.for_windows(size // voices), at_seam=at_seam, described=described
         )
+        if stretches is not None:
+            batch = replace(batch, known=source.known_outside(stretches[k], at_seam=at_seam))
         if amounts is None or not card.told_lean:
             return batch
         lean = np.asarray(card.told_lean * amounts[k] * context.family.vocabulary.onsets.any(1), np.float32)
@@ -171,6 +182,13 @@ def _noisy_candidates(
         )
         for k in range(len(levels))
     ]
+
+
+def _free_onsets(source: ClipState) -> NDArray[np.int64]:
+    """Count the notes that may change by the step of a window in which they begin, [T]."""
+    onsets = source.layout.onsets.any(-1) & ~source.unchanging[:, None]
+    known = source.compiled.known
+    return np.asarray((onsets if known is None else onsets & ~known.all(-1)).sum(0))
 
 
 def _leaning(batch: DecodeBatch, lean: NDArray[np.float32]) -> NDArray[np.float32] | LogitBias:
@@ -195,7 +213,7 @@ def _choose(
     """Take the decodes that went nearly as far as the amount, the nearest first, and bring others to it."""
     near = source.rounding + NEAR
     # What cannot have gone far enough need not be written, unless nothing better may come.
-    made = {i: source.write(grid) for i, grid in enumerate(grids) if is_last or source.distance_bound(grid) >= amount - near}
+    made = {i: source.write_variation(grid) for i, grid in enumerate(grids) if is_last or source.distance_bound(grid) >= amount - near}
     far = [source.distance_to(made[i]) if i in made else 0.0 for i in range(len(grids))]
     # Of those that are not near, the ones that went too far come first: taking back is better than adding. From what went far
     # enough, three clips can be made, with what is taken back in different places; that is better than decoding again.
@@ -235,7 +253,7 @@ def _fit_amount(
 
     def keep(some: Sequence[NoteEdit]) -> float:
         nonlocal best
-        clip = source.write(grid if len(some) == len(edits) else family.apply_edits(own, grid, some))
+        clip = source.write_variation(grid if len(some) == len(edits) else family.apply_edits(own, grid, some))
         came = source.distance_to(clip)
         best = min(best, (abs(came - amount), clip), key=lambda pair: pair[0])
         return came

@@ -58,6 +58,7 @@ class Family(ABC):
     network: ClassVar[Mapping[str, bool | float | int]] = {}  # sizes that differ from models.network.config.NetworkConfig
     # How far on either side of a seam between windows is made anew, in beats. Sustained notes need room to join on.
     seam_beats: ClassVar[float] = 2.0
+    varies_stretches: ClassVar[bool] = False  # whether players change one stretch of a window at a time
     # Nats on the score of an onset that give about one note a bar more: around a clip, which holds on to what it is, and
     # from nothing. Measured: see `density_2` of `evaluate --control`.
     nats_per_note: ClassVar[tuple[float, float]] = (0.5, 0.2)

@@ -81,6 +81,7 @@ class SustainedFamily(Family):
     transpose = 6
     context: ClassVar[Mapping[str, int]] = {**AROUND, SCALE: CLASSES, HABITS: 15, AMOUNT: 1}
     seam_beats = 2.0
+    varies_stretches = True
     nats_per_note = (0.7, 0.25)
 
     # --- clips and grids ---------------------------------------------------------------------------------------------
