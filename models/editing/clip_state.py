@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.editing.alike import group_windows
 from models.editing.batching import Computation, Encode
 from models.editing.gaps import Gaps, find_gaps
 from models.editing.others import Other, notes_beside
@@ -187,6 +188,11 @@ class ClipState:
     def rounding(self) -> float:
         """How near whole notes can come to an amount."""
         return 0.5 / max(1, len(self.free.notes))
+
+    @cached_property
+    def alike(self) -> NDArray[np.int64]:
+        """Which windows are alike: the number of the group of each, [windows]."""
+        return group_windows(self.layout)
 
     @cached_property
     def described(self) -> tuple[Context | None, Context | None]:

@@ -1,4 +1,4 @@
-"""Which steps of a window a variation is free to change: as players do, one stretch of it and most of what is in that. Arrays only."""
+"""Which steps of a window a variation may change: as players do, one stretch, and most of what is in it. Arrays only."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-# Of 600 pairs of windows of one tune (validation split, distances .1 to .6), which differ most often in one stretch of notes, the
-# shares of those that differ neither in the first note nor in the last; it falls with distance, and that of both rises.
+# Pairs of windows of one tune differ most often in one stretch of notes. Of 600 such pairs (validation split, .1 to .6 apart)
+# the share of those that differ neither in the first note nor in the last; it falls with distance, and that of both rises.
 INSIDE, INSIDE_FALLS, INSIDE_LEAST = 0.5, 0.8, 0.1
 BOTH_ENDS_RISES = 0.4
 AT_THE_END = 0.55  # of those that differ at one end: at the last note, not the first

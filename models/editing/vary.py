@@ -147,26 +147,25 @@ def _noisy_candidates(
     stretches: Sequence[NDArray[np.bool_]] | None,
     rng: np.random.Generator,
 ) -> list[Candidate]:
-    """Add noise to a source, the same to all windows of a voice: so what the clip repeats, its variation repeats.
+    """Add noise to a source, the same to windows that are alike: so what the clip repeats, its variation repeats.
 
     Decoders that were trained to be told how far to go are told the amounts; with less noise, more of what the clip is like is
     kept. They lean towards onsets as much as it takes to have as many notes as the clip.
     """
     card, voices, size = context.model.card, source.layout.voices, len(source.own.mu)
-    e = noise(rng, len(levels) * voices, source.own.mu.shape[1])
-    randomness = context.draw(rng, len(levels) * voices)
+    groups = int(source.alike.max()) + 1
+    e = noise(rng, len(levels) * voices * groups, source.own.mu.shape[1])
+    randomness = context.draw(rng, len(levels) * voices * groups)
+    mine = (np.arange(voices)[:, None] * groups + source.alike).reshape(-1)  # of a candidate's rows, those of each window
 
     def rows(k: int, mu: Latents, *, at_seam: bool) -> DecodeBatch:
-        mine = slice(k * voices, (k + 1) * voices)
-        level = np.full(size, levels[k], np.float32)
-        z = add_noise(mu, level, np.repeat(e[mine], size // voices, 0))
-        drawn = randomness[mine].shifted_by_half() if at_seam else randomness[mine]
+        level, rows = np.full(size, levels[k], np.float32), k * voices * groups + mine
+        z = add_noise(mu, level, e[rows])
+        drawn = randomness[rows].shifted_by_half() if at_seam else randomness[rows]
         described = source.described[at_seam]
         if amounts is not None and described is not None:
             described = tell_amount(described, np.full(size, amounts[k]), context.family.context)
-        batch = rows_around(
-            context, source, (z, level), drawn.for_windows(size // voices), at_seam=at_seam, described=described
-        )
+        batch = rows_around(context, source, (z, level), drawn, at_seam=at_seam, described=described)
         if stretches is not None:
             batch = replace(batch, known=source.known_outside(stretches[k], at_seam=at_seam))
         if amounts is None or not card.told_lean:
@@ -213,7 +212,11 @@ def _choose(
     """Take the decodes that went nearly as far as the amount, the nearest first, and bring others to it."""
     near = source.rounding + NEAR
     # What cannot have gone far enough need not be written, unless nothing better may come.
-    made = {i: source.write_variation(grid) for i, grid in enumerate(grids) if is_last or source.distance_bound(grid) >= amount - near}
+    made = {
+        i: source.write_variation(grid)
+        for i, grid in enumerate(grids)
+        if is_last or source.distance_bound(grid) >= amount - near
+    }
     far = [source.distance_to(made[i]) if i in made else 0.0 for i in range(len(grids))]
     # Of those that are not near, the ones that went too far come first: taking back is better than adding. From what went far
     # enough, three clips can be made, with what is taken back in different places; that is better than decoding again.

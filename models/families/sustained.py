@@ -48,6 +48,9 @@ RHYTHM_FACET, PITCH_FACET = 0, 1
 NATS_PER_SEMITONE = 0.27, 0.15
 CLASH = np.float32(-4)  # nats on pitches a semitone from what sounds beside a line
 MASKED = np.float32(0.25)  # nats on all pitches where some are barred or leant away from, so that as many notes are struck
+# Nats a semitone beyond the lowest and the highest note of a clip, for each window that it has beside the first, up to so many:
+# two bars of a tune do not yet say how far it goes, many do.
+BEYOND, SAYING = np.float32(-0.25), 8
 FARTHEST = 18  # semitones from the middle beyond which an octave leans no harder
 REGISTER = slice(3, 6)  # of the habits: the middle, the lowest and the highest pitch, in two octaves
 LEGATO = 1 / 16  # beats: the least that a note lasts that is struck where one was before
@@ -243,7 +246,7 @@ class SustainedFamily(Family):
 
     def _logit_bias(self, layout: GridLayout, constraints: Constraints, also: Sequence[Grid] = ()) -> LogitBias | None:
         asked = constraints.density or constraints.octave or constraints.has_scale or PITCH in constraints.lock
-        if not (asked or constraints.beside or layout.voices > 1):
+        if not (asked or constraints.beside or layout.voices > 1 or (layout.windows > 1 and layout.clip.notes)):
             return None
         clashes = _find_clashes(layout, constraints.beside)
         others = _sounding_beside(layout)
@@ -255,6 +258,8 @@ class SustainedFamily(Family):
         if constraints.octave:
             middle = 64 if is_empty else np.median([n.pitch for n in paced(clip.notes)])
             leaning = constraints.octave * NATS_PER_SEMITONE[is_empty] * np.clip(pitches - middle, -FARTHEST, FARTHEST)
+        elif not is_empty:
+            leaning = _keep_range(grids, layout.windows)
 
         def make(rows: NDArray[np.int64]) -> NDArray[np.float32]:
             tokens = layout.grid.tokens[rows, :, 0]
@@ -262,8 +267,7 @@ class SustainedFamily(Family):
             bias += every
             if not is_empty and (clashes is not None or constraints.has_scale):
                 bias[..., :HOLD] += MASKED
-            if constraints.octave:
-                bias[..., :HOLD] += leaning
+            bias[..., :HOLD] += leaning
             if PITCH in constraints.lock:
                 bias[..., :HOLD][~_pitches_near(tokens, self.spec.steps_per_beat)] = NEVER
             if clashes is not None:
@@ -447,6 +451,16 @@ def _keep_pitches_of(
     for missing in [t for t in paced(had.tolist()) if t not in comes][: max(0, len(had) - len(has))]:
         after[missing], back[missing] = before[missing], True
     after[np.nonzero((after < HOLD) & steps)[0]] = before[had]
+
+
+def _keep_range(grids: Sequence[Grid], windows: int) -> NDArray[np.float32]:
+    """Lean off pitches beyond the range of some music, which is so many windows long: nats [HOLD]."""
+    used = np.unique(np.concatenate([np.unique(grid.tokens) for grid in grids]))
+    used, pitches = used[used < HOLD], np.arange(HOLD)
+    if not len(used):
+        return np.zeros(HOLD, np.float32)
+    beyond = np.maximum(used[0] - pitches, pitches - used[-1]).clip(0)
+    return np.asarray(BEYOND * min(windows - 1, SAYING) * beyond, np.float32)
 
 
 def _find_clashes(layout: GridLayout, beside: Sequence[Note]) -> NDArray[np.bool_] | None:
