@@ -104,11 +104,6 @@ class Batches:
             tokens, source_tokens = np.split(both, 2, 1)
             grid, source = replace(grid, tokens=tokens), replace(source, tokens=source_tokens)
         known = self._draw_known(chance, len(rows))
-        if known is not None and config.stretch_share:
-            is_cut = np.isfinite(drawn.amounts) & (chance.random(len(rows)) < config.stretch_share)
-            differs = (grid.tokens != source.tokens).any(-1)
-            for b in np.flatnonzero(is_cut):
-                known[b] = ~stretch_of(differs[b], chance.integers(self.network.beat + 1, size=2))[:, None]
         forget = config.forget * (1 - level) * chance.random(len(rows)) * ~is_pair  # a latent of other music is no substitute
         denied = chance.random(grid.tokens.shape[:2]) < forget[:, None]
         noise = chance.standard_normal((len(rows), self.network.latent), np.float32)
@@ -238,21 +233,6 @@ class Batches:
 
     def _share(self, share: float) -> int:
         return round(share * self.config.batch)
-
-
-def stretch_of(differs: NDArray[np.bool_], more: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Find the shortest stretch of steps [T], which may go over the end, that holds all in which two windows differ [T].
-
-    It is so many steps longer at its beginning and its end as `more` [2] says.
-    """
-    at, steps = np.flatnonzero(differs), len(differs)
-    if not len(at):
-        return np.ones(steps, bool)
-    gaps = np.diff(at, append=at[0] + steps)
-    last = int(np.argmax(gaps))
-    first, length = int(at[(last + 1) % len(at)]), steps - int(gaps[last]) + 1
-    before, after = more.tolist()
-    return np.asarray((np.arange(steps) - first + before) % steps < min(length + before + after, steps))
 
 
 def without_orphans(grid: Grid, family: Family) -> Grid:

@@ -70,9 +70,6 @@ class TrainConfig(BaseModel):
     told_noise: float = Field(
         default=0.0, ge=0, lt=1, description="noise of variations that are told their amount; 0 tells none; for the card"
     )
-    stretch_share: float = Field(
-        default=0.0, ge=0, le=1, description="share of those in which all is known but the stretch where the two windows differ"
-    )
     rest_share: float = Field(default=0.0, ge=0, le=1, description="share of windows with few notes or none, or silent beats")
     rest_noise: float = Field(default=0.75, gt=0, le=1, description="the most noise on latents of these")
     line_share: float = Field(
