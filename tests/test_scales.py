@@ -20,7 +20,7 @@ from models.editing.others import Other
 from models.editing.scales import FEWEST, KeyUsed, describe_keys, find_keys, join_scales, list_keys, scales_of, spell
 from models.families.constraints import Constraints, Scale
 from models.families.registry import find_family
-from models.families.sustained import MASKED
+from models.families.sustained import MASKED, NOT_STRUCK, STRUCK
 from models.music.clip import Clip, Note
 from models.music.key import parse_key
 from models.music.midi import read_clip
@@ -157,10 +157,10 @@ def test_scales_hold_step_by_step() -> None:
     scales = (Scale(0.0, frozenset({0, 2})), Scale(4.0, frozenset({4})))
     bias = MELODY.compile(layout, Constraints(scales=scales)).logit_bias
     assert bias is not None
-    assert [p for p in range(60, 72) if bias[:][0, 1, p] == MASKED] == [60, 62]
+    assert [p for p in range(60, 72) if bias[:][0, 1, p] == MASKED + NOT_STRUCK] == [60, 62]
     half = MELODY.spec.half_steps
-    assert [p for p in range(60, 72) if bias[:][0, half + 1, p] == MASKED] == [64]
-    assert bias[:][0, half, 61] == MASKED  # its own may be where it is
+    assert [p for p in range(60, 72) if bias[:][0, half + 1, p] == MASKED + NOT_STRUCK] == [64]
+    assert bias[:][0, half, 61] == MASKED + STRUCK  # its own may be where it is
     assert Constraints(scales=scales, beats=((0, 1),)).unlocked().scales == scales
 
 

@@ -50,6 +50,9 @@ CLASH = np.float32(-4)  # nats on pitches a semitone from what sounds beside a l
 MASKED = np.float32(0.25)  # nats on all pitches where some are barred or leant away from, so that as many notes are struck
 # Nats a semitone beyond the lowest and the highest note of a clip, for each window that it has beside the first, up to so many:
 # two bars of a tune do not yet say how far it goes, many do.
+# Nats around a single clip, so that it keeps as many notes and gets no holes: on pitches where it strikes one, since networks
+# take a note that is struck again for one that is held; on pitches elsewhere; and on rests where it sounds.
+STRUCK, NOT_STRUCK, HOLE = np.float32(0.5), np.float32(-0.5), np.float32(-0.75)
 BEYOND, SAYING = np.float32(-0.25), 8
 FARTHEST = 18  # semitones from the middle beyond which an octave leans no harder
 REGISTER = slice(3, 6)  # of the habits: the middle, the lowest and the highest pitch, in two octaves
@@ -246,7 +249,7 @@ class SustainedFamily(Family):
 
     def _logit_bias(self, layout: GridLayout, constraints: Constraints, also: Sequence[Grid] = ()) -> LogitBias | None:
         asked = constraints.density or constraints.octave or constraints.has_scale or PITCH in constraints.lock
-        if not (asked or constraints.beside or layout.voices > 1 or (layout.windows > 1 and layout.clip.notes)):
+        if not (asked or constraints.beside or layout.clip.notes):
             return None
         clashes = _find_clashes(layout, constraints.beside)
         others = _sounding_beside(layout)
@@ -254,7 +257,7 @@ class SustainedFamily(Family):
         grids = layout.grid, *also
         pitches = np.arange(HOLD)
         every = self.nats_per_note[is_empty] * constraints.density * self.vocabulary.onsets.sum(1)
-        leaning = np.zeros(HOLD)
+        leaning: NDArray[np.floating] = np.zeros(HOLD)
         if constraints.octave:
             middle = 64 if is_empty else np.median([n.pitch for n in paced(clip.notes)])
             leaning = constraints.octave * NATS_PER_SEMITONE[is_empty] * np.clip(pitches - middle, -FARTHEST, FARTHEST)
@@ -267,6 +270,9 @@ class SustainedFamily(Family):
             bias += every
             if not is_empty and (clashes is not None or constraints.has_scale):
                 bias[..., :HOLD] += MASKED
+            if not is_empty and not also and not constraints.density:
+                bias[..., :HOLD] += np.where(tokens < HOLD, STRUCK, NOT_STRUCK)[..., None]
+                bias[tokens != REST, REST] += HOLE
             bias[..., :HOLD] += leaning
             if PITCH in constraints.lock:
                 bias[..., :HOLD][~_pitches_near(tokens, self.spec.steps_per_beat)] = NEVER
