@@ -128,7 +128,8 @@ def vary_sources(
             stretches = None
             if is_told and context.family.varies_stretches:
                 shares = np.minimum(amount * rngs[k].uniform(*ROOM, number), 1)
-                stretches = [draw_stretch(_free_onsets(sources[k]), share, amount, rngs[k]) for share in shares]
+                onsets, is_long = _free_onsets(sources[k]), sources[k].layout.windows > 1
+                stretches = [draw_stretch(onsets, share, amount, rngs[k], is_one_of_many=is_long) for share in shares]
                 amounts = np.array([model.card.nearest_told(amount / share) for share in shares])
             candidates += _noisy_candidates(context, sources[k], levels, amounts, stretches, rngs[k])
         grids = yield from decode_candidates(model, candidates, span=(1 - 0.4**turn, 1 - 0.4 ** (turn + 1)))
