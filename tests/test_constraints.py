@@ -352,3 +352,21 @@ def test_scores_of_a_long_clip_are_those_of_a_short_one_made_when_they_are_neede
     assert made is not None
     assert np.array_equal(made[1:3], kept[1:3])
     assert np.array_equal(made.over_seams(layout.voices)[:], shift_by_half(kept[:], voices=layout.voices))
+
+
+def test_a_beat_of_many_bars_leans_off_voices_that_it_does_not_have_and_two_bars_do_not() -> None:
+    kick, snare, hihat = (1 << VOICE_NAMES.index(name) for name in ("kick", "snare", "closed_hat"))
+
+    def lean(windows: int, *also: Grid) -> np.ndarray:
+        strokes = tuple(Note(36 + 2 * (k % 2), 1.0 * k, 0.25) for k in range(8 * windows))
+        layout = DRUMS.clip_to_grid(Clip(strokes, 8.0 * windows))
+        bias = DRUMS.compile(layout, Constraints(), also=also).logit_bias
+        return np.zeros(DRUMS.vocabulary.tokens) if bias is None else bias[:][0, 0]
+
+    assert not lean(1).any()
+    assert lean(9)[[kick, snare, kick | snare]] == pytest.approx(0)
+    assert lean(9)[[hihat, hihat | kick]] == pytest.approx(-3.2)
+    assert lean(2)[hihat] == pytest.approx(-0.4)
+    assert lean(30)[hihat] == pytest.approx(-3.2)
+    hats = DRUMS.clip_to_grid(Clip((Note(42, 0.0, 0.25),), 8.0)).grid
+    assert lean(9, hats)[hihat] == pytest.approx(0)  # where clips become one another, both have their say

@@ -35,6 +35,10 @@ from models.families.layout import Cell, GridLayout, lay_out, without_overlaps
 from models.music.clip import Clip, Note, note_order
 from models.music.paced import paced, sorted_in_runs
 
+# Nats on lanes that a clip does not strike, for each window that it has beside the first, up to so many: two bars of a beat do
+# not yet say what the kit is, many do.
+NEW_LANE, SAYING = -0.4, 8
+
 
 class StruckFamily(Family):
     """A family whose notes are strokes on lanes."""
@@ -150,7 +154,7 @@ class StruckFamily(Family):
         """Put constraints in the terms of a clip; a key has no meaning here."""
         locked = find_locked_notes(layout, constraints, self.locked_lanes(constraints))
         known = self._known(layout, constraints, locked)
-        bias = self._logit_bias(layout, constraints)
+        bias = self._logit_bias(layout, constraints, also)
         return GridConstraints(known if known is not None and known.any() else None, bias, locked)
 
     def _known(self, layout: GridLayout, constraints: Constraints, locked: frozenset[int]) -> NDArray[np.bool_] | None:
@@ -180,8 +184,9 @@ class StruckFamily(Family):
         flat[cells, : self.vocabulary.lanes] |= changes.cumsum(0)[:-1] > 0
         return known & layout.open_steps[..., None]
 
-    def _logit_bias(self, layout: GridLayout, constraints: Constraints) -> LogitBias | None:
-        if not (constraints.density or {RHYTHM, PITCH} & constraints.lock):
+    def _logit_bias(self, layout: GridLayout, constraints: Constraints, also: Sequence[Grid] = ()) -> LogitBias | None:
+        new_lanes = self._keep_lanes((layout.grid, *also), layout.windows)
+        if not (constraints.density or {RHYTHM, PITCH} & constraints.lock or new_lanes.any()):
             return None
         onsets, vocabulary = layout.onsets, self.vocabulary
         every_struck, lanes_struck = np.asarray(onsets.any(-1)), onsets.any((0, 1))
@@ -189,7 +194,7 @@ class StruckFamily(Family):
         def make(rows: NDArray[np.int64]) -> NDArray[np.float32]:
             struck = every_struck[rows]
             bias = np.zeros((*struck.shape, vocabulary.tokens), np.float32)
-            bias += self.nats_per_note[not layout.clip.notes] * constraints.density * vocabulary.onsets.sum(1)
+            bias += self.nats_per_note[not layout.clip.notes] * constraints.density * vocabulary.onsets.sum(1) + new_lanes
             if RHYTHM in constraints.lock:
                 if len(vocabulary.slots) == 1:  # of several slots none alone must strike: `enforce_locks` sees to it
                     bias[struck, vocabulary.silence[0]] = NEVER
@@ -199,6 +204,16 @@ class StruckFamily(Family):
             return bias
 
         return LogitBias(len(layout.grid), make)
+
+    def _keep_lanes(self, grids: Sequence[Grid], windows: int) -> NDArray[np.float32]:
+        """Lean off lanes that some music does not strike, which is so many windows long: nats on tokens [K]."""
+        vocabulary = self.vocabulary
+        used = np.zeros(vocabulary.lanes, bool)
+        for grid in grids:
+            used |= vocabulary.onsets[np.unique(grid.tokens)].any(0)
+        if not used.any():
+            return np.zeros(vocabulary.tokens, np.float32)
+        return np.asarray(NEW_LANE * min(windows - 1, SAYING) * (vocabulary.onsets & ~used).sum(1), np.float32)
 
     def enforce_locks(self, layout: GridLayout, changed: Grid, compiled: GridConstraints, constraints: Constraints) -> Grid:
         """Undo changes of a locked rhythm: a step is struck where it was, and new strokes are played when its own were."""
