@@ -27,7 +27,7 @@ def song(*phrases: list[Note]) -> Clip:
 
 
 def groups(clip: Clip) -> list[int]:
-    return group_windows(MELODY.clip_to_grid(clip)).tolist()
+    return [int(group) for group in group_windows(MELODY.clip_to_grid(clip))]
 
 
 def test_windows_that_repeat_each_other_with_small_changes_are_alike() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -106,32 +106,16 @@ def vary_sources(
     """Decode around each source, about as far as the amount, and bring what comes out to it: up to `count` clips of each."""
     model = context.model
     found: list[dict[object, Found]] = [{_onsets_key(s.clip): (math.inf, s.clip, (0, 0))} for s in paced(sources, 1)]
-    level, told = model.card.noise_level_for(amount), model.card.amount_to_tell(amount)
     for turn in range(ROUNDS):
         good = [sum(off <= s.rounding + NEAR + 1e-9 for off, *_ in f.values()) for s, f in zip(sources, found, strict=True)]
         lacking = [k for k, n in enumerate(good) if n < count]
         if not lacking:
             break
         candidates: list[Candidate] = []
-        is_told = told is not None and turn < TOLD_ROUNDS
-        narrow, some_wide = (NARROW_TOLD, WIDE_TOLD) if is_told else (NARROW, WIDE)
         for k in lacking:
-            number = math.ceil((count - good[k]) * (1 + SPARE))
-            wide = some_wide if number > 2 * len(some_wide) else ()
-            scales = np.array([*np.linspace(*narrow, number - len(wide)), *wide])
-            if told is None or not is_told:
-                levels, amounts = np.clip(level * scales + NOISIER * turn, model.least_noise, 1).astype(np.float32), None
-            else:
-                levels = np.full(number, min(model.card.told_noise + NOISIER * turn, 1), np.float32)
-                amounts = np.minimum(told * scales, 1)
             pause()
-            stretches = None
-            if is_told and context.family.varies_stretches:
-                shares = np.minimum(amount * rngs[k].uniform(*ROOM, number), 1)
-                onsets, is_long = _free_onsets(sources[k]), sources[k].layout.windows > 1
-                stretches = [draw_stretch(onsets, share, amount, rngs[k], is_one_of_many=is_long) for share in shares]
-                amounts = np.array([model.card.nearest_told(amount / share) for share in shares])
-            candidates += _noisy_candidates(context, sources[k], levels, amounts, stretches, rngs[k])
+            aim = _aim(context, sources[k], amount, math.ceil((count - good[k]) * (1 + SPARE)), turn, rngs[k])
+            candidates += _noisy_candidates(context, sources[k], aim, rngs[k])
         grids = yield from decode_candidates(model, candidates, span=(1 - 0.4**turn, 1 - 0.4 ** (turn + 1)))
         for k in lacking:
             mine = [i for i, candidate in enumerate(candidates) if candidate.source is sources[k]]
@@ -140,38 +124,65 @@ def vary_sources(
     return [entries[:count] for entries in nearest]
 
 
-def _noisy_candidates(
-    context: EditContext,
-    source: ClipState,
-    levels: NDArray[np.float32],
-    amounts: NDArray[np.float64] | None,
-    stretches: Sequence[NDArray[np.bool_]] | None,
-    rng: np.random.Generator,
-) -> list[Candidate]:
+@dataclass(frozen=True)
+class _Aim:
+    """How candidates are to go about as far as an amount, one by one: by noise, by what their decoders are told, and where."""
+
+    levels: NDArray[np.float32]
+    told: NDArray[np.float64] | None = None  # amounts
+    stretches: Sequence[NDArray[np.bool_]] | None = None  # steps [T] of windows that may change
+
+    def __len__(self) -> int:
+        """How many candidates there are."""
+        return len(self.levels)
+
+
+def _aim(context: EditContext, source: ClipState, amount: float, number: int, turn: int, rng: np.random.Generator) -> _Aim:
+    """Aim a number of candidates at an amount, some nearer and some farther, and with more noise each turn.
+
+    Decoders that were trained to be told how far to go are told; with less noise, more of what the clip is like is kept.
+    """
+    card = context.model.card
+    told = card.amount_to_tell(amount) if turn < TOLD_ROUNDS else None
+    narrow, some_wide = (NARROW, WIDE) if told is None else (NARROW_TOLD, WIDE_TOLD)
+    wide = some_wide if number > 2 * len(some_wide) else ()
+    scales = np.array([*np.linspace(*narrow, number - len(wide)), *wide])
+    if told is None:
+        level = card.noise_level_for(amount)
+        return _Aim(np.clip(level * scales + NOISIER * turn, context.model.least_noise, 1).astype(np.float32))
+    levels = np.full(number, min(card.told_noise + NOISIER * turn, 1), np.float32)
+    if not context.family.varies_stretches:
+        return _Aim(levels, np.minimum(told * scales, 1))
+    shares = np.minimum(amount * rng.uniform(*ROOM, number), 1)
+    onsets, is_long = _free_onsets(source), source.layout.windows > 1
+    stretches = [draw_stretch(onsets, share, amount, rng, is_one_of_many=is_long) for share in shares]
+    return _Aim(levels, np.array([card.nearest_told(amount / share) for share in shares]), stretches)
+
+
+def _noisy_candidates(context: EditContext, source: ClipState, aim: _Aim, rng: np.random.Generator) -> list[Candidate]:
     """Add noise to a source, the same to windows that are alike: so what the clip repeats, its variation repeats.
 
-    Decoders that were trained to be told how far to go are told the amounts; with less noise, more of what the clip is like is
-    kept. They lean towards onsets as much as it takes to have as many notes as the clip.
+    Decoders that are told amounts lean towards onsets as much as it takes to have as many notes as the clip.
     """
     card, voices, size = context.model.card, source.layout.voices, len(source.own.mu)
     groups = int(source.alike.max()) + 1
-    e = noise(rng, len(levels) * voices * groups, source.own.mu.shape[1])
-    randomness = context.draw(rng, len(levels) * voices * groups)
-    mine = (np.arange(voices)[:, None] * groups + source.alike).reshape(-1)  # of a candidate's rows, those of each window
+    e = noise(rng, len(aim) * voices * groups, source.own.mu.shape[1])
+    randomness = context.draw(rng, len(aim) * voices * groups)
+    of_window = (np.arange(voices)[:, None] * groups + source.alike).reshape(-1)  # which of a candidate's draws each has
 
     def rows(k: int, mu: Latents, *, at_seam: bool) -> DecodeBatch:
-        level, rows = np.full(size, levels[k], np.float32), k * voices * groups + mine
-        z = add_noise(mu, level, e[rows])
-        drawn = randomness[rows].shifted_by_half() if at_seam else randomness[rows]
+        level, drawn = np.full(size, aim.levels[k], np.float32), k * voices * groups + of_window
+        z = add_noise(mu, level, e[drawn])
+        chance = randomness[drawn].shifted_by_half() if at_seam else randomness[drawn]
         described = source.described[at_seam]
-        if amounts is not None and described is not None:
-            described = tell_amount(described, np.full(size, amounts[k]), context.family.context)
-        batch = rows_around(context, source, (z, level), drawn, at_seam=at_seam, described=described)
-        if stretches is not None:
-            batch = replace(batch, known=source.known_outside(stretches[k], at_seam=at_seam))
-        if amounts is None or not card.told_lean:
+        if aim.told is not None and described is not None:
+            described = tell_amount(described, np.full(size, aim.told[k]), context.family.context)
+        batch = rows_around(context, source, (z, level), chance, at_seam=at_seam, described=described)
+        if aim.stretches is not None:
+            batch = replace(batch, known=source.known_outside(aim.stretches[k], at_seam=at_seam))
+        if aim.told is None or not card.told_lean:
             return batch
-        lean = np.asarray(card.told_lean * amounts[k] * context.family.vocabulary.onsets.any(1), np.float32)
+        lean = np.asarray(card.told_lean * aim.told[k] * context.family.vocabulary.onsets.any(1), np.float32)
         return replace(batch, logit_bias=_leaning(batch, lean))
 
     return [
@@ -180,7 +191,7 @@ def _noisy_candidates(
             partial(rows, k, source.own.mu, at_seam=False),
             partial(rows, k, source.seam.mu, at_seam=True) if source.seam else None,
         )
-        for k in range(len(levels))
+        for k in range(len(aim))
     ]
 
 
