@@ -37,7 +37,7 @@ from models.music.paced import paced, sorted_in_runs
 
 # Nats on lanes that a clip does not strike, for each window that it has beside the first, up to so many: two bars of a beat do
 # not yet say what the kit is, many do.
-NEW_LANE, SAYING = -0.4, 8
+NEW_LANE, SAYING = -0.2, 8
 
 
 class StruckFamily(Family):
