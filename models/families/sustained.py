@@ -45,7 +45,7 @@ from models.music.voices import separate_voices, top_voice
 HOLD, REST = 128, 129  # tokens; 0..127 begin that pitch
 RHYTHM_FACET, PITCH_FACET = 0, 1
 # Nats a semitone for each octave that is asked for, around a clip and from nothing: new notes lie about so much higher.
-NATS_PER_SEMITONE = 0.27, 0.15
+NATS_PER_SEMITONE = 0.4, 0.15
 CLASH = np.float32(-4)  # nats on pitches a semitone from what sounds beside a line
 MASKED = np.float32(0.25)  # nats on all pitches where some are barred or leant away from, so that as many notes are struck
 # Nats a semitone beyond the lowest and the highest note of a clip, for each window that it has beside the first, up to so many:
@@ -88,7 +88,7 @@ class SustainedFamily(Family):
     context: ClassVar[Mapping[str, int]] = {**AROUND, SCALE: CLASSES, HABITS: 15, AMOUNT: 1}
     seam_beats = 2.0
     varies_stretches = True
-    nats_per_note = (0.7, 0.25)
+    nats_per_note = (1.0, 0.25)
 
     # --- clips and grids ---------------------------------------------------------------------------------------------
 
