@@ -101,6 +101,10 @@ class Server:
         except subprocess.TimeoutExpired:
             return None
 
+    def read_to_the_end(self) -> None:
+        """Wait for what it wrote before it ended: its log is not to be closed while it is read."""
+        self._reader.join(PATIENCE_S)
+
     def _read_log(self) -> None:
         assert self.process.stderr
         for line in self.process.stderr:
@@ -132,7 +136,12 @@ def start_server(
             said = process.stdout.readline()
             if "listening on" not in said:
                 raise RuntimeError(f"the server does not start: {said} {process.stderr.read() if process.stderr else ''}")
-            yield Server(process, int(said.rpartition(":")[2].split()[0]))
+            server = Server(process, int(said.rpartition(":")[2].split()[0]))
+            try:
+                yield server
+            finally:
+                process.kill()
+                server.read_to_the_end()
         finally:
             process.kill()
 
