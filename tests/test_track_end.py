@@ -75,6 +75,8 @@ def test_a_file_says_where_its_track_ends() -> None:
     assert read.track_end == pytest.approx(END, abs=1 / 480)
     assert (read.beats, read.sounding_end) == (16, read.track_end)
     assert from_bytes(written(clip())).parts[0].clip.track_end is None
+    one_tick_short = clip(end=16 - 1 / 480)
+    assert from_bytes(written(one_tick_short)).parts[0].clip.track_end == one_tick_short.track_end
     assert from_bytes(written(Clip((), 4.0, track_end=2.0))).parts[0].clip.track_end is None  # nothing tells what it is for
 
 

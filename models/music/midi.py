@@ -293,7 +293,8 @@ def _ended(clip: Clip, end: float) -> Clip:
     if not clip.notes:
         return clip
     last = max(end, max(note.end for note in paced(clip.notes)))
-    return replace(clip, track_end=last) if last < clip.end - 1 / clip.ticks_per_beat else clip
+    is_before = last < clip.end - 0.5 / clip.ticks_per_beat  # a tick counts: loops must loop
+    return replace(clip, track_end=last) if is_before else clip
 
 
 def _read_ours(found: _Found, channel: int) -> Extra | None:
