@@ -195,6 +195,17 @@ def test_reconstructing_carries_no_note_over(engine: Engine, clips: Path) -> Non
     assert not any(n.is_untouched for n in answer.clips[0].notes)
 
 
+def test_reconstructing_says_what_it_leaves_out(engine: Engine) -> None:
+    beat = Clip((*(Note(36, k, 0.1) for k in range(8)), Note(38, 1, 0.1), Note(40, 1, 0.1), Note(56, 2, 0.1)), 8, channel=10)
+    assert [line for line in engine.run(Reconstruct(clips=(beat,), seed=1)).info if "the clip" in line] == [
+        "1 notes of the clip are on pads the model does not know (56): left out",
+        "1 notes of the clip lie on one step with another of their voice: one is written for them",
+    ]
+    assert [line for line in engine.run(Vary(clips=(beat,), seed=1)).info if "pads" in line] == [
+        "1 notes of the clip are on pads the model does not know (56): kept"
+    ]
+
+
 @pytest.mark.parametrize("request_", [Sample(count=2), Vary(clips=(Clip((), 4),))])
 def test_a_request_without_a_seed_is_refused(engine: Engine, request_: Request) -> None:
     with pytest.raises(ValueError, match="seed"):

@@ -320,12 +320,14 @@ def read_clips(
     *,
     together: bool = False,
     alike: bool = False,
+    carries: bool = True,
 ) -> Computation[tuple[list[ClipState], list[Remark]]]:
     """Lay clips out and encode them, all windows in one batch; the remarks name each clip by its place here.
 
     `others` are what sounds with each clip, where anything is known of it.
     `together`, all are laid out in as many voices as the one with most, and locks hold for the first alone. Long silences
     are taken out (see `gaps`): those of each clip, or, where clips lie `alike` (together they do), those that all have.
+    `carries` says whether what is written carries over the notes that have no place on the grid, as remarks tell.
     """
     model, constraints = context.model, context.constraints
     _check_locked_notes(constraints, clips[:1] if together else clips)
@@ -345,7 +347,7 @@ def read_clips(
     states: list[ClipState] = []
     remarks: list[Remark] = []
     for k, layout in enumerate(layouts):
-        remarks += [Remark(text, k) for text in describe_layout(layout)]
+        remarks += [Remark(text, k) for text in describe_layout(layout, carries=carries)]
         also = [other.grid for other in layouts if other is not layout] if together else []
         its = constraints if k == 0 or not together else constraints.unlocked()
         pause()
@@ -370,19 +372,23 @@ def read_clips(
     return states, remarks
 
 
-def describe_layout(layout: GridLayout) -> list[str]:
-    """Say how a clip was laid out for a model, and which notes it has no place for."""
+def describe_layout(layout: GridLayout, *, carries: bool = True) -> list[str]:
+    """Say how a clip was laid out for a model, which notes it has no place for, and what becomes of these."""
     name, why = called(layout.clip), layout.why_unmapped()
+    became = "kept" if carries else "left out"
     said: list[str] = []
     if layout.voices > 1:
         said.append(f"{name} is polyphonic: the model reads it as {layout.voices} voices, one by one")
     if outside := len(why.get("outside", ())):
-        said.append(f"{outside} notes outside {name}'s length are kept as they are")
+        said.append(f"{outside} notes outside {name}'s length are {became}")
     if pads := why.get("pad"):
         pitches = ", ".join(map(str, sorted({layout.clip.notes[i].pitch for i in pads})))
-        said.append(f"{len(pads)} notes of {name} are on pads the model does not know ({pitches}): kept")
+        said.append(f"{len(pads)} notes of {name} are on pads the model does not know ({pitches}): {became}")
     if room := len(why.get("room", ())):
-        said.append(f"{room} notes of {name} fit in no voice: they are kept as they are")
+        said.append(f"{room} notes of {name} fit in no voice: they are {became}")
+    doubled = sum(len(notes) - 1 for notes in paced(layout.cells.values()))
+    if doubled and not carries:
+        said.append(f"{doubled} notes of {name} lie on one step with another of their voice: one is written for them")
     return said
 
 

@@ -17,7 +17,7 @@ from models.network.decoding import DecodeBatch, DecodePieces
 
 def reconstruct(context: EditContext, clips: Sequence[Clip], others: Sequence[Sequence[Other]] = ()) -> Computation[list[Made]]:
     """Encode clips and decode the mean: nothing is carried over, and what is written knows of the clip only its rests."""
-    sources, said = yield from read_clips(context, clips, others)
+    sources, said = yield from read_clips(context, clips, others, carries=False)
     batches = [
         Rows.of(
             DecodeBatch(s.own.mu, np.full(len(s.own.mu), context.model.least_noise, np.float32), known=s.known),
