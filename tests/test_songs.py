@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.song_checks.figures import Sounding, bars_differ, f1, silent_bars, strange_pads
+from bench.song_checks.figures import Sounding, bars_differ, f1, silent_bars, strange_pads, strokes
 from bench.song_checks.reader import Heard, Sound, listen
-from bench.song_checks.rows import varied
-from bench.song_checks.runs import Pair, worked_on
+from bench.song_checks.rows import reconstructed, varied
+from bench.song_checks.runs import Pair, Ran, worked_on
 
 
 def heard_in(path: Path) -> Heard:
@@ -56,6 +56,16 @@ def test_new_notes_silent_bars_and_density_are_counted() -> None:
 def test_notes_come_back_once_each() -> None:
     both = pair([(60, 0), (60, 0.1), (62, 1)], [(60, 0.05), (62, 1.3)])
     assert f1(both.before, both.after) == pytest.approx(2 / 5)
+
+
+def test_of_drums_what_their_model_can_hold_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    snares, cowbell = [(38, 1.0), (40, 1.02), (37, 0.98)], (56, 2.0)
+    both = pair([(36, 0.0), *snares, cowbell], [(36, 0.0), (38, 1.0)], channel=10)
+    assert len(strokes(both.before)) == 2
+    monkeypatch.setattr("bench.song_checks.rows.pairs_of", lambda *_: [both, pair([cowbell], [], channel=10)])
+    left_out, figures = reconstructed(Ran(0, 0.0, []), {})
+    assert left_out[1] == "4"
+    assert figures[1] == "1; ×1.00 (worst ×1.0), 100.0 %; 1.000, 1.00, 100.0 %"
 
 
 def test_a_semitone_against_what_sounds_is_a_clash() -> None:

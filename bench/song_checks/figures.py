@@ -34,14 +34,15 @@ class Sounding:
         return any(n.start <= at < n.end - EARLY / 2 and (n.pitch - note.pitch) % 12 in (1, 11) for n in near)
 
 
-def f1(before: Sequence[Sound], after: Sequence[Sound], is_drums: bool = False) -> float:
-    """Count notes that come back: the same pitch within a sixth of a beat, each once; of drums the same voice.
+def strokes(notes: Sequence[Sound]) -> list[Sound]:
+    """List what a model of drums can hold of them, by voice: no pads of no voice, and one stroke of a voice a sixteenth."""
+    voices = find_drum_map("gm").voice_of
+    heard = {(voices[n.pitch], round(n.start * 4)): replace(n, pitch=voices[n.pitch]) for n in notes if n.pitch in voices}
+    return list(heard.values())
 
-    Pads of no voice are left out: they are passed through.
-    """
-    if is_drums:
-        voices = find_drum_map("gm").voice_of
-        before, after = ([replace(n, pitch=voices[n.pitch]) for n in side if n.pitch in voices] for side in (before, after))
+
+def f1(before: Sequence[Sound], after: Sequence[Sound]) -> float:
+    """Count notes that come back: the same pitch within a sixth of a beat, each once."""
     left: dict[int, list[float]] = defaultdict(list)
     for n in after:
         left[n.pitch].append(n.start)
