@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from bridge.loaded_models import LoadedModels
 from bridge.requests import Blend, Change, ClipsRequest, Cross, Interpolate, Music, Reconstruct, Request, Resting, Sample, Vary
@@ -13,6 +15,7 @@ from models.editing.cross import cross
 from models.editing.interpolation import interpolate
 from models.editing.others import Other
 from models.editing.palette import Palette, prepare_palette
+from models.editing.points import Points, find_latents, write_points
 from models.editing.reconstruct import reconstruct
 from models.editing.sample import sample
 from models.editing.scales import KeyUsed
@@ -142,6 +145,27 @@ class Engine:
         if palette not in self._palettes:
             raise UnknownPalette("this palette is gone: send its blend again, with a new id")
         return _blend_on(self._palettes[palette], [(x, y)])
+
+    def encode(self, request: Reconstruct, *, families: Families = None) -> list[Points]:
+        """Say where each clip of a request lies in the latent space of its model; nothing is made of it."""
+        found: list[Points] = []
+        for clip, name in zip(request.clips, _routes(request, request.clips, families), strict=True):
+            context = self._context(request, name)
+            latents = run_alone(find_latents(context, clip), self.batcher(), lambda fraction: None)
+            noise = np.full(latents.shape[:2], context.model.least_noise, np.float32)
+            frame, weights = replace(clip, notes=(), track_end=None), context.model.card.weights_sha256
+            found.append(Points(latents, noise, frame, name, weights, request.drum_map, request.pads))
+        return found
+
+    def decode(self, points: Points) -> Clip:
+        """Write points as the likeliest music there; raises ValueError where their model is another one now."""
+        model = self.model(points.model)
+        if model.card.weights_sha256 != points.weights_sha256:
+            hashes = f"{points.weights_sha256[:12]}, here they are {model.card.weights_sha256[:12]}"
+            raise ValueError(f"{points.model} had other weights when these points were found: {hashes}")
+        request = Reconstruct(clips=(points.frame,), drum_map=points.drum_map, pads=points.pads)
+        context = self._context(request, points.model)
+        return run_alone(write_points(context, points), self.batcher(), lambda fraction: None)
 
     def drop_palette(self, palette: int) -> None:
         """Forget a palette."""

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from bridge.pipes import INPUT_NAME, is_pipe, name_of
 from bridge.requests import ClipsRequest, Request
 from bridge.validation import clip_counts
 from models.families.routing import default_family
@@ -37,11 +38,14 @@ def plan(verb: str, request: Request, paths: Sequence[Path], out: Path) -> list[
     """Decide what is made of which files; refuses two jobs whose clips would have the same names."""
     if not isinstance(request, ClipsRequest):
         return [Job(_model_name(request), ())]
+    if sum(map(is_pipe, paths)) > 1:
+        raise FileError("- is given more than once; one clip comes through stdin")
     if is_together(request):
         folders = [path for path in paths if path.is_dir()]
         if folders:
             raise FileError(f"{folders[0]} is a folder; {verb} takes files")
-        return [Job("--".join(path.stem for path in paths), tuple((shown(path.name), path) for path in paths))]
+        stem = "--".join(INPUT_NAME if is_pipe(path) else path.stem for path in paths)
+        return [Job(stem, tuple((shown(name_of(path)), path) for path in paths))]
     jobs: dict[str, Job] = {}
     found = find_files(paths, out)
     for stem, (name, path) in zip(_stems([name for name, _ in found]), found, strict=True):
@@ -71,8 +75,8 @@ def find_files(paths: Sequence[Path], out: Path) -> list[tuple[str, Path]]:
     """List files as they are, and the MIDI files in folders by their names there, each once; never those inside `out`."""
     found: dict[Path, tuple[str, Path]] = {}
     for path in paths:
-        if not path.is_dir():
-            found.setdefault(path.resolve(), (path.name, path))
+        if is_pipe(path) or not path.is_dir():
+            found.setdefault(path.resolve(), (name_of(path), path))
             continue
         # What is no file is listed too: it is named where it is read.
         inside = [p for p in sorted(path.rglob("*")) if _is_midi(p.relative_to(path)) and not p.is_dir()]
@@ -98,6 +102,15 @@ def clip_path(out: Path, job: Job, verb: str, label: str) -> Path:
 def record_path(out: Path, job: Job, verb: str) -> Path:
     """Say where the record of a job goes."""
     return out / f"{job.stem}_{verb}.json"
+
+
+def only_one(verb: str, jobs: Sequence[Job], labels: Sequence[str]) -> None:
+    """Refuse to make anything but one clip: more do not go through a pipe."""
+    if len(jobs) > 1:
+        raise FileError(f"--out - takes one clip; these are {len(jobs)} files: give one, or a folder as --out")
+    if len(labels) > 1:
+        how = "add --count 1" if verb in ("sample", "vary", "cross") else "give a folder"
+        raise FileError(f"--out - takes one clip; this {verb} makes up to {len(labels)}: {how}")
 
 
 def refuse_existing(paths: Sequence[Path]) -> None:

@@ -12,6 +12,7 @@ from bridge.devices import find_device
 from bridge.engine import MORPH, Answer, Engine
 from bridge.file_context import AS_FILES_ARE, NONE, Reading, read_kinds, with_file
 from bridge.file_jobs import FileError, Job, is_together, record_path
+from bridge.pipes import is_pipe
 from bridge.provenance import (
     KeyOfPart,
     ModelUsed,
@@ -115,10 +116,14 @@ class Done:
 
 @dataclass(frozen=True)
 class Care:
-    """How files are run: how they are read, how long each may take without progress, and which have been made before."""
+    """How files are run: how they are read, how long each may take without progress, and which have been made before.
+
+    `say_now` is told the names of the files that are worked on.
+    """
 
     reading: Reading = field(default_factory=Reading)
     watch: Watch = field(default_factory=Watch)
+    say_now: Callable[[str], None] = lambda names: None
     is_done: Callable[[Job, Sequence[str]], bool] = lambda job, hashes: False  # a job, and the hashes of its files
 
 
@@ -154,6 +159,7 @@ def run(
         progress((first + fraction * len(group)) / len(jobs))
 
     for job in jobs:
+        care.say_now(job.names)
         contents = _read_job(job, care)
         size = 0 if isinstance(contents, Failed | Done) else sum(map(len, contents))
         if group and (len(group) == GROUP or held + size > GROUP_BYTES):
@@ -308,7 +314,10 @@ def save(
     # Fewer clips than planned were made where no more exist.
     written = list(paths[: len(made.clips)])
     whole = {
-        "sources": tuple(SourceFile.of(source.name, source.content, source.path, embed=embed) for source in made.sources),
+        "sources": tuple(
+            SourceFile.of(source.name, source.content, source.path, embed=embed or is_pipe(source.path))
+            for source in made.sources
+        ),
         "models": models_used(engine, made.models),
         "info": made.info,
         "keys": made.keys,
@@ -402,6 +411,9 @@ def _run_group(
         contents if isinstance(contents, Failed | Done) else _open_job(job, contents, request, care) for job, contents in group
     ]
     whole = [files for files in opened if isinstance(files, tuple)]
+    if whole:
+        first, *others = [source.name for files in whole for source in files] or [""]
+        care.say_now(f"{first} and {len(others)} more" if others else first)
     results = iter(_make_all(engine, request, whole, care, progress))
     for (job, _), files in zip(group, opened, strict=True):
         yield job, next(results) if isinstance(files, tuple) else files

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from models.music.midi_file import read_file
+from bridge.pipes import is_pipe, read_input
+from models.music.midi_file import DEFAULT, read_file
 
 
 class NoProgress(Exception):
@@ -38,7 +39,14 @@ class Watch:
 
 
 def read_in_time(path: Path, watch: Watch) -> bytes:
-    """Read a file, on a thread of its own: a disk that does not answer cannot be told to stop, but need not be waited for."""
+    """Read a file, on a thread of its own: a disk that does not answer cannot be told to stop, but need not be waited for.
+
+    What comes through a pipe is waited for: whoever sends it may be at work.
+    """
+    if is_pipe(path):
+        content = read_input(DEFAULT.file_bytes)
+        watch.progressed()
+        return content
     if not watch.seconds:
         return read_file(path)
     results: queue.SimpleQueue[bytes | Exception] = queue.SimpleQueue()

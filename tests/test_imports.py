@@ -116,9 +116,12 @@ ALLOWED: dict[str, set[str]] = {
     "bridge.config": {"models.yaml_text"},
     "bridge.devices": {"models.extras"},
     "bridge.provenance": {"models.plain_file"},
-    "bridge.watch": {"models.music.midi_file"},
+    "bridge.pipes": set(),
+    "bridge.latent_file": {"bridge.requests", "models.editing.points", "models.music.clip"},
+    "bridge.watch": {"bridge.pipes", "models.music.midi_file"},
     "bridge.writing": set(),
     "bridge.file_jobs": {
+        "bridge.pipes",
         *("bridge.requests", "bridge.validation", "models.families.routing", "models.plain_file", "models.store"),
     },
     "bridge.file_context": {
@@ -127,7 +130,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "bridge.files": {
         *("bridge.devices", "bridge.engine", "bridge.provenance", "bridge.requests", "bridge.validation"),
-        *("bridge.file_context", "bridge.file_jobs", "bridge.watch", "bridge.writing"),
+        *("bridge.file_context", "bridge.file_jobs", "bridge.pipes", "bridge.watch", "bridge.writing"),
         *(
             "models.editing.batching",
             "models.editing.others",
@@ -169,7 +172,8 @@ ALLOWED: dict[str, set[str]] = {
     "bridge.cli.options": {"bridge.requests", "bridge.validation"},  # what the docs, too, are made from
     "bridge.cli": {
         *("bridge.cli", "bridge.config", "bridge.devices", "bridge.doctor", "bridge.evaluation", "bridge.files"),
-        *("bridge.file_context", "bridge.file_jobs", "bridge.inspection", "bridge.watch", "bridge.writing"),
+        *("bridge.file_context", "bridge.file_jobs", "bridge.inspection", "bridge.latent_file", "bridge.pipes"),
+        *("bridge.watch", "bridge.writing"),
         *("bridge.provenance", "bridge.requests", "bridge.server", "bridge.service", "bridge.validation"),
         *("models.evaluation.routing", "models.extras", "models.store", "models.training", "max_for_live"),
         *("models.music.midi", "models.music.midi_file", "models.plain_file"),

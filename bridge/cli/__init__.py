@@ -1,7 +1,8 @@
 """The command line: what is typed becomes requests, and what comes of them is written and told. No music, no models here.
 
-`music` holds the verbs, `inspect` what shows files, `models` what makes and measures models, `system` the server, the device
-and the doctor. Nothing heavy is imported before a command runs, so that --help is there at once.
+`music` holds the verbs, `latents` encode and decode, `inspect` what shows files, `models` what makes and measures models,
+`system` the server, the device and the doctor. Nothing heavy is imported before a command runs, so that --help is there at
+once.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from bridge.cli import inspect, models, music, system
+from bridge.cli import inspect, latents, models, music, system
 from bridge.cli.common import PROGRAM, STOPPED, tell
 from bridge.validation import sentence
 
@@ -32,6 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 music.add_to(app)
+latents.add_to(app)
 inspect.add_to(app)
 models.add_to(app)
 system.add_to(app)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
@@ -12,9 +12,12 @@ from typing import Literal
 import typer
 
 PROGRAM = "latent-bridge"
+NAME_SHOWN = 40  # characters of a file's name beside a progress bar
 STOPPED = 130  # the exit code of what Ctrl-C ended, as shells have it
 
-OUT = typer.Option("--out", metavar="DIR", help="the folder to write to; made where it is missing")
+OUT = typer.Option(
+    "--out", metavar="DIR|-", help="the folder to write to, made where it is missing; - writes one clip to stdout"
+)
 TRACK = typer.Option(metavar="N,…", help="numbers or names of the parts to work on, in files that have several; or all")
 CONTEXT = typer.Option(
     metavar="auto|none|FILE",
@@ -69,23 +72,39 @@ class Report:
         raise typer.Exit(1 if self.errors else 0)
 
 
+class Progress:
+    """What is told how far things are, and what is worked on; on a terminal a bar shows it."""
+
+    def __call__(self, fraction: float) -> None:
+        """Say how far all is, 0 to 1."""
+
+    def name(self, what: str) -> None:
+        """Say what is worked on."""
+
+
 @contextmanager
-def show_progress(what: str, steps: int = 100) -> Iterator[Callable[[float], None]]:
+def show_progress(what: str, steps: int = 100) -> Iterator[Progress]:
     """Show a bar on a terminal, and nothing in a pipe; give what to tell how far things are, 0 to 1."""
     if not sys.stderr.isatty():
-        yield lambda fraction: None
+        yield Progress()
         return
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.markup import escape
+    from rich.progress import Progress as RichProgress
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    with RichProgress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=steps)
 
-        def show(fraction: float) -> None:
-            # A request that must try again begins anew; a bar that runs back would only worry.
-            bar.update(task, completed=max(bar.tasks[0].completed, fraction * steps))
+        class Bar(Progress):
+            def __call__(self, fraction: float) -> None:
+                # A request that must try again begins anew; a bar that runs back would only worry.
+                bar.update(task, completed=max(bar.tasks[0].completed, fraction * steps))
 
-        yield show
+            def name(self, now: str) -> None:
+                shown = now if len(now) <= NAME_SHOWN else f"{now[:NAME_SHOWN]}…"
+                bar.update(task, description=escape(f"{what} {shown}".strip()))
+
+        yield Bar()
 
 
 @contextmanager

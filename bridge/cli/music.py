@@ -92,19 +92,25 @@ def _of_parts(option: inspect.Parameter) -> inspect.Parameter:
 
 
 def _make(verb: str, request: Request, paths: Sequence[Path], how: Making, kinds_told: str | None) -> None:
-    from bridge import file_context, file_jobs, files, watch, writing
+    from bridge import file_context, file_jobs, files, pipes, watch, writing
 
-    labels = request.labels
+    labels, to_pipe = request.labels, pipes.is_pipe(how.out)
     if not labels:
         raise typer.BadParameter("0 clips a side are none to write: 2 to 16", param_hint="'--grid'")
     if how.force and how.skip_existing:
         raise typer.BadParameter("--force makes all anew, so there is nothing to skip", param_hint="'--skip-existing'")
+    if to_pipe and (how.skip_existing or how.json):
+        raise typer.BadParameter("with --out - the clip itself goes to stdout, and nothing else", param_hint="'--out'")
 
     def places(job: file_jobs.Job) -> list[Path]:
-        return [file_jobs.clip_path(how.out, job, verb, label) for label in labels]
+        return [how.out] if to_pipe else [file_jobs.clip_path(how.out, job, verb, label) for label in labels]
 
     jobs = file_jobs.plan(verb, request, paths, how.out)
-    if how.skip_existing:
+    if to_pipe:
+        file_jobs.only_one(verb, jobs, labels)
+        if not how.dry_run:
+            pipes.check_output()
+    elif how.skip_existing:
         jobs = file_jobs.without_outputs(jobs, places)
     elif not how.force:
         file_jobs.refuse_existing([path for job in jobs for path in (*places(job), file_jobs.record_path(how.out, job, verb))])
@@ -131,6 +137,7 @@ def _make(verb: str, request: Request, paths: Sequence[Path], how: Making, kinds
         _look(verb, request, jobs, care, report, places)
         report.close(as_json=how.json, verb=verb, seed=request.seed, device=device, context=reading.context, dry_run=True)
     with tell_when_stopped(report), show_progress(verb) as progress:
+        care = replace(care, say_now=progress.name)
         for job, made in files.run(engine, request, jobs, progress=progress, care=care):
             record = file_jobs.record_path(how.out, job, verb)
             if isinstance(made, files.Done):
@@ -140,7 +147,12 @@ def _make(verb: str, request: Request, paths: Sequence[Path], how: Making, kinds
                 report.fail(made.reason)
                 continue
             try:
-                written = files.save(made, places(job), record, engine=engine, settings=settings, embed=how.embed)
+                if to_pipe:
+                    pipes.write_output(made.clips[0])
+                    written = []
+                else:
+                    written = files.save(made, places(job), record, engine=engine, settings=settings, embed=how.embed)
+                    report.records.append(str(record))
             except writing.WriteError as error:
                 report.fail(str(error))
                 if error.is_final:
@@ -149,8 +161,7 @@ def _make(verb: str, request: Request, paths: Sequence[Path], how: Making, kinds
                     break
                 continue
             report.clips += map(str, written)
-            report.records.append(str(record))
-            if is_drawn and len(report.records) == 1:
+            if is_drawn and len(report.records) + to_pipe == 1:
                 tell(f"no seed was given; --seed {request.seed} makes the same again")
             report.models = list(dict.fromkeys([*report.models, *made.models]))
             report.parts += map(asdict, made.parts)
@@ -188,7 +199,8 @@ def _look(
             report.say(line)
     if report.skipped:
         report.say(f"{len(report.skipped)} of {len(jobs)} were made before, and would be left as they are")
-    report.say(f"nothing was made: {verb} would write {len(report.clips)} clips at most")
+    clips = "1 clip" if len(report.clips) == 1 else f"{len(report.clips)} clips at most"
+    report.say(f"nothing was made: {verb} would write {clips}")
 
 
 def recall(
