@@ -175,7 +175,7 @@ class Engine:
 
     def _sample(self, request: Sample, others: Others) -> Computation[Answer]:
         name = request.model if request.model != "auto" else default_family(request.kind)
-        made = yield from sample(self._context(request, name), *others[:1], beats=4.0 * request.bars, count=request.count)
+        made = yield from sample(self._context(request, name), *others[:1], empty=request.empty, count=request.count)
         return Answer(made.clips, (-1,) * len(made.clips), (name,), _seed(request), made.remarks, keys=(made.keys,))
 
     def _vary(self, request: Vary, families: Families, others: Others) -> Computation[Answer]:

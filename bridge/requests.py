@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, model_validator
 
 from models.families.registry import kinds, lane_names
-from models.music.clip import Clip
+from models.music.clip import Clip, read_meter
 from models.music.drum_map import find_drum_map
 from models.music.key import AUTO, FREE, parse_key
 
@@ -23,6 +23,14 @@ def _a_key(given: object) -> object:
         return parse_key(given).name
     except ValueError as error:
         raise ValueError(f"{error}; auto keeps to the key of the music, free to none") from error
+
+
+def _a_meter(text: str) -> str:
+    try:
+        read_meter(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no meter: {error}; write 3/4 or 7/8") from error
+    return text
 
 
 def _a_map(name: str) -> str:
@@ -94,12 +102,19 @@ class Sample(Music):
     """Make clips from nothing."""
 
     count: int = Field(default=8, ge=1, le=64, description="how many clips")
-    bars: int = Field(default=2, ge=1, le=64, description="length of each clip, in bars of 4/4")
+    bars: int = Field(default=2, ge=1, le=64, description="length of each clip, in bars of its meter")
+    meter: Annotated[str, AfterValidator(_a_meter)] = Field(default="4/4", description="meter of each clip, as in 3/4 or 7/8")
 
     @property
     def clip_count(self) -> int:
         """As many as were asked for."""
         return self.count
+
+    @property
+    def empty(self) -> Clip:
+        """A clip of the length and the meter that were asked for, without notes."""
+        meter = read_meter(self.meter)
+        return Clip((), self.bars * meter[0] * 4 / meter[1], meter=meter)
 
 
 class ClipsRequest(Request):

@@ -129,15 +129,30 @@ def test_clips_that_need_different_models_do_not_blend(engine: Engine, clips: Pa
 
 @pytest.mark.parametrize(
     "request_",
-    [Sample(count=6, seed=3), Sample(count=3, bars=5, kind="notes", seed=3), Sample(count=3, bars=1, seed=3)],
+    [
+        Sample(count=6, seed=3),
+        Sample(count=3, bars=5, kind="notes", seed=3),
+        Sample(count=3, bars=1, seed=3),
+        Sample(count=2, bars=3, meter="7/8", seed=3),
+        Sample(count=2, bars=3, meter="3/4", kind="notes", seed=3),
+        Sample(count=2, bars=2, meter="5/4", seed=3),
+    ],
 )
 def test_samples_are_different_clips_of_the_length_asked_for(engine: Engine, request_: Sample) -> None:
     answer = engine.run(request_)
     assert len(answer.clips) == request_.count
     assert all(not same_notes(a, b) for i, a in enumerate(answer.clips) for b in answer.clips[:i])
     for clip in answer.clips:
-        assert clip.beats == 4 * request_.bars
+        numerator, denominator = clip.meter
+        assert f"{numerator}/{denominator}" == request_.meter
+        assert clip.beats == request_.bars * 4 * numerator / denominator
         assert all(0 <= n.start < clip.beats for n in clip.notes)
+
+
+@pytest.mark.parametrize("meter", ["3", "3/5", "0/4", "three/4", "-3/4", "256/4", "3/4/4", ""])
+def test_a_meter_that_no_clip_can_have_is_refused(meter: str) -> None:
+    with pytest.raises(ValueError, match="write 3/4 or 7/8"):
+        Sample(meter=meter)
 
 
 def test_variations_differ_from_the_clip_and_from_each_other(engine: Engine, clips: Path) -> None:

@@ -135,7 +135,7 @@ def estimate(request: Request, clips: Iterable[ClipBuffer]) -> Work:
     """Estimate what a request costs."""
     buffers = list(clips)
     if isinstance(request, Sample):
-        rows = request.count * request.bars / 2
+        rows = request.count * request.empty.beats / window_beats(request.empty.meter)
         return _work(2 * rows, 4 * rows, 0.0, 2 * rows, 0)
     measured = [measure_clip(clip, request.kind) for clip in buffers]
     match request:
@@ -242,7 +242,7 @@ def _work(
 def hear(request: Request, clips: Sequence[ClipBuffer], context: Sequence[ClipBuffer]) -> Work:
     """Estimate what it costs to lay clips along those that they sound with, over and over where they are shorter."""
     if isinstance(request, Sample):
-        beats = [4.0 * request.bars]
+        beats = [request.empty.beats]
     else:
         beats = [min(clip.beats, clip.notes.windows * window_beats(clip.meter)) for clip in clips]
     given = sum(clip.notes.notes for clip in context)

@@ -30,9 +30,9 @@ LONGEST = 1024.0  # beats that are filled of an empty clip: some ten minutes, an
 ROUNDS = 4  # how often to decode more where too few different clips came out
 
 
-def sample(context: EditContext, others: Sequence[Other] = (), *, beats: float, count: int) -> Computation[Made]:
-    """Make clips of a length from nothing, to sound with others."""
-    clip = context.family.empty_clip(beats, context.model.card.name)
+def sample(context: EditContext, others: Sequence[Other] = (), *, empty: Clip, count: int) -> Computation[Made]:
+    """Make clips from nothing, of the length and the meter of an empty one, to sound with others."""
+    clip = replace(context.family.empty_clip(empty.beats, context.model.card.name), meter=empty.meter)
     made = yield from compose(context, clip, count, np.random.default_rng((context.seed, 0)), others)
     ignored = [Remark(text) for text in context.family.ignored(context.constraints)]
     return replace(made, remarks=(*ignored, *made.remarks))

@@ -87,11 +87,7 @@ class Clip:
             raise ValueError(f"a clip must be longer than 0 beats, not {self.beats}")
         if not math.isfinite(self.start):
             raise ValueError(f"clip start {self.start} must be a finite beat")
-        numerator, denominator = self.meter
-        if not 1 <= numerator <= 255 or denominator not in (1, 2, 4, 8, 16, 32, 64):
-            raise ValueError(
-                f"meter {numerator}/{denominator}: the numerator is 1..255, the denominator a power of two up to 64"
-            )
+        _check_meter(*self.meter)
         if not (math.isfinite(self.tempo) and self.tempo > 0):
             raise ValueError(f"tempo {self.tempo} must be more than 0 beats per minute")
         if not 1 <= self.ticks_per_beat <= 32767:
@@ -140,6 +136,21 @@ def note_order(note: Note) -> tuple[float, ...]:
 def same_notes(a: Clip, b: Clip) -> bool:
     """Whether two clips hold the same notes, field for field, in whatever order."""
     return sorted_in_runs(a.notes, key=note_order) == sorted_in_runs(b.notes, key=note_order)
+
+
+def read_meter(text: str) -> tuple[int, int]:
+    """Read a meter that is written as in 3/4; ValueError if it is none that a clip can have."""
+    numerator, slash, denominator = text.strip().partition("/")
+    if not (slash and numerator.isdecimal() and denominator.isdecimal()):
+        raise ValueError("it is not a number over a number")
+    meter = int(numerator), int(denominator)
+    _check_meter(*meter)
+    return meter
+
+
+def _check_meter(numerator: int, denominator: int) -> None:
+    if not 1 <= numerator <= 255 or denominator not in (1, 2, 4, 8, 16, 32, 64):
+        raise ValueError(f"meter {numerator}/{denominator}: the numerator is 1..255, the denominator a power of two up to 64")
 
 
 def _check(name: str, value: float, low: float, high: float) -> None:
