@@ -16,7 +16,8 @@ demo: .venv/installed
 	@$(BIN)/latent-bridge vary tests/clips/ode_to_joy.mid --amount 0.3 --seed 1 --out out/demo --force
 	@echo "From one beat to another in six:"
 	@$(BIN)/latent-bridge interpolate tests/clips/rock.mid tests/clips/bossa.mid --steps 6 --seed 1 --out out/demo --force
-	@echo "They are MIDI files in out/demo: drag them into any DAW."
+	@$(BIN)/latent-bridge preview out/demo --out out/demo.html --force
+	@echo "They are MIDI files in out/demo: drag them into any DAW, or see and hear them in a browser: out/demo.html"
 
 # First what the core promises, with all that is not of the core blocked; then the rest. No test runs twice.
 test: .venv/tested lint
@@ -53,6 +54,7 @@ cards: .venv/tested
 pictures: .venv/tested
 	$(BIN)/python docs/pictures.py
 	$(BIN)/python docs/variation.py
+	$(BIN)/python docs/preview.py || true # where there is no browser, the picture stays as it is
 	$(BIN)/python max_for_live/picture.py
 
 .venv/installed: pyproject.toml

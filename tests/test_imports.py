@@ -143,6 +143,11 @@ ALLOWED: dict[str, set[str]] = {
         "models.store",
     },
     "bridge.inspection": FAMILIES,
+    "bridge.preview": {"bridge.preview", *MUSIC},
+    "bridge.preview.groups": {
+        *("bridge.file_context", "bridge.preview", "bridge.provenance", "bridge.requests"),
+        *("models.families.registry", "models.plain_file", *MUSIC),
+    },
     "bridge.evaluation": {
         *("bridge.engine", "bridge.requests", "bridge.validation", "models.evaluation", "models.editing.batching"),
         *("models.editing.others", "models.families.registry", "models.store", *MUSIC),
@@ -173,6 +178,7 @@ ALLOWED: dict[str, set[str]] = {
     "bridge.cli": {
         *("bridge.cli", "bridge.config", "bridge.devices", "bridge.doctor", "bridge.evaluation", "bridge.files"),
         *("bridge.file_context", "bridge.file_jobs", "bridge.inspection", "bridge.latent_file", "bridge.pipes"),
+        "bridge.preview",
         *("bridge.watch", "bridge.writing"),
         *("bridge.provenance", "bridge.requests", "bridge.server", "bridge.service", "bridge.validation"),
         *("models.evaluation.routing", "models.extras", "models.store", "models.training", "max_for_live"),

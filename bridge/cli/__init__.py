@@ -1,8 +1,8 @@
 """The command line: what is typed becomes requests, and what comes of them is written and told. No music, no models here.
 
-`music` holds the verbs, `latents` encode and decode, `inspect` what shows files, `models` what makes and measures models,
-`system` the server, the device and the doctor. Nothing heavy is imported before a command runs, so that --help is there at
-once.
+`music` holds the verbs, `latents` encode and decode, `inspect` and `preview` what shows files, `models` what makes and
+measures models, `system` the server, the device and the doctor. Nothing heavy is imported before a command runs, so that
+--help is there at once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from bridge.cli import inspect, latents, models, music, system
+from bridge.cli import inspect, latents, models, music, preview, system
 from bridge.cli.common import PROGRAM, STOPPED, tell
 from bridge.validation import sentence
 
@@ -35,6 +35,7 @@ app = typer.Typer(
 music.add_to(app)
 latents.add_to(app)
 inspect.add_to(app)
+preview.add_to(app)
 models.add_to(app)
 system.add_to(app)
 
