@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +23,12 @@ from models.network.latent import Randomness
 from models.network.torch_runtime import TorchModel, build_network
 from models.network.vae import Feel, add_noise, project
 from models.store import check_golden, find_model, load_model, load_torch_model, read_card
+from models.training.checkpoints import RUN
 from models.training.config import TrainConfig
 from models.training.dataset import find_sources, pack
-from models.training.train import learn_from, train_model
+from models.training.train import held_out, learn_from, train_model
 from models.training.trainer import Trainer
+from models.whole_file import WholeFileError, write_whole
 from tests.support.models import tiny_card
 from tests.support.toy_family import FAMILY as TOY
 
@@ -101,7 +104,6 @@ def test_pairs_rests_lines_and_context_are_learned_and_resumed(
     assert bool(len(load_model(str(tmp_path / "mine")).habits)) == bool(heard)  # only who hears them is told habits
     figures = json.loads((tmp_path / "mine" / "metrics.jsonl").read_text().splitlines()[-1])
     assert {"rest_f1", *(["context_none", "context_own", "context_wrong"] if heard else [])} <= set(figures)
-    train_model(config, tmp_path / "nowhere", tmp_path / "mine", resume=True)  # a run keeps what it learns from
     train, valid = learn_from(clips, config)
     whole, half, resumed = (Trainer(config, train, valid) for _ in range(3))
     whole.take_step()
@@ -112,6 +114,86 @@ def test_pairs_rests_lines_and_context_are_learned_and_resumed(
     resumed.take_step()
     for name, value in whole.average.items():
         assert torch.equal(value, resumed.average[name]), name
+
+
+def test_an_interrupted_training_goes_on_without_its_data(tiny: TrainConfig, clips: Path, tmp_path: Path) -> None:
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    train_model(tiny, clips, whole)
+
+    def stop(step: int, figures: dict[str, float]) -> None:
+        if step == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_model(tiny, clips, stopped, report=stop)
+    with pytest.raises(ValueError, match="--resume"):
+        train_model(tiny, clips, stopped)
+    train_model(tiny, tmp_path / "nowhere", stopped, resume=True)  # a run keeps what it learns from
+    assert read_card(stopped).weights_sha256 == read_card(whole).weights_sha256
+    assert (stopped / "metrics.jsonl").read_text() == (whole / "metrics.jsonl").read_text()
+    assert not [path.name for path in stopped.iterdir() if path.suffix in (".npz", ".part") or path.name == RUN]
+    with pytest.raises(ValueError, match="a model that is finished"):
+        train_model(tiny, clips, stopped, resume=True)
+    with pytest.raises(ValueError, match="holds a model already"):
+        train_model(tiny, clips, stopped)
+
+
+def test_a_config_that_names_sets_learns_from_a_folder_of_ones_own(tiny: TrainConfig, clips: Path, tmp_path: Path) -> None:
+    music = tmp_path / "my-midi"
+    music.mkdir()
+    for name in ("funk", "rock", "house", "bossa", "halftime", "breakbeat", "shuffle"):
+        shutil.copy(clips / f"{name}.mid", music)
+    (music / "corrupt.mid").write_bytes((clips / "corrupt.mid").read_bytes())
+    said: list[str] = []
+    config = tiny.model_copy(update={"sets": ("groove", "freedoom"), "codec_sets": ("freedoom",)})
+    out = train_model(config, music, tmp_path / "mine", say=said.append)
+    assert said[0] == "my-midi holds none of the sets that the config names: it is learned from as music of your own"
+    assert said[1].startswith("corrupt.mid is corrupt")
+    card = read_card(out)
+    assert (card.about, card.config["sets"]) == ("drums learned from my-midi", [])
+    readme, page = ((out / name).read_text(encoding="utf-8") for name in ("README.md", "training.html"))
+    assert "that of the music it learned from" in readme
+    assert "1 pieces that were held out" in readme
+    assert page.count("<svg") > 4
+    assert "http" not in page  # all that it shows is in it
+
+
+def test_a_training_that_only_gets_worse_ends_early_with_what_it_began_with(
+    tiny: TrainConfig, clips: Path, tmp_path: Path
+) -> None:
+    first = train_model(tiny, clips, tmp_path / "first")
+    wild = tiny.model_copy(
+        update={
+            "start": str(first),
+            "steps": 60,
+            "report_every": 1,
+            "learning_rate": 3.0,
+            "warmup": 0,
+            "patience": 2,
+            "average": 0.0,
+        }
+    )
+    said: list[str] = []
+    second = train_model(wild, clips, tmp_path / "second", say=said.append)
+    assert read_card(second).weights_sha256 == read_card(first).weights_sha256
+    assert said[-1] == f"ended at step 2: on the pieces held out nothing did better than {first}, so that is what ships"
+
+
+def test_a_full_disk_is_said_and_costs_nothing_that_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    path.write_bytes(b"old")
+    (tmp_path / ".run.part").symlink_to("/dev/full")
+    with pytest.raises(WholeFileError, match="the disk is full"):
+        write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+    write_whole(path, b"new")
+    assert path.read_bytes() == b"new"
+
+
+@pytest.mark.parametrize(("pieces", "held"), [(1, 0), (3, 0), (4, 1), (8, 2), (15, 2), (20, 2), (100, 10)])
+def test_some_of_the_pieces_are_held_out(pieces: int, held: int) -> None:
+    piece = np.repeat(np.arange(pieces), 3)
+    assert len(np.unique(piece[held_out(piece)])) == held
 
 
 def test_a_training_starts_from_a_model(tiny: TrainConfig, clips: Path, tmp_path: Path) -> None:

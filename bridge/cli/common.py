@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
@@ -105,6 +106,30 @@ def show_progress(what: str, steps: int = 100) -> Iterator[Progress]:
                 bar.update(task, description=escape(f"{what} {shown}".strip()))
 
         yield Bar()
+
+
+class Pace:
+    """How fast something goes, from its first step that is seen here on, and how long the rest will take."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._first: tuple[float, float] | None = None
+        self._last = (0.0, 0.0)
+
+    def reach(self, step: float) -> None:
+        """Be at a step."""
+        self._last = self._clock(), step
+        self._first = self._first or self._last
+
+    def left(self, steps: float) -> str:
+        """Say how long the rest will take, `, about 3 minutes left`; nothing where that is not known yet, or there is none."""
+        if not self._first or self._last[1] <= self._first[1] or self._last[1] >= steps:
+            return ""
+        pace = (self._last[0] - self._first[0]) / (self._last[1] - self._first[1])
+        seconds = pace * (steps - self._last[1])
+        if seconds < 90:
+            return f", about {max(1, round(seconds))} seconds left"
+        return f", about {round(seconds / 60)} minutes left" if seconds < 5400 else f", about {seconds / 3600:.1f} hours left"
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bridge.cli.common import DEVICE, JSON, STOPPED, Device, as_text, print_table, show_progress, tell
+from bridge.cli.common import DEVICE, JSON, STOPPED, Device, Pace, as_text, print_table, show_progress, tell
 
 
 def add_to(app: typer.Typer) -> None:
@@ -89,17 +89,20 @@ def train(
     if not data.exists():
         raise ValueError(f"{data} does not exist; --data is a folder of MIDI files, or of .tar.xz sets of them")
     step = 0
+    pace = Pace()
     with show_progress("train", chosen.steps) as progress:
 
         def report(now: int, figures: dict[str, float]) -> None:
             nonlocal step
             step = now
             progress(now / chosen.steps)
+            pace.reach(now)
             if figures:
-                tell(f"step {now} of {chosen.steps}: " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
+                measured = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+                tell(f"step {now} of {chosen.steps}{pace.left(chosen.steps)}: {measured}")
 
         try:
-            folder = train_model(chosen, data, out, resume=resume, device=devices.find_device(device), report=report)
+            folder = train_model(chosen, data, out, resume=resume, device=devices.find_device(device), report=report, say=tell)
         except KeyboardInterrupt:
             tell(f"stopped at step {step} of {chosen.steps}; the same command with --resume goes on from where it last saved")
             raise typer.Exit(STOPPED) from None

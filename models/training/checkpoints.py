@@ -6,22 +6,38 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from models.network.vae import Network
+from models.whole_file import write_whole
 
 RUN = "run.safetensors"
 
 
+@dataclass(frozen=True)
+class Best:
+    """The averaged weights that did best on what is held out, the step they are of, and how they did: less is better."""
+
+    step: int
+    figure: float
+    weights: dict[str, Tensor]
+
+
 @dataclass
 class State:
-    """A run as it stands: the network and its optimizer, which are changed in place, the averaged weights, the step."""
+    """A run as it stands: the network and its optimizer, which are changed in place, the averaged weights, the step.
+
+    `best` is None where a run does not stop early; `stale` counts the validations since then.
+    """
 
     network: Network
     optimizer: torch.optim.Optimizer
     average: dict[str, Tensor]
     step: int = 0
+    best: Best | None = None
+    stale: int = 0
 
 
 def save_state(run: State, folder: Path) -> None:
@@ -34,14 +50,19 @@ def save_state(run: State, folder: Path) -> None:
     for index, moments in run.optimizer.state_dict()["state"].items():
         for key, value in moments.items():
             state[f"optimizer/{names[index]}/{key}"] = value
-    part = folder / f"{RUN}.part"
-    save_file({k: v.contiguous().cpu() for k, v in state.items()}, part)
-    part.replace(folder / RUN)
+    if run.best:
+        state |= {f"best/{name}": value for name, value in run.best.weights.items()}
+        state |= {"best_step": torch.tensor(run.best.step), "stale": torch.tensor(run.stale)}
+        state["best_figure"] = torch.tensor(run.best.figure, dtype=torch.float64)
+    write_whole(folder / RUN, save({k: v.contiguous().cpu() for k, v in state.items()}))
 
 
 def load_state(run: State, folder: Path, device: torch.device) -> None:
     """Bring a run to where `save_state` wrote it."""
-    state = load_file(folder / RUN, device=str(device))
+    try:
+        state = load_file(folder / RUN, device=str(device))
+    except SafetensorError as error:
+        raise ValueError(f"{folder / RUN} is cut off, or no run of a training: {error}") from error
     names = [name for name, _ in run.network.named_parameters()]
     run.network.load_state_dict({n: state[f"weights/{n}"] for n in names})
     run.average = {n: state[f"average/{n}"] for n in names}
@@ -54,3 +75,7 @@ def load_state(run: State, folder: Path, device: torch.device) -> None:
     }
     run.optimizer.load_state_dict(fresh)
     run.step = int(state["step"])
+    if "best_step" in state:
+        weights = {n: state[f"best/{n}"] for n in names}
+        run.best = Best(int(state["best_step"]), float(state["best_figure"]), weights)
+        run.stale = int(state["stale"])

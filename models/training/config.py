@@ -10,6 +10,8 @@ from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field
 from models.families.registry import find_family
 from models.yaml_text import YamlError, load_yaml
 
+PATIENCE, REPORTS = 6, 20  # with music of one's own: validations without a better one, and validations in all
+
 
 def _a_family(name: str) -> str:
     return find_family(name).name
@@ -23,6 +25,7 @@ class TrainConfig(BaseModel):
     family: Annotated[str, AfterValidator(_a_family)] = Field(description="what the music is")
     about: str = Field(default="", description="one line for `models list` and for the device")
     licence: str = Field(default="Apache-2.0", description="licence of the weights; follows from the data")
+    own_music: bool = Field(default=False, description="the music is of none of the known sets; the training fills it in")
     sets: tuple[str, ...] = Field(default=(), description="sets of the data folder to learn from; empty takes all")
     codec_sets: tuple[str, ...] = Field(default=(), description="sets to reconstruct only: never seen above `codec_noise`")
     codec_noise: float = Field(default=0.5, gt=0, le=1, description="the most noise on latents of codec_sets")
@@ -104,6 +107,24 @@ class TrainConfig(BaseModel):
     )
     average: float = Field(default=0.9995, ge=0, lt=1, description="decay of the average of the weights that ships")
     report_every: int = Field(default=500, gt=0, description="steps between validations")
+    patience: int | None = Field(
+        default=None,
+        ge=0,
+        description="validations without a better one after which the training ends, with the best weights; 0 never ends it; "
+        "left out, it is 0 for sets with a splits.csv, and 6 for a folder of one's own",
+    )
+
+    def for_own_music(self) -> TrainConfig:
+        """Fit the config to music that is not of the sets it names: all of it is learned from, and training ends early."""
+        return self.model_copy(
+            update={
+                "own_music": True,
+                "sets": (),
+                "codec_sets": (),
+                "patience": PATIENCE if self.patience is None else self.patience,
+                "report_every": min(self.report_every, max(10, self.steps // REPORTS)),
+            }
+        )
 
     @staticmethod
     def read(path: Path) -> TrainConfig:

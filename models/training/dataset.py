@@ -6,7 +6,7 @@ import csv
 import hashlib
 import re
 import tarfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from models.families.context import Context, around, around_windows, context_size, sounding_beats
 from models.families.family import Family, PartFacts
 from models.families.grid import Grid
+from models.families.routing import DRUM_CHANNEL, DRUMS, RoutedPart, route_parts
 from models.music.clip import Clip, Note
 from models.music.midi import MidiError, Part, Song, from_bytes
 
 MIDI_ENDINGS = (".mid", ".midi")
-DRUM_CHANNEL = 10
 VOICES = 8  # lines that a polyphonic part is taken apart into, as editing does
 LINE_HOP = 3  # lines are so many that every third window is enough, at all places of a phrase
 
@@ -136,11 +136,17 @@ class Source:
     piece: str
     content: bytes
     beats: str = ""  # a beat annotation that is more reliable than the file's own meter (POP909)
+    is_own: bool = False  # of no known set: what its parts are is found out as for any file
 
 
 def has_splits(folder: Path) -> bool:
-    """Tell whether a splits.csv says which files are for training."""
-    return bool(_read_splits(folder))
+    """Tell whether a splits.csv says which files of the folder are for training."""
+    return bool({name for name, _ in _read_splits(folder)} & set(set_names(folder)))
+
+
+def set_names(folder: Path) -> list[str]:
+    """Name the sets below a folder: archives, folders, or the folder itself."""
+    return [name for name, _ in _find_sets(folder)]
 
 
 def find_sources(folder: Path, split: str | None = None, sets: Sequence[str] = ()) -> Iterator[Source]:
@@ -157,13 +163,21 @@ def find_sources(folder: Path, split: str | None = None, sets: Sequence[str] = (
             if split and splits and its_split != split:
                 continue
             beats = contents.get(str(PurePosixPath(name).with_name("beat_midi.txt")), b"").decode()
-            yield Source(set_name, name, piece, contents[name], beats)
+            yield Source(set_name, name, piece, contents[name], beats, is_own=(set_name, name) not in splits)
 
 
-def pack(sources: Iterator[Source], family: Family, *, hop_halves: int = 1, everything: bool = False) -> Windows:
+def pack(
+    sources: Iterator[Source],
+    family: Family,
+    *,
+    hop_halves: int = 1,
+    everything: bool = False,
+    say: Callable[[str], None] = lambda sentence: None,
+) -> Windows:
     """Cut the 4/4 bars of every fitting part into windows, half a window apart, each distinct one of a piece once.
 
     With `everything` windows of few notes or none are among them, and each line of other parts that the family could play.
+    `say` is told which files are broken; it goes on without them.
     """
     parts: list[_Cut] = []
     pieces: list[int] = []
@@ -176,8 +190,9 @@ def pack(sources: Iterator[Source], family: Family, *, hop_halves: int = 1, ever
         rules = KNOWN.get(source.set, DEFAULT)
         try:
             song = from_bytes(source.content, name=source.name)
-        except MidiError:
-            continue  # the sets are whole; a user's broken file is named by `vary`, and training goes on without it
+        except MidiError as error:
+            say(f"{error}; it is left out")
+            continue
         piece = ids.setdefault(source.piece, len(ids))
         set_id = sets.setdefault(source.set, len(sets))
         for cut in _windows(song, source, family, hop_halves, everything):
@@ -220,8 +235,9 @@ class _Cut:
 
 def _windows(song: Song, source: Source, family: Family, hop: int, everything: bool) -> Iterator[_Cut]:
     timeline = _Timeline(song, source)
+    chosen = _learned(song, source, family)
     for number, part in enumerate(song.parts):
-        is_learned = _is_learned(part, source, family)
+        is_learned = number in chosen
         for clip in timeline.stretches(part.clip):
             line = number * (VOICES + 1)
             if is_learned:
@@ -233,17 +249,28 @@ def _windows(song: Song, source: Source, family: Family, hop: int, everything: b
 def stretches(song: Song, source: Source, family: Family) -> Iterator[tuple[Clip, Clip | None]]:
     """List the stretches of 4/4 of every part of a file that a family learns from, with what else sounds there (`beside`)."""
     timeline = _Timeline(song, source)
-    for part in song.parts:
-        if _is_learned(part, source, family):
+    chosen = _learned(song, source, family)
+    for number, part in enumerate(song.parts):
+        if number in chosen:
             for clip in timeline.stretches(part.clip):
                 yield clip, timeline.beside(part, clip) if family.is_pitched else None
 
 
-def _is_learned(part: Part, source: Source, family: Family) -> bool:
+def _learned(song: Song, source: Source, family: Family) -> set[int]:
+    """Choose the parts of a file that a family learns from.
+
+    In a file of no known set, what a part is is found out as `auto` does it: drums need not be on MIDI channel 10.
+    """
     rules = KNOWN.get(source.set, DEFAULT)
-    is_chosen = not rules.tracks or re.search(rules.tracks, part.clip.name) is not None
-    facts = PartFacts(part.channel, part.program, part.clip.name, is_chosen=bool(rules.tracks))
-    return is_chosen and family.learns_from(part.clip, facts)
+    routes = route_parts([RoutedPart(p.clip, PartFacts(p.channel, p.program, p.name)) for p in song.parts])
+    found: set[int] = set()
+    for number, (part, route) in enumerate(zip(song.parts, routes, strict=True)):
+        is_chosen = not rules.tracks or re.search(rules.tracks, part.clip.name) is not None
+        channel = DRUM_CHANNEL if source.is_own and route.family == DRUMS else part.channel
+        facts = PartFacts(channel, part.program, part.clip.name, is_chosen=bool(rules.tracks))
+        if is_chosen and family.learns_from(part.clip, facts) and (not source.is_own or route.family == family.name):
+            found.add(number)
+    return found
 
 
 class _Timeline:

@@ -15,7 +15,7 @@ from models.families.habits import NO_HABITS, Habits, choose_habits, row_size
 from models.families.registry import find_family
 from models.network.latent import noise
 from models.network.torch_runtime import TorchModel
-from models.store import read_card, save_model, write_habits
+from models.store import find_model, read_card, save_model, write_habits
 from models.training.calibration import calibrate, measure_feel_correlation, measure_lean
 from models.training.dataset import MUSIC, Windows, find_sources, pack
 from models.training.trainer import Trainer
@@ -26,14 +26,15 @@ PLAYED = 512  # windows of which it is measured how alike their strokes are
 def publish(trainer: Trainer, folder: Path) -> Path:
     """Write the model folder: half-precision weights, golden values, hashes of the windows learned from, model.yaml."""
     config, family, train, valid = trainer.config, trainer.family, trainer.train, trainer.valid
-    network = trainer.averaged()
-    network.load_state_dict({k: v.half().float() for k, v in trainer.average.items()})
+    network = trainer.chosen()
+    metrics = trainer.validation.measure(network)
+    network.load_state_dict({k: v.half().float() for k, v in trainer.shipping.items()})
     is_music, pairs = train.are(MUSIC), len(trainer.batches.pairs)
     card = Card(
         name=folder.name,
         family=config.family,
-        about=config.about or family.about,
-        licence=config.licence,
+        about=f"{family.name} learned from {', '.join(train.sets)}"[:200] if config.own_music else config.about or family.about,
+        licence=_licence_of_own(config.start) if config.own_music else config.licence,
         network=config.network,
         latent=network.config.latent,
         steps_per_beat=family.spec.steps_per_beat,
@@ -50,7 +51,7 @@ def publish(trainer: Trainer, folder: Path) -> Path:
         },
         config=config.model_dump(mode="json"),
         commit=_commit(),
-        metrics={k: round(v, 4) for k, v in trainer.validate().items()},
+        metrics={k: round(v, 4) for k, v in metrics.items()},
         weights_sha256="",
     )
     own = valid.take(valid.are_own(config.codec_sets))
@@ -66,6 +67,11 @@ def publish(trainer: Trainer, folder: Path) -> Path:
     habits = habits_of(train.take(train.are_own(config.codec_sets)), family) if config.context_share else NO_HABITS
     save_model(folder, card.model_copy(update=found), network, window_hashes(tokens, family), habits)
     return folder
+
+
+def _licence_of_own(start: str) -> str:
+    """Say what the weights may be used for that learned from someone's own music."""
+    return "that of the music it learned from" + (f", and of {start} ({read_card(find_model(start)).licence})" if start else "")
 
 
 def habits_of(windows: Windows, family: Family) -> Habits:

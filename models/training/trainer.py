@@ -17,13 +17,14 @@ from models.network.torch_runtime import build_network
 from models.network.vae import Network
 from models.store import load_torch_model
 from models.training.batches import Batches
-from models.training.checkpoints import State, load_state, save_state
+from models.training.checkpoints import Best, State, load_state, save_state
 from models.training.config import TrainConfig
 from models.training.dataset import Windows
 from models.training.losses import batch_loss
-from models.training.validation import Validation
+from models.training.validation import Validation, overall
 
 Report = Callable[[int, dict[str, float]], None]
+METRICS = "metrics.jsonl"
 
 
 class Trainer:
@@ -61,22 +62,45 @@ class Trainer:
         self.state.average = _weights(self.network)
 
     def run(self, folder: Path, report: Report, *, until: int | None = None, save_every_s: float = 120) -> None:
-        """Train to the config's last step (or `until`), validating and saving on the way: a stop costs two minutes."""
+        """Train to the config's last step (or `until`), validating and saving on the way: a stop costs two minutes.
+
+        With `patience` it ends earlier, and the weights that did best on what is held out are those that ship.
+        """
         last = min(until or self.config.steps, self.config.steps)
         saved = time.monotonic()
-        while self.state.step < last:
+        if self.config.patience and self.config.start and self.state.step == 0:
+            self._validate_at(folder, report, {})  # what it starts from may be the best there is
+        while self.state.step < last and not self.is_over:
             loss = self.take_step()
             step = self.state.step
             if step % self.config.report_every == 0 or step == last:
-                figures = {"loss": loss, **self.validate()}
-                report(step, figures)
-                with (folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-                    file.write(json.dumps({"step": step, **{k: round(v, 5) for k, v in figures.items()}}) + "\n")
+                self._validate_at(folder, report, {"loss": loss})
             else:
                 report(step, {})
-            if time.monotonic() - saved > save_every_s or step == last:
+            if time.monotonic() - saved > save_every_s or step == last or self.is_over:
                 self.save(folder)
                 saved = time.monotonic()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing has become better for as long as the config is patient."""
+        return bool(self.config.patience and self.state.stale >= self.config.patience)
+
+    @property
+    def shipping(self) -> dict[str, torch.Tensor]:
+        """The weights that ship: those that did best on what is held out, where that is asked for, else the last average."""
+        return self.state.best.weights if self.state.best else self.state.average
+
+    def _validate_at(self, folder: Path, report: Report, figures: dict[str, float]) -> None:
+        run, figures = self.state, {**figures, **self.validate()}
+        judged = overall(figures) if self.config.patience else None
+        if judged is not None:
+            run.stale += 1
+            if run.best is None or judged < run.best.figure:
+                run.best, run.stale = Best(run.step, judged, {k: v.clone() for k, v in run.average.items()}), 0
+        with (folder / METRICS).open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": run.step, **{k: round(v, 5) for k, v in figures.items()}}) + "\n")
+        report(run.step, figures)
 
     def take_step(self) -> float:
         """Take one optimizer step; what it draws depends only on seed and step, so a resumed run is the same run."""
@@ -113,8 +137,15 @@ class Trainer:
 
     def averaged(self) -> Network:
         """Copy the network with the averaged weights, ready to use."""
+        return self._with(self.state.average)
+
+    def chosen(self) -> Network:
+        """Copy the network with the weights that ship."""
+        return self._with(self.shipping)
+
+    def _with(self, weights: dict[str, torch.Tensor]) -> Network:
         network = build_network(self.family, self.network.config).to(self.device)
-        network.load_state_dict(self.state.average)
+        network.load_state_dict(weights)
         return network.eval()
 
     def save(self, folder: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from statistics import fmean
 
 import numpy as np
 import torch
@@ -21,6 +23,12 @@ from models.training.pairs import pair_levels, pairs_to_learn
 MOST = 512  # windows, or pairs, that are looked at
 SILENT = 8  # windows of silence among those with rests
 LITTLE_NOISE = 0.3  # at which what is varied is known
+
+
+def overall(figures: Mapping[str, float]) -> float | None:
+    """Sum up how likely held-out music is, at all levels of noise and as variations: the mean of the nats; less is better."""
+    nats_of = [value for name, value in figures.items() if name.startswith("nll_")]
+    return fmean(nats_of) if nats_of else None
 
 
 @dataclass(frozen=True)
