@@ -1,4 +1,4 @@
-"""The device's script, out of the built .amxd, in the fake Live, over real UDP to a real server with the shipped models."""
+"""The built device in the fake Live, over real UDP to a real server with the shipped models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from max_for_live.build import build, make_script, read_source
+from max_for_live.build import build
 from tests.support.osc_client import OscClient
 from tests.support.processes import PROGRAM, started
 
@@ -112,15 +112,15 @@ def test_what_strangers_send_changes_nothing(stage: Stage) -> None:
 
 
 def test_many_hasty_musicians_end_with_all_clips_in_order(tmp_path: Path) -> None:
-    name, script, _ = make_script(read_source())
-    (tmp_path / name).write_text(script, encoding="ascii")
+    device = tmp_path / "device.amxd"
+    device.write_bytes(build())
     done = subprocess.run(
         ["node", "--expose-internals", str(ROOT / "tests" / "device" / "hasty_scenarios.js")],
         capture_output=True,
         text=True,
         timeout=LONGEST_S,
         check=False,
-        env={**os.environ, "DEVICE_SCRIPT": str(tmp_path / name)},
+        env={**os.environ, "DEVICE": str(device)},
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "\n# fail 0\n" in done.stdout

@@ -10,7 +10,8 @@ const path = require("node:path");
 const { test } = require("node:test");
 const { bare, failsWith, said, world } = require("./fake_world.js");
 const { Live } = require("./live.js");
-const { Clock, checkSyntax, readScript } = require("./max.js");
+const { readDevice } = require("./frozen.js");
+const { Clock, checkSyntax } = require("./max.js");
 
 // The language
 
@@ -78,17 +79,17 @@ test("chance and time are the test's own", () => {
   assert.deepEqual([now, date, time], [1.7e12 + 250, 1.7e12 + 250, 250]);
 });
 
-test("the script is taken out of a frozen device, and of nothing else", (t) => {
+test("patcher and scripts are taken out of a frozen device, and of nothing else", (t) => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "frozen-"));
   t.after(() => fs.rmSync(folder, { recursive: true }));
   const file = path.join(folder, "a.amxd");
-  const read = (bytes) => (fs.writeFileSync(file, bytes), readScript(file));
-  const patcher = { name: "a.amxd", text: "{}\n\0" };
+  const read = (bytes) => (fs.writeFileSync(file, bytes), readDevice(file));
+  const patcher = { name: "a.amxd", text: '{"patcher":{"boxes":[]}}\n\0' };
   const script = { name: "a_1234.js", text: "var a = 'ä';\n" };
-  assert.deepEqual(read(device(frozen(patcher, script))), { name: script.name, source: script.text });
+  const found = { name: "a.amxd", patcher: { boxes: [] }, scripts: { [script.name]: script.text } };
+  assert.deepEqual(read(device(frozen(patcher, script))), found);
+  assert.deepEqual(read(device(frozen(patcher))).scripts, {});
   assert.throws(() => read(device(Buffer.from("{}\n\0"))), /is not frozen/);
-  assert.throws(() => read(device(frozen(patcher))), /holds 0 scripts/);
-  assert.throws(() => read(device(frozen(patcher, script, script))), /holds 2 scripts/);
   assert.throws(() => read(Buffer.from("ampf\x04\0\0\0mmmm")), /has no patch in it/);
 });
 

@@ -1,10 +1,16 @@
-// The script inside a frozen device.
+// What is inside a frozen device: its patcher and its scripts.
 "use strict";
 
 const fs = require("node:fs");
 
-// Take the script out of a frozen device: { name, source }.
-function readScript(path) {
+// Take a frozen device apart: { name, patcher, scripts: { name: source } }.
+function readDevice(path) {
+  const [patch, ...rest] = listFiles(readPatch(path));
+  const { patcher } = JSON.parse(patch.bytes.toString("utf8").replace(/\0+$/, ""));
+  return { name: patch.name, patcher, scripts: Object.fromEntries(rest.map((one) => [one.name, one.bytes.toString("utf8")])) };
+}
+
+function readPatch(path) {
   const file = fs.readFileSync(path);
   let at = 0;
   while (file.toString("latin1", at, at + 4) !== "ptch") {
@@ -13,9 +19,7 @@ function readScript(path) {
   }
   const patch = file.subarray(at + 8, at + 8 + file.readUInt32LE(at + 4));
   if (patch.toString("latin1", 0, 4) !== "mx@c") throw new Error(`${path} is not frozen`);
-  const found = listFiles(patch).filter((one) => one.name.endsWith(".js"));
-  if (found.length !== 1) throw new Error(`${path} holds ${found.length} scripts`);
-  return { name: found[0].name, source: found[0].bytes.toString("utf8") };
+  return patch;
 }
 
 function listFiles(patch) {
@@ -37,4 +41,4 @@ function listFiles(patch) {
   return files;
 }
 
-module.exports = { readScript };
+module.exports = { readDevice };

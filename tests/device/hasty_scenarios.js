@@ -125,14 +125,11 @@ class Musician {
   // Live bangs again when a device is saved.
   save() {
     if (this.reopens && !this.upTo(3)) this.reopen();
-    else this.stage.max.send("bang");
+    else this.stage.bang();
   }
 
   reopen() {
-    const { saved } = this.stage.settle();
-    this.stage.reopen();
-    if (saved) this.stage.max.send("restore", saved);
-    this.stage.start();
+    this.stage.settle().reopen().start();
   }
 
   // Whoever edits or deletes a clip that is still being written is not only hasty; so wait.

@@ -84,7 +84,7 @@ test("undo leaves a clip that was edited or named since, and a scene that is in 
 test("undo waits for what is under way", () => {
   const stage = varied();
   stage.server.answer.vary = () => null;
-  stage.press("vary").wait(50).press("undo").wait(50);
+  stage.press("vary").wait(400).press("undo").wait(400);
   assert.equal(stage.status, "something is still running: press Cancel first");
   assert.equal(stage.made().length, 3);
   stage.check();
@@ -109,11 +109,7 @@ test("a set that is opened again knows picks, puck, seed and model", () => {
   stage.turn("seed", 4321).turn("model", 2).turn("puck", 127, 64).settle();
   assert.match(stage.saved, /^[A-Za-z0-9_.~-]+$/);
   assert.ok(stage.saved.length <= 4000);
-  const { saved } = stage;
-  stage.reopen();
-  stage.turn("seed", 4321).turn("puck_x", 100).turn("puck_y", 50); // Live's own recall
-  stage.max.send("restore", saved);
-  stage.start();
+  stage.reopen().start();
   assert.deepEqual([stage.shown.name_a, stage.shown.name_b, stage.shown.name_c], ["A", "B", "–"]);
   assert.equal(stage.shown.seed, 4321);
   assert.deepEqual([stage.shown.puck_x, stage.shown.puck_y], [100, 50]);
@@ -127,23 +123,16 @@ test("a set that is opened again knows picks, puck, seed and model", () => {
 
 test("dials that a set moves as it opens do not move the puck's clip", () => {
   const stage = picked();
-  const { saved } = stage;
-  stage.reopen();
-  stage.max.send("restore", saved);
-  stage.max.send("bang");
-  stage.wait(300).turn("puck_x", 30).turn("puck_y", 60).settle();
+  stage.reopen().bang().wait(300).turn("puck_x", 30).turn("puck_y", 60).settle();
   assert.deepEqual(places(stage), []);
   assert.deepEqual(stage.made(), []);
   sound(stage);
 });
 
-test("the state may come after the bang, and the audition clip is taken up again", () => {
+test("when a set is opened again, the audition clip is taken up again", () => {
   const stage = picked();
   stage.turn("puck", 10, 10).settle();
-  const { saved } = stage;
-  stage.reopen().start();
-  stage.max.send("restore", saved);
-  stage.settle();
+  stage.reopen().start().settle();
   assert.equal(stage.shown.name_a, "A");
   stage.turn("puck", 90, 10).settle();
   assert.equal(audition(stage).length, 1);
@@ -152,12 +141,9 @@ test("the state may come after the bang, and the audition clip is taken up again
 
 test("a pick whose place holds another clip is shown with a question mark, and said when it is used", () => {
   const stage = picked();
-  const { saved } = stage;
   stage.live.remove(stage.a);
   stage.live.addClip(stage.track, 0, { name: "Else", length: 4, notes: [] });
-  stage.reopen();
-  stage.max.send("restore", saved);
-  stage.start();
+  stage.reopen().start();
   assert.equal(stage.shown.name_a, "?");
   stage.press("interpolate").settle();
   assert.equal(stage.status, "interpolate: clip A (A) is not where it was: pick it again");
@@ -166,13 +152,10 @@ test("a pick whose place holds another clip is shown with a question mark, and s
 
 test("a pick whose notes were edited is still the clip, also after the set was opened again", () => {
   const stage = picked();
-  const { saved } = stage;
   stage.live.edit(stage.a, { notes: [{ pitch: 77, start_time: 0, duration: 1 }] });
   stage.press("interpolate").settle();
   assert.equal(stage.server.asked.at(-1).clips[0].rows[0][0], 77);
-  stage.reopen();
-  stage.max.send("restore", saved);
-  stage.start();
+  stage.reopen().start();
   assert.equal(stage.shown.name_a, "A");
   stage.check();
 });
@@ -180,12 +163,8 @@ test("a pick whose notes were edited is still the clip, also after the set was o
 test("a scene put in above a pick does not lose it, and is seen when the set is saved", () => {
   const stage = picked();
   stage.live.addScene(0);
-  stage.max.send("bang"); // live.thisdevice bangs when a device is saved
-  stage.settle();
-  const { saved } = stage;
-  stage.reopen();
-  stage.max.send("restore", saved);
-  stage.start();
+  stage.bang().settle(); // live.thisdevice bangs when a device is saved
+  stage.reopen().start();
   assert.deepEqual([stage.shown.name_a, stage.shown.name_b], ["A", "B"]);
   stage.press("interpolate").settle();
   assert.equal(stage.server.asked.at(-1).clips[0].name, "A");
@@ -194,9 +173,7 @@ test("a scene put in above a pick does not lose it, and is seen when the set is 
 
 test("damaged or foreign state is the same as none", () => {
   for (const text of ["", "bang", "0", "lb1", "lb1~7B~22", "lb1~5B1~2C2~5D", "lb1~5B1~2C~22auto~22~2C0~2C0~2C0~2C~5B~5B~22live_set~22~5D~5D~2C~5B~22live_app~22~5D~5D"]) {
-    const stage = new Stage();
-    stage.max.send("restore", ...(text ? [text] : []));
-    stage.start();
+    const stage = new Stage({ saved: { State: text } }).start();
     assert.equal(stage.status, "ready: drums, melody", text);
     assert.equal(stage.shown.name_a, "–");
     stage.check();
@@ -211,10 +188,7 @@ test("long and foreign names do not burst the state", () => {
     stage.press(`pick_${corner}`).settle();
   }
   assert.match(stage.saved, /^[A-Za-z0-9_.~-]{1,4000}$/);
-  const { saved } = stage;
-  stage.reopen();
-  stage.max.send("restore", saved);
-  stage.start();
+  stage.reopen().start();
   assert.deepEqual(["a", "b", "c", "d"].map((c) => stage.shown[`name_${c}`]), [names[0].slice(0, 60), names[1].slice(0, 59), names[2], "clip"]);
   stage.turn("steps", 3).press("interpolate").settle();
   assert.equal(stage.made().length, 3);

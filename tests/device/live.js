@@ -13,7 +13,8 @@
 //   live.remove(clip)   live.undo()   live.redo()       what the musician does
 //   live.snapshot()                                     all that the musician made, as text: it must be the same afterwards
 //   live.made(device)                                   clips that devices (or this one) made, as data with path and notes
-//   live.log                                            each change: { at, by, path, what, values }; live.undoSteps counts them
+//   live.log                                            each change by a device: { at, by, path, what, values }
+//   live.steps                                          each step of undo: { by, what }; live.undoSteps counts those of devices
 //   live.tamper = (notes, clip) => notes                changes what add_new_notes really writes, as an unknown Live might
 //
 // A device may change only what it made itself: touching the musician's clips, scenes or song is a failure ("trespass").
@@ -62,9 +63,10 @@ class Live {
     this.mostScenes = given.mostScenes || Infinity;
     this.lastId = 0;
     this.lastNote = 0;
+    this.lastMark = 0;
     this.things = new Map();
     this.log = [];
-    this.undoSteps = 0;
+    this.steps = []; // of undo: by which device (null: the musician) and what
     this.tamper = null;
     this.done = [];
     this.undone = [];
@@ -80,6 +82,11 @@ class Live {
 
   get scenes() {
     return this.song.scenes;
+  }
+
+  // How many steps of undo are a device's doing.
+  get undoSteps() {
+    return this.steps.filter(({ by }) => by).length;
   }
 
   // What the musician does
@@ -141,6 +148,33 @@ class Live {
     });
   }
 
+  // A parameter of a Max device. What changes it: a hand that turns it, once for each time that it is taken hold of; its patch,
+  // which sets or assigns it; automation. Live keeps a step of undo for each change but of hidden ones, automation, and an assign
+  // to one that is stored only (Ableton/maxdevtools, m4l-production-guidelines: Undo History; docs.cycling74.com/max5/refpages/
+  // m4l-ref/live.dial.html: assign). Whether a silent `set` is a step no page says: it is one here.
+  addParameter(device, fields) {
+    if (device.parameters.some(({ name }) => name === fields.name)) throw new Error(`two parameters are named ${fields.name}`);
+    const parameter = new Thing(this, "DeviceParameter", device, fields);
+    parameter.write = (value, how) => this._writeParameter(parameter, value, how);
+    device.parameters = [...device.parameters, parameter];
+    return parameter;
+  }
+
+  // Before a device is loaded anew: its parameters are made again by its patch.
+  forgetParameters(device) {
+    device.parameters = [];
+  }
+
+  // Whether a device can be seen: Device View shows the devices of the selected track.
+  isInView(device) {
+    return this.trackOf(device) === this.view.selected_track;
+  }
+
+  // The track that something is on.
+  trackOf(thing) {
+    return thing.type === "Track" ? thing : this.trackOf(thing.parent);
+  }
+
   addDrumRack(track, pads, options) {
     const rack = this._addDevice(track, (options && options.racks) || 0, {
       type: "RackDevice",
@@ -165,7 +199,7 @@ class Live {
   }
 
   select(thing) {
-    if (thing.type === "Track") this.selectTrack(thing);
+    if (thing.type === "Track") this.showTrack(thing);
     if (thing.type === "Scene") this.selectScene(thing);
     if (thing.type === "ClipSlot") {
       this.highlight(thing);
@@ -213,18 +247,26 @@ class Live {
     this._back(this.undone, this.done, "after");
   }
 
+  // The set is closed and opened again: all that is in it gets other ids.
+  rebear() {
+    for (const thing of [...this.things.values()]) this._bearAgain(thing);
+    this.observers = [];
+    this.done = [];
+    this.undone = [];
+  }
+
   // Text of all that the musician has made, to the last bit. Where a clip lies is told by its scene: rows move with scenes.
   snapshot() {
     const isOwn = (thing) => thing.owner === null;
     const rowOf = ({ parent }) => (parent.type === "ClipSlot" ? parent.parent.slots.indexOf(parent) : -1);
-    const sceneOf = (clip) => (this.scenes[rowOf(clip)] || { id: 0 }).id;
+    const sceneOf = (clip) => (this.scenes[rowOf(clip)] || { mark: 0 }).mark;
     const { tempo, signature, scale, groove } = this.song;
     const tracks = this.tracks.map((track) => {
       const clips = this._clipsOf(track).filter(isOwn);
       const { name, color } = track;
       return { name, color, clips: clips.map((clip) => ({ scene: sceneOf(clip), ...data(clip, true) })) };
     });
-    const scenes = this.scenes.filter(isOwn).map(({ id, name }) => ({ id, name }));
+    const scenes = this.scenes.filter(isOwn).map(({ mark, name }) => ({ mark, name }));
     return JSON.stringify({ tempo, signature, scale, groove, scenes, tracks }, null, 1);
   }
 
@@ -288,12 +330,13 @@ class Live {
   }
 
   // Do something as one step of the undo history; all of it or nothing.
-  asStep(by, call, trespass) {
+  asStep(by, call, trespass, said = { by, what: "" }) {
     const isAllowed = (thing, field, before) => {
       if (thing.type === "Song.View") return true;
       if (thing.type === "ClipSlot" && field === "clip") return !before || before.owner === by;
       if (thing.type === "Song" && field === "scenes") return true; // checked where scenes are deleted
       if (thing.type === "Track" && field === "slots") return true;
+      if (thing.type === "DeviceParameter") return thing.parent === by;
       return thing.owner === by;
     };
     this._step = { by, changes: [], isAllowed, trespass };
@@ -303,7 +346,7 @@ class Live {
       if (changes.some(({ thing }) => thing.type !== "Song.View")) {
         this.done.push(changes);
         this.undone = [];
-        if (by) this.undoSteps++;
+        this.steps.push(said);
       }
       return result;
     } catch (error) {
@@ -347,7 +390,7 @@ class Live {
   insertScene(index) {
     if (this.song.scenes.length >= this.mostScenes) throw new Refused(`there are ${this.mostScenes} scenes already`);
     const at = index < 0 ? this.song.scenes.length : index;
-    const scene = new Thing(this, "Scene", this.song, { name: "", color: 0 });
+    const scene = new Thing(this, "Scene", this.song, { name: "", color: 0, mark: ++this.lastMark });
     const insert = (list, one) => [...list.slice(0, at), one, ...list.slice(at)];
     this.change(this.song, "scenes", insert(this.song.scenes, scene));
     for (const track of this.song.tracks) this.change(track, "slots", insert(track.slots, this._slot(track)));
@@ -398,6 +441,23 @@ class Live {
     return note;
   }
 
+  _writeParameter(parameter, value, how) {
+    const isSame = JSON.stringify(parameter.value) === JSON.stringify(value);
+    const isKept = parameter.visibility < 2 && how !== "automated" && !(how === "assigned" && parameter.visibility === 1);
+    if (isSame) return false;
+    if (!isKept) parameter.value = value;
+    else {
+      const by = how === "turned" ? null : this.deviceOf(parameter);
+      this.asStep(null, () => this.change(parameter, "value", value), null, { by, what: `parameter ${parameter.name}` });
+    }
+    if (how === "automated") parameter.tell(value);
+    return true;
+  }
+
+  deviceOf(parameter) {
+    return parameter.parent;
+  }
+
   _addDevice(parent, racks, fields) {
     if (racks) {
       const rack = this._addDevice(parent, 0, {
@@ -418,6 +478,13 @@ class Live {
 
   selectTrack(track) {
     this.change(this.view, "selected_track", track);
+  }
+
+  // A click on a track's title: the slot of the selected scene is highlighted there, and its clip is the one in detail.
+  showTrack(track) {
+    this.selectTrack(track);
+    const slot = this.highlighted();
+    this.view.detail_clip = (slot && slot.clip) || null;
   }
 
   selectScene(scene) {
@@ -442,19 +509,22 @@ class Live {
   _back(from, to, side) {
     const changes = from.pop();
     if (!changes) return;
+    const told = [];
     to.push(changes);
     for (const one of side === "before" ? [...changes].reverse() : changes) {
       if (one.field === "clip" && one[side]) this._bearAgain(one[side]);
       one.thing[one.field] = one[side];
+      if (one.thing.type === "DeviceParameter") told.push(one.thing);
     }
+    for (const parameter of told) parameter.tell(parameter.value);
     this.notify();
   }
 
   // What comes back by undo is another object for the LiveAPI: its old id is gone.
-  _bearAgain(clip) {
-    this.things.delete(clip.id);
-    clip.id = ++this.lastId;
-    this.things.set(clip.id, clip);
+  _bearAgain(thing) {
+    this.things.delete(thing.id);
+    thing.id = ++this.lastId;
+    this.things.set(thing.id, thing);
   }
 
   has({ since }) {

@@ -153,7 +153,8 @@ function apiClass(live, max) {
 
     _write(object, what, values, run) {
       const path = live.path(object);
-      const result = live.asStep(max.device, run, (text) => max.fail(`trespass, by ${what}: ${text} is not the device's own`));
+      const trespass = (text) => max.fail(`trespass, by ${what}: ${text} is not the device's own`);
+      const result = live.asStep(max.device, run, trespass, { by: max.device, what });
       if (max._turn) max._turn.writes++;
       live.log.push({ at: max.clock.now, by: max.device, path, what, values: JSON.parse(JSON.stringify(values)) });
       live.notify();

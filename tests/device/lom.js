@@ -288,7 +288,7 @@ const DEVICE = {
     can_have_chains: fixed((d) => d.type === "RackDevice"),
     can_have_drum_pads: fixed((d) => d.class_name === "DrumGroupDevice"),
   },
-  children: { ...parent, parameters: home((d) => d.parameters) },
+  children: { ...parent, parameters: home((d) => d.parameters.filter(({ visibility }) => visibility === 0)) },
   functions: {},
 };
 
@@ -532,6 +532,23 @@ const TABLES = {
   DrumPad: {
     properties: { name: fixed((p) => p.name), note: fixed((p) => p.note), mute: fixed(() => 0), solo: fixed(() => 0) },
     children: { ...parent, chains: link((p) => p.chains) },
+    functions: {},
+  },
+  // Those that can be automated; the others no script sees.
+  DeviceParameter: {
+    properties: {
+      name: fixed((p) => p.name),
+      value: {
+        get: (p) => p.value,
+        set: (p, value, live) => {
+          if (live.change(p, "value", number(p.low, p.high)(value)) !== false) p.tell(p.value);
+        },
+      },
+      min: fixed((p) => p.low),
+      max: fixed((p) => p.high),
+      is_enabled: fixed(() => 1),
+    },
+    children: { ...parent },
     functions: {},
   },
   GroovePool: { properties: {}, children: { ...parent, grooves: home((p) => p.grooves) }, functions: {} },

@@ -1,11 +1,9 @@
 // The world of Max's `js` object, as strict as Max where that is known: ES5 only, atoms only, a clock of its own. No Live here.
 //
-//   const { Clock, Max, readScript } = require("./max.js");
-//   const { Live } = require("./live.js");
-//   const clock = new Clock();
-//   const live = new Live();
-//   const max = new Max(readScript("Latent Bridge.amxd").source, { clock, live, device: live.addDevice(live.tracks[0]) });
-//   max.send("bang");  max.send("ui", "vary", 1);   messages from a cord; the bang is that of live.thisdevice
+// The patch around it is in patch.js, which makes a Max of each script of a device. Alone, for checks:
+//
+//   const max = new Max(source, { clock, live, device: live.addDevice(live.tracks[0]) });
+//   max.send("bang");  max.send("go", 1);           messages from a cord; the bang is that of live.thisdevice
 //   max.sent(0)                                     messages that came out of outlet 0, as arrays of atoms; take(0) also clears
 //   max.on(0, (atoms) => ...)                       hears each message of an outlet as it comes
 //   clock.advance(500)                              time passes, and Tasks run; advance(ms, () => done) stops early
@@ -20,7 +18,8 @@
 
 const vm = require("node:vm");
 const { Clock, dice } = require("./clock.js");
-const { readScript } = require("./frozen.js");
+const { Global, maxobjOf, patcherOf } = require("./scripting.js");
+const { drawing } = require("./drawing.js");
 const { GLOBALS, MEMBERS, checkSyntax, fakeTime, strip } = require("./language.js");
 
 const MOST_GETS = 200; // in a turn: some 210 have crashed Live
@@ -33,6 +32,8 @@ class Max {
     this.clock = given.clock || new Clock();
     this.live = given.live || null;
     this.device = given.device || null;
+    this.app = given.app || null;
+    this.patch = given.patch || null;
     this.failures = [];
     this.console = [];
     this.turns = [];
@@ -98,6 +99,22 @@ class Max {
 
   error(text) {
     this.console.push(`error: ${text}`);
+  }
+
+  // A global function of the script by its name, or null.
+  handlerNamed(name) {
+    return this._handlers(name) || null;
+  }
+
+  // Where boxes are looked for or changed: not while the script is loaded, when they may not be there.
+  guardPatcher(what) {
+    if (this.phase === "loading") this.raise(`${what} in global code: boxes may not be there yet`);
+  }
+
+  // The mouse on a jsui: onclick and ondrag with the button, the modifier keys and no more (docs.cycling74.com/max8/vignettes/jsui).
+  touch(name, x, y, isDown) {
+    const call = this._handlers(name);
+    if (call) this.turn(name, () => call.call(this.world, x, y, isDown, 0, 0, 0, 0, 0));
   }
 
   // Make of plain values ones of the script's world, whose arrays are its arrays.
@@ -175,7 +192,7 @@ class Max {
       cpost: say(""),
       error: say("error: "),
       outlet: guarded("outlet", (index, ...values) => this._outlet(index, values)),
-      messnamed: guarded("messnamed", (name, ...values) => void this._atoms("messnamed", [name, ...values])),
+      messnamed: guarded("messnamed", (name, ...values) => this._messnamed(this._atoms("messnamed", [name, ...values]))),
       arrayfromargs: (...values) => this._arrayFromArgs(values),
       setinletassist: () => undefined,
       setoutletassist: () => undefined,
@@ -184,6 +201,9 @@ class Max {
       Dict: dictClass(this),
       LiveAPI: this.live ? this.live.apiClass(this) : never("a LiveAPI without a Live"),
     });
+    if (this.app) world.Global = Global.of(this);
+    if (this.patch) Object.assign(world, { patcher: patcherOf(this), box: maxobjOf(this, given.box) });
+    if (given.view) Object.assign(world, drawing(this, given.view));
     world.max = world.Max = Object.defineProperty({}, "time", { get: () => this.clock.now });
   }
 
@@ -205,6 +225,10 @@ class Max {
     if (this._turn) this._turn.sent++;
     this.sent(index).push(atoms);
     if (this._listeners[index]) this._listeners[index](atoms);
+  }
+
+  _messnamed([name, ...message]) {
+    if (this.app) for (const box of this.app.receivers.get(name) || []) box.send(0, message);
   }
 
   // Flatten to numbers and strings, which is all that a cord carries.
@@ -313,10 +337,16 @@ function taskClass(max) {
     _at(delay, call) {
       this.cancel();
       if (typeof delay !== "number" || !Number.isFinite(delay)) max.raise(`a Task is scheduled after ${delay}`);
-      this._next = max.clock.after(delay, () => {
-        this._next = null;
-        call();
-      });
+      // It comes from the scheduler, and the script runs in the queue of low priority: later, by some ms or by many.
+      const due = (this._next = max.clock.after(delay, () => {
+        const run = () => {
+          if (this._next !== due) return;
+          this._next = null;
+          call();
+        };
+        if (max.app) max.app.high(() => max.app.defer(run));
+        else run();
+      }));
     }
   };
 }
@@ -393,4 +423,4 @@ function describe(value) {
   return typeof value === "object" ? `an object ${JSON.stringify(value).slice(0, 60)}` : String(value);
 }
 
-module.exports = { Clock, Max, checkSyntax, dice, readScript };
+module.exports = { Clock, Max, checkSyntax, dice };

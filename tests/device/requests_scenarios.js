@@ -20,11 +20,11 @@ test("numbers that come as symbols are numbers, and half a message is none", () 
   stage.server.answer.vary = () => null;
   stage.press("vary").wait(100);
   const id = stage.server.asked[0].id;
-  stage.max.send("/bridge/notes", id, 0, 0, 10, 60, 0);
-  stage.max.send("/bridge/notes", id, 99999, 0, 10, 60, 0, 1, 100, 0, 1, 0, 64, -1, -1);
-  stage.max.send("/bridge/clip", String(id), "0", "8.0", "4", "4", "1", "a name");
-  stage.max.send("/bridge/notes", String(id), "0", "0", "10", ...["60", "1.5", "0.25", "100", "0", "1", "0", "64", "-1", "-1"]);
-  stage.max.send("/bridge/done", String(id), "1", "5", "drums");
+  stage.say("/bridge/notes", id, 0, 0, 10, 60, 0);
+  stage.say("/bridge/notes", id, 99999, 0, 10, 60, 0, 1, 100, 0, 1, 0, 64, -1, -1);
+  stage.say("/bridge/clip", String(id), "0", "8.0", "4", "4", "1", "a name");
+  stage.say("/bridge/notes", String(id), "0", "0", "10", ...["60", "1.5", "0.25", "100", "0", "1", "0", "64", "-1", "-1"]);
+  stage.say("/bridge/done", String(id), "1", "5", "drums");
   stage.settle();
   assert.deepEqual(stage.made().map((c) => c.notes.map((n) => [n.pitch, n.start_time])), [[[60, 1.5]]]);
   stage.check();

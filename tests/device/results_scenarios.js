@@ -129,13 +129,7 @@ test("tracks that take no clips are named in a sentence", () => {
   const none = new Stage().start();
   none.press("vary").settle();
   assert.equal(none.status, "vary: select a MIDI clip first");
-  const audio = new Stage();
-  const track = audio.live.addTrack({ name: "Vox", kind: "audio" });
-  audio.live.addClip(track, 0, { name: "Take", length: 4, audio: true });
-  audio.live.select(track.slots[0]);
-  audio.start().press("vary").settle();
-  assert.equal(audio.status, "vary: the selected clip is audio: select a MIDI clip");
-  for (const stage of [frozen, none, audio]) {
+  for (const stage of [frozen, none]) {
     assert.deepEqual(stage.made(), []);
     stage.check();
   }
@@ -272,7 +266,8 @@ test("an empty clip and one of 5,000 notes go both ways", () => {
 
 test("the musician may put a clip where a result was to go, or take away the one being written", () => {
   const stage = withRiff();
-  stage.press("vary").wait(60);
+  stage.press("vary");
+  stage.clock.advance(1000, () => stage.made().length === 1);
   stage.live.addClip(stage.track, 5, { name: "Quick", length: 4, notes: [] });
   stage.settle();
   assert.equal(stage.made().length, 8);
@@ -281,7 +276,7 @@ test("the musician may put a clip where a result was to go, or take away the one
   const other = withRiff();
   other.press("vary");
   other.clock.advance(1000, () => other.made().length === 2);
-  other.wait(7); // it is being dressed
+  other.clock.advance(1000, () => / ~/.test(other.made()[1].name)); // it is being dressed
   other.live.remove(other.made()[1].thing);
   other.settle();
   assert.match(other.status, /^vary: the clip was deleted while it was being written/);

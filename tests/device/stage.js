@@ -1,75 +1,105 @@
-// A stage for scenarios: a fake Live with a device on its first track, and a scripted server that answers at once and as told.
-// The real server is met in tests/test_device_wire.py; here everything happens in virtual time and can be looked at.
+// A stage for scenarios: a fake Live with the built device on its first track, and a scripted server that answers at once and as
+// told. The real server is met in tests/test_device_wire.py; here everything happens in virtual time and can be looked at.
 //
-//   const stage = new Stage({ live: {...}, server: {...} }).start();   start() bangs and waits until the device is ready
-//   stage.press("vary");  stage.turn("amount", 30);  stage.wait(100);
+//   const stage = new Stage({ live: {...}, server: {...} }).start();   start() lets the device begin, and waits until it is ready
+//   stage.press("vary");  stage.turn("amount", 30);  stage.wait(100);   hands on the face: patch.js says what they can do
+//   stage.look()                            the musician clicks on the device's track, if another one is selected
 //   stage.settle()                          time passes until nothing is under way any more
 //   stage.status, stage.shown.result        what the face shows
 //   stage.server.asked                      verbs as they came: { verb, id, keys, clips: [{ beats, meter, rows, name }], context }
 //   stage.server.answer.vary = (ask) => [clips] | { error: [code, text] } | null for no answer
 //   stage.server.loses = (message, isRequest) => true for a message that gets lost
+//   stage.say("/bridge/bye", 7)             a datagram for the device, from whomever
+//   stage.reopen(); stage.recall(saved)     the set is saved and opened again; a preset with these values is put in its place
 //   stage.check()                           nothing was done that Max or Live would not forgive
+//
+// Options: live, server, set (a Live that others use too), peer (their server), track, device, racks, seed, saved, nodes, clicks
+// (what a button sends: "bang", "1" or "1 0"), queue ("uneven", as Max's is, or "even" where a scenario counts ms).
 "use strict";
 
-const { Clock, Max, readScript } = require("./max.js");
-const { Live } = require("./live.js");
-const fs = require("node:fs");
 const path = require("node:path");
+const { App } = require("./app.js");
+const { readDevice } = require("./frozen.js");
+const { Live } = require("./live.js");
+const { Clock } = require("./max.js");
+const { Patch } = require("./patch.js");
+const { decode, encode } = require("./udp.js");
 
-const BUILT = path.join(__dirname, "../../max_for_live/Latent Bridge.amxd");
-const DEVICE = process.env.DEVICE_SCRIPT
-  ? { name: path.basename(process.env.DEVICE_SCRIPT), source: fs.readFileSync(process.env.DEVICE_SCRIPT, "utf8") }
-  : readScript(BUILT);
+const BUILT = process.env.DEVICE || path.join(__dirname, "../../max_for_live/Latent Bridge.amxd");
+const DEVICE = readDevice(BUILT);
 
 const FIELDS = ["pitch", "start_time", "duration", "velocity", "mute", "probability", "velocity_deviation", "release_velocity"];
 
 class Stage {
   constructor(options = {}) {
     this.options = options;
-    this.clock = options.clock || new Clock();
     this.live = options.set || new Live(options.live);
+    const { seed = 1, queue } = options;
+    if (!this.live.max) this.live.max = new App(options.clock || new Clock(), { seed, queue });
+    this.app = this.live.max;
+    this.clock = this.app.clock;
     this.track = options.track || this.live.tracks[0];
-    this.device = this.live.addDevice(this.track, { racks: options.racks || 0 });
+    this.device = options.device || this.live.addDevice(this.track, { racks: options.racks || 0 });
     this.server = options.peer || new Server(this.clock, options.server);
-    this.load(options.seed || 1);
+    this.load(seed, options.saved);
   }
 
-  // Load the script, as when the set is opened.
-  load(seed) {
-    this.max = new Max(DEVICE.source, { name: DEVICE.name, clock: this.clock, live: this.live, device: this.device, seed });
-    this.shown = {};
+  // Load the device, as when the set is opened; `saved` is what Live has kept of its parameters.
+  load(seed, saved = {}) {
+    const { nodes, clicks } = this.options;
     this.lines = [];
-    this.port = 9130;
-    this.max.on(0, (atoms) => this.server.hear(this, atoms.map(single)));
-    this.max.on(1, ([control, what, value]) => {
-      if (what === "set") this.shown[control] = value;
-      if (control === "status") this.lines.push(value);
-    });
-    this.max.on(2, ([, port]) => (this.port = port));
-    this.max.on(3, ([text]) => (this.saved = text));
+    const onShow = (name, text) => void (name === "status" && text !== this.lines[this.lines.length - 1] && this.lines.push(text));
+    const given = { app: this.app, live: this.live, device: this.device, net: this.server.netOf(this), saved, seed, nodes, clicks, onShow };
+    this.patch = new Patch(DEVICE, given);
+    this.max = this.patch.max;
+  }
+
+  get shown() {
+    return this.patch.shown;
   }
 
   get status() {
-    return this.shown.status;
+    return this.patch.get("status").shown;
   }
 
-  get source() {
-    return DEVICE.source;
+  // The state that Live keeps of the device now.
+  get saved() {
+    return this.patch.store().State;
+  }
+
+  get port() {
+    return this.patch.typed("udpreceive").udp.port;
   }
 
   start() {
-    this.max.send("bang");
-    this.wait(1200); // a puck does not move on its own while a set opens
+    this.bang().wait(1200); // a puck does not move on its own while a set opens
+    return this;
+  }
+
+  // live.thisdevice bangs, as when the device has been loaded, and when it is saved.
+  bang() {
+    this.patch.ready();
+    return this;
+  }
+
+  // The device is in Device View only while its track is selected: a hand that wants to reach it clicks on its track first.
+  look() {
+    if (!this.live.isInView(this.device)) this.live.select(this.live.trackOf(this.device));
     return this;
   }
 
   press(button) {
-    this.max.send("ui", button, 1);
+    this.look().patch.click(button);
     return this;
   }
 
   turn(control, ...values) {
-    this.max.send("ui", control, ...values);
+    this.look().patch.turn(control, ...values);
+    return this;
+  }
+
+  say(...atoms) {
+    this.server.deliver(this, encode(atoms, true));
     return this;
   }
 
@@ -95,9 +125,23 @@ class Stage {
 
   // The set is saved, closed and opened again.
   reopen() {
-    this.max.close();
-    this.load(7);
+    const saved = this.patch.store();
+    this.close();
+    this.live.rebear();
+    this.load(7, saved);
     return this;
+  }
+
+  // A preset with these values is put in the place of the device.
+  recall(saved) {
+    this.close();
+    this.load(11, saved);
+    return this.start();
+  }
+
+  close() {
+    this.patch.close();
+    this.server.greeted.delete(this);
   }
 
   // Clips that the device has made, with their notes.
@@ -106,13 +150,8 @@ class Stage {
   }
 
   check() {
-    this.max.check();
+    this.patch.check();
   }
-}
-
-// What a number becomes on the way: 32 bits.
-function single(atom) {
-  return typeof atom === "number" && !Number.isInteger(atom) ? Math.fround(atom) : atom;
 }
 
 class Server {
@@ -137,13 +176,30 @@ class Server {
 
   // End as a server does: say so to all who said hello, then be silent.
   stop() {
-    for (const stage of this.greeted) stage.max.send("/bridge/bye", this.session);
+    for (const stage of this.greeted) stage.say("/bridge/bye", this.session);
     this.isUp = false;
     this.forget();
   }
 
+  // What carries the datagrams of a stage: its ports are those of one computer.
+  netOf(stage) {
+    const { ports } = stage.app;
+    return {
+      send: (datagram, host, port) => port === 9120 && this.hear(stage, decode(datagram)),
+      bind: (port, take, deaf) => {
+        if (ports.has(port) || this.busy.includes(port)) return void deaf();
+        ports.set(port, take);
+        return { close: () => ports.delete(port) };
+      },
+    };
+  }
+
+  deliver(stage, datagram) {
+    const take = stage.app.ports.get(stage.port);
+    if (take && stage.patch.isOpen) take(datagram);
+  }
+
   hear(stage, message) {
-    if (!message[0].startsWith("/")) return; // a setting of udpsend
     if (!this.isUp || this.loses(message, true)) return;
     this.clock.after(this.delay, () => this.isUp && this.take(stage, message));
   }
@@ -151,8 +207,7 @@ class Server {
   tell(stage, ...message) {
     if (this.loses(message, false)) return;
     this.clock.after(this.delay, () => {
-      if (!this.greeted.has(stage) || this.busy.includes(stage.port)) return; // it does not know where to, or no one listens
-      stage.max.send(...message.map(single));
+      if (this.greeted.has(stage)) this.deliver(stage, encode(message)); // else it does not know where to
     });
   }
 

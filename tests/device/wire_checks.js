@@ -8,11 +8,11 @@ const dgram = require("node:dgram");
 const { test } = require("node:test");
 const { Live } = require("./live.js");
 const { Relay, Server, freePort } = require("./relay.js");
+const { patchOf, valueof } = require("./small_patch.js");
 const { HOST, World, decode, encode } = require("./wire.js");
 
 // A script that says what it hears and sends what it is told to.
 const PARROT = `autowatch = 0; inlets = 1; outlets = 4;
-var TABLE = { listen: [PORT, 2], controls: { amount: { kind: "dial", initial: 30 } } };
 function bang() { outlet(0, ["host", "127.0.0.1"]); outlet(0, ["port", 9120]); outlet(1, ["status", "set", "on"]); }
 function restore(text) { outlet(1, ["restored", "set", text]); }
 function ui() {
@@ -29,15 +29,54 @@ function anything() {
   outlet(1, ["all", "append", messagename]);
 }`;
 
+// The parrot in a patch: what it says goes to a comment, a menu, the network; what it is told comes from there too.
+const BOXES = (port) => ({
+  thisdevice: "live.thisdevice",
+  receive: `udpreceive ${port}`,
+  defer: "deferlow",
+  script: { maxclass: "newobj", text: "js parrot.js", numinlets: 1, numoutlets: 4 },
+  send: "udpsend 127.0.0.1 9120",
+  show: "route status heard all ui restored",
+  status: { maxclass: "live.comment", text: "" },
+  heard: { maxclass: "live.comment", text: "" },
+  all: { maxclass: "umenu", items: "" },
+  ui: { maxclass: "live.comment", text: "" },
+  restored: { maxclass: "live.comment", text: "" },
+  amount: { maxclass: "live.dial", ...valueof("Amount", { parameter_initial: [30], parameter_initial_enable: 1 }) },
+  told: "prepend ui amount",
+  state: {
+    maxclass: "newobj",
+    text: "pattr state @thru 0",
+    ...valueof("State", { parameter_type: 3, parameter_invisible: 1 }),
+  },
+  restore: "prepend restore",
+});
+const CORDS = [
+  ["thisdevice", "defer"],
+  ["receive", "defer"],
+  ["defer", "script"],
+  ["script", "send"],
+  ["script 1", "show"],
+  ["script 2", "receive"],
+  ["script 3", "state"],
+  ...["status", "heard", "all", "ui", "restored"].map((name, i) => [`show ${i}`, name]),
+  ["amount", "told"],
+  ["told", "defer"],
+  ["state", "restore"],
+  ["restore", "defer"],
+];
+
 async function parrot(t, options) {
   const port = await freePort();
   const peer = await listen(t);
   const live = new Live();
   const world = new World(live, { leads: { 9120: peer.port } });
   t.after(() => world.close());
-  const device = world.open({ name: "parrot.js", source: PARROT.replace("PORT", port) }, live.tracks[0], options);
-  await device.until(() => device.shown.status === "on", 2000);
-  return { device, peer, port, world };
+  const built = patchOf(BOXES(port), CORDS, { scripts: { "parrot.js": PARROT } });
+  const device = world.open(built, live.tracks[0], options);
+  await device.until(() => device.status === "on", 2000);
+  const tell = (...atoms) => device.patch.get("defer").receive(0, atoms);
+  return { device, peer, port, tell, world };
 }
 
 // Someone on the other end, who keeps what comes.
@@ -60,37 +99,37 @@ test("whole numbers are ints, others 32-bit floats, texts UTF-8", () => {
 });
 
 test("a device starts with its controls and its state, and hears and sends", async (t) => {
-  const { device, peer, port } = await parrot(t, { state: "lb1" });
+  const { device, peer, port, tell } = await parrot(t, { saved: { State: "lb1" } });
   assert.equal(device.shown.restored, "lb1");
   assert.equal(device.shown.ui, "amount 30");
-  device.ui("send", "/bridge/vary", 7, 0.5, "a b");
+  tell("ui", "send", "/bridge/vary", 7, 0.5, "a b");
   await device.until(() => peer.heard.length, 1000);
   assert.deepEqual(peer.heard[0].slice(0, 4), ["/bridge/vary", 7, 0.5, "a b"]);
   peer.say(port, "/bridge/done", 7, 0.1, "x");
-  await device.until(() => device.shown.heard, 1000);
+  await device.until(() => device.shown.heard !== "", 1000);
   assert.equal(device.shown.heard, `/bridge/done 7 ${Math.fround(0.1)} x`);
   device.check();
 });
 
 test("udpsend is silent until it is told host and port, and refuses what is too large", async (t) => {
-  const { device, peer } = await parrot(t);
+  const { device, peer, tell } = await parrot(t);
   device.send.host = null; // as it is in a set that is opened
-  device.ui("send", "/bridge/early", 1);
+  tell("ui", "send", "/bridge/early", 1);
   await device.until(() => device.shown.ui === "send /bridge/early 1", 1000);
-  device.bang();
-  device.receive.defer("long", 5000);
-  device.receive.defer("long", 6000);
+  device.patch.ready();
+  tell("long", 5000);
+  tell("long", 6000);
   await device.until(() => peer.heard.length, 1000);
   assert.deepEqual(
     peer.heard.map(([address, text]) => [address, text.length]),
     [["/bridge/long", 5000]],
   );
   assert.throws(() => device.check(), /6024 bytes; 5096 are allowed/);
-  device.ui("send", "maxpacketsize", 65507);
-  device.receive.defer("long", 9000);
-  device.receive.defer("long", 9300);
-  await device.until(() => device.failures.length === 2, 1000);
-  assert.match(device.failures[1], /9216 are allowed/);
+  tell("ui", "send", "maxpacketsize", 65507);
+  tell("long", 9000);
+  tell("long", 9300);
+  await device.until(() => device.patch.failures.length === 2, 1000);
+  assert.match(device.patch.failures[1], /9216 are allowed/);
 });
 
 test("udpsend sends to 127.0.0.1 only, whole numbers of 32 bits only, and 512 messages at once", async (t) => {
@@ -99,31 +138,31 @@ test("udpsend sends to 127.0.0.1 only, whole numbers of 32 bits only, and 512 me
     [/32 bits/, "/bridge/x", 3e9],
     [/no OSC address/, "bridge", 1],
   ]) {
-    const { device } = await parrot(t);
-    device.ui("send", ...atoms);
-    await device.until(() => device.failures.length, 1000);
-    assert.match(device.failures[0], what);
+    const { device, tell } = await parrot(t);
+    tell("ui", "send", ...atoms);
+    await device.until(() => device.patch.failures.length, 1000);
+    assert.match(device.patch.failures[0], what);
   }
-  const { device } = await parrot(t);
-  device.receive.defer("much");
-  await device.until(() => device.failures.length, 1000);
-  assert.match(device.failures[0], /more than 512/);
+  const { device, tell } = await parrot(t);
+  tell("much");
+  await device.until(() => device.patch.failures.length, 1000);
+  assert.match(device.patch.failures[0], /more than 512/);
 });
 
 test("a port that is taken leaves the device deaf, and another one cures it", async (t) => {
-  const { device, peer, port } = await parrot(t);
+  const { device, peer, port, tell } = await parrot(t);
   const taken = await listen(t);
-  device.receive.defer("listen", taken.port);
-  await device.until(() => device.max.console.length, 1000);
-  assert.match(device.max.console[0], /bind to port \d+ unsuccessful/);
+  tell("listen", taken.port);
+  await device.until(() => device.patch.console.length, 1000);
+  assert.match(device.patch.console[0], /bind to port \d+ unsuccessful/);
   peer.say(port, "/bridge/old", 1);
   peer.say(taken.port, "/bridge/taken", 1);
   await device.until(() => taken.heard.length, 1000);
   const free = await freePort();
-  device.receive.defer("listen", free);
+  tell("listen", free);
   await device.until(() => device.receive.isBound, 1000);
   peer.say(free, "/bridge/new", 1);
-  await device.until(() => device.shown.heard, 1000);
+  await device.until(() => device.shown.heard !== "", 1000);
   assert.equal(device.shown.heard, "/bridge/new 1");
   device.check();
 });
@@ -131,26 +170,26 @@ test("a port that is taken leaves the device deaf, and another one cures it", as
 test("messages keep their order, and a flood overruns udpreceive", async (t) => {
   const { device, peer, port } = await parrot(t);
   for (let i = 0; i < 300; i++) peer.say(port, `/bridge/${i}`, i);
-  await device.until(() => device.items.all && device.items.all.length === 300, 3000);
+  await device.until(() => device.items.all.length === 300, 3000);
   assert.deepEqual(
     device.items.all,
     Array.from({ length: 300 }, (_, i) => `/bridge/${i}`),
   );
-  for (let i = 0; i < 5000; i++) device.receive._take(encode(["/bridge/flood", i]));
+  for (let i = 0; i < 5000; i++) device.receive.take(encode(["/bridge/flood", i]));
   assert.equal(device.receive.lost, 5000 - 512);
 });
 
 test("what the pattr may not keep is a failure", async (t) => {
   for (const text of ["a b", "1", "a,b", "a;b", "a$1", "a\\b", `a${"x".repeat(4000)}`]) {
-    const { device } = await parrot(t);
-    device.receive.defer("keep", text);
-    await device.until(() => device.failures.length, 1000, text);
+    const { device, tell } = await parrot(t);
+    tell("keep", text);
+    await device.until(() => device.patch.failures.length, 1000, text);
   }
-  const { device, world } = await parrot(t);
-  device.receive.defer("keep", "lb1-a_b.c");
-  await device.until(() => device.state, 1000);
+  const { device, tell, world } = await parrot(t);
+  tell("keep", "lb1-a_b.c");
+  await device.until(() => device.saved.State === "lb1-a_b.c", 1000);
   const again = device.reopen();
-  await again.until(() => again.shown.status === "on", 1000);
+  await again.until(() => again.shown.restored && again.shown.status === "on", 1000);
   assert.equal(again.shown.restored, "lb1-a_b.c");
   assert.equal(world.live.tracks[0].devices.length, 1);
 });

@@ -1,4 +1,4 @@
-// The device's own script, in the fake Live, over real UDP to a real server: what a musician presses, and what then lies in the
+// The built device, in the fake Live, over real UDP to a real server: what a musician presses, and what then lies in the
 // set. tests/test_device_wire.py plays these.
 //
 //   node --expose-internals wire_scenarios.js DEVICE.amxd PORT SCENARIO     with a server that listens on PORT
@@ -8,32 +8,33 @@
 
 const assert = require("node:assert/strict");
 const dgram = require("node:dgram");
-const { dice, readScript } = require("./max.js");
+const { readDevice } = require("./frozen.js");
+const { dice } = require("./max.js");
 const { Relay, Server, freePort } = require("./relay.js");
 const { HOST, encode } = require("./wire.js");
 const { LONG, LiveSet, READY, beat, music, scale } = require("./wire_set.js");
 
 const SCENARIOS = {
-  "every verb": async ({ script, port }) => everyVerb(script, port),
+  "every verb": async ({ built, port }) => everyVerb(built, port),
 
-  "every verb where packets are lost": async ({ script, port }) => {
+  "every verb where packets are lost": async ({ built, port }) => {
     const relay = await new Relay(port, { seed: 7, share: 0.1 }).open();
-    await everyVerb(script, relay.port, /^self-test: (PASS|FAIL)/); // its echoes are given three chances only
+    await everyVerb(built, relay.port, /^self-test: (PASS|FAIL)/); // its echoes are given three chances only
     for (const fate of ["lost", "doubled", "delayed"]) assert.ok(relay[fate] > 10, `${fate}: ${relay[fate]}`);
     relay.close();
   },
 
-  "clips of 0, 1, 500 and 5000 notes": async ({ script, port }) => everySize(script, port),
+  "clips of 0, 1, 500 and 5000 notes": async ({ built, port }) => everySize(built, port),
 
-  "clips of 0, 1, 500 and 5000 notes where packets are lost": async ({ script, port }) => {
+  "clips of 0, 1, 500 and 5000 notes where packets are lost": async ({ built, port }) => {
     const relay = await new Relay(port, { seed: 8, share: 0.1 }).open();
-    await everySize(script, relay.port, /^1 clip/); // what is said beside the clips may get lost
+    await everySize(built, relay.port, /^1 clip/); // what is said beside the clips may get lost
     relay.close();
   },
 
-  "a server that is killed and started again": async ({ script, serve }) => {
+  "a server that is killed and started again": async ({ built, serve }) => {
     const server = new Server(serve, await freePort());
-    const set = new LiveSet(script, server.port);
+    const set = new LiveSet(built, server.port);
     const { device, live } = set;
     const { heard } = device.receive;
     const { sent } = device.send;
@@ -44,7 +45,7 @@ const SCENARIOS = {
     server.start();
     await set.isReady();
     set.select(set.long);
-    device.ui("count", 8);
+    device.turn("count", 8);
     // While notes are on their way there, while clips are made, and while notes come back: it goes on with the new server.
     for (const [counts, address] of [
       [sent, "/bridge/notes"],
@@ -72,33 +73,33 @@ const SCENARIOS = {
     set.close(32);
   },
 
-  "a hasty musician": async ({ script, port }) => {
+  "a hasty musician": async ({ built, port }) => {
     const relay = await new Relay(port, { seed: 5, share: 0.1 }).open();
-    await beHasty(script, relay.port, { seed: Number(process.env.SEED || 1), presses: 40 });
+    await beHasty(built, relay.port, { seed: Number(process.env.SEED || 1), presses: 40 });
     relay.close();
   },
 
-  "a port that is taken": async ({ script, port }) => {
-    const first = new LiveSet(script, port).close(0).firstPort;
+  "a port that is taken": async ({ built, port }) => {
+    const first = new LiveSet(built, port).close(0).firstPort;
     const others = await Promise.all([0, 1].map((i) => occupy(first + i)));
-    const set = new LiveSet(script, port);
+    const set = new LiveSet(built, port);
     await set.isReady();
     assert.ok(set.device.receive.port > first + 1, `${set.device.receive.port}`);
-    assert.match(set.device.max.console.join("\n"), /bind to port \d+ unsuccessful/);
+    assert.match(set.device.patch.console.join("\n"), /bind to port \d+ unsuccessful/);
     await set.press("vary", /^3 clips in slots below/);
     set.close(3);
     for (const other of others) if (other) other.close();
   },
 
-  "two devices in a set and one in another": async ({ script, port }) => {
-    const set = new LiveSet(script, port);
-    const other = new LiveSet(script, port);
+  "two devices in a set and one in another": async ({ built, port }) => {
+    const set = new LiveSet(built, port);
+    const other = new LiveSet(built, port);
     const drums = set.live.tracks[1];
-    const second = set.world.open(script, drums, { racks: 2 });
+    const second = set.world.open(built, drums, { racks: 2 });
     const all = [set.device, second, other.device];
     for (const device of all) await device.until(() => device.status.startsWith("ready"), READY);
     assert.equal(new Set(all.map((device) => device.receive.port)).size, 3);
-    for (const device of all) device.ui("count", 3);
+    for (const device of all) device.turn("count", 3);
     set.select(set.tune);
     set.device.press("vary");
     await set.device.until(() => set.device.lines.length && /waiting/.test(set.device.status), LONG);
@@ -119,30 +120,30 @@ const SCENARIOS = {
     other.close(3);
   },
 
-  "a set that is opened again": async ({ script, port }) => {
-    const set = new LiveSet(script, port);
+  "a set that is opened again": async ({ built, port }) => {
+    const set = new LiveSet(built, port);
     await set.isReady();
     await set.pick("a", set.tune);
     await set.pick("b", set.answer);
     await set.press("blend", /ready/);
-    set.device.ui("puck", 64, 20);
+    set.device.turn("puck", 64, 20);
     await set.device.until(() => /^puck at/.test(set.device.status), LONG);
-    set.device.ui("seed", 4711);
-    await set.device.until(() => set.device.state && set.device.world.clock.now > 1000, LONG);
+    set.device.turn("seed", 4711);
+    await set.device.until(() => set.device.saved.State && set.device.world.clock.now > 1000, LONG);
     await set.idle(700);
-    const { state } = set.device;
+    const { State: state } = set.device.saved;
     set.device = set.device.reopen();
     assert.ok(state.length < 4000);
     await set.isReady();
     await set.device.until(() => set.device.shown.name_a === "Tune" && set.device.shown.name_b === "Answer", LONG);
     assert.equal(set.device.shown.seed, 4711);
-    set.device.ui("steps", 3);
+    set.device.turn("steps", 3);
     await set.press("interpolate", /^3 clips in slots below/);
     set.close(4);
   },
 
-  "strangers on the network": async ({ script, port }) => {
-    const set = new LiveSet(script, port);
+  "strangers on the network": async ({ built, port }) => {
+    const set = new LiveSet(built, port);
     await set.isReady();
     const stranger = dgram.createSocket("udp4");
     const say = (...atoms) => stranger.send(encode(atoms), set.device.receive.port, HOST);
@@ -172,8 +173,8 @@ const SCENARIOS = {
 };
 
 // Press each button at least once; `tested` is how the self-test ends.
-async function everyVerb(script, port, tested = /^self-test: PASS/) {
-  const set = new LiveSet(script, port);
+async function everyVerb(built, port, tested = /^self-test: PASS/) {
+  const set = new LiveSet(built, port);
   const { device, live } = set;
   let known = [];
   const news = () => {
@@ -185,7 +186,7 @@ async function everyVerb(script, port, tested = /^self-test: PASS/) {
   await device.until(() => (device.items.model || []).slice(0, 2).join() === "auto,drums", LONG);
 
   // Vary: named, coloured, looped as the source, in free slots below it; at 0 it is the source itself.
-  device.ui("amount", 40);
+  device.turn("amount", 40);
   await set.press("vary", /^3 clips in slots below/);
   const varied = news();
   const [, , , , width, ...numbers] = device.max.sent(0).find(([address]) => address === "/bridge/notes");
@@ -209,16 +210,18 @@ async function everyVerb(script, port, tested = /^self-test: PASS/) {
     const fresh = notes.filter(({ pitch, start_time: at }) => !old.has(`${pitch} ${at}`));
     assert.ok(fresh.length && fresh.every(({ start_time: at }) => at >= 4 && at < 12), "what is new lies in the loop");
   }
-  device.ui("amount", 0);
+  device.turn("amount", 0);
   await set.press("vary", /^1 clip in a slot below/);
   const [same] = news();
   assert.deepEqual(music(same), music(set.tune));
   assert.equal(same.notes.find(({ mpe }) => mpe).pitch, 48);
-  device.ui("amount", 30);
+  device.turn("amount", 30);
 
-  // A beat keeps its groove; its pads are told by their names.
-  set.select(set.beat);
-  await set.press("vary", /^3 clips in slots below/);
+  // A beat keeps its groove; its pads are told by their names. It is another device's that stands on its track.
+  await set.onDrums(async () => {
+    set.select(set.beat);
+    await set.press("vary", /^3 clips in slots below/);
+  });
   for (const { groove, path } of news()) assert.deepEqual([groove, path.split(" ")[2]], ["Swing 16", "1"]);
 
   // Sample, and back and forward through what there is; more like it; undo.
@@ -229,7 +232,7 @@ async function everyVerb(script, port, tested = /^self-test: PASS/) {
   for (const { loopEnd, name } of sampled) assert.deepEqual([loopEnd, /^(Notes|melody) #\d+$/.test(name)], [8, true]);
   await set.press("forward", /^at /);
   await device.until(() => live.view.detail_clip === sampled[0].thing, LONG);
-  await set.press("back", /^at Beat/);
+  await set.press("back", /^at Tune ~0/);
   await set.press("forward", /^at Notes/);
   await set.press("more", /^3 clips in slots below/);
   assert.equal(news().length, 3);
@@ -240,7 +243,7 @@ async function everyVerb(script, port, tested = /^self-test: PASS/) {
   await set.press("interpolate", /pick clip A first/);
   await set.pick("a", set.tune);
   await set.pick("b", set.answer);
-  device.ui("steps", 4);
+  device.turn("steps", 4);
   await set.press("interpolate", /^4 clips in slots below/);
   const walk = news();
   assert.deepEqual(
@@ -254,10 +257,10 @@ async function everyVerb(script, port, tested = /^self-test: PASS/) {
   await set.pick("c", set.third);
   await set.press("blend", /^blend is ready/);
   for (let i = 0; i <= 12; i++) {
-    device.ui("puck", i * 10, i * 8);
+    device.turn("puck", i * 10, i * 8);
     await set.idle(40);
   }
-  device.ui("puck", 127, 0);
+  device.turn("puck", 127, 0);
   await device.until(() => /^puck at 100\/0 %/.test(device.status), LONG);
   const [audition, ...none] = news();
   assert.deepEqual([audition.name, none.length], ["Latent Bridge puck", 0]);
@@ -271,13 +274,13 @@ async function everyVerb(script, port, tested = /^self-test: PASS/) {
   // The rest.
   await set.press("reroll", /^seed \d+/);
   await set.press("cancel", /nothing is running/);
-  device.ui("count", 16);
+  device.turn("count", 16);
   set.select(set.long);
   device.press("vary");
   await device.until(() => /^vary: (waiting|1 of)/.test(device.status), LONG);
   await set.press("cancel", /^cancelled/);
   known = set.things();
-  device.ui("count", 3);
+  device.turn("count", 3);
   await set.press("selftest", tested);
   assert.deepEqual(news(), []);
   await set.press("vary", /^3 clips in slots below/);
@@ -286,22 +289,22 @@ async function everyVerb(script, port, tested = /^self-test: PASS/) {
 }
 
 // Vary clips of all sizes, at amount 0 too; `sampled` is what is said of the one without notes.
-async function everySize(script, port, sampled = /“S0” is empty, so these are samples/) {
-  const set = new LiveSet(script, port);
+async function everySize(built, port, sampled = /“S0” is empty, so these are samples/) {
+  const set = new LiveSet(built, port);
   const { device, live } = set;
-  const track = live.addTrack({ name: "Sizes" });
+  const [track] = live.tracks;
   const sizes = [0, 1, 500, 5000];
   const clips = sizes.map((size, i) =>
-    live.addClip(track, i * 3, { name: `S${size}`, length: Math.max(8, size / 8), notes: scale(36, size, 0.125) }),
+    live.addClip(track, 10 + i * 3, { name: `S${size}`, length: Math.max(8, size / 8), notes: scale(36, size, 0.125) }),
   );
   set.before = live.snapshot();
   await set.isReady();
-  device.ui("count", 1);
+  device.turn("count", 1);
   for (const clip of clips) {
     for (const amount of [0, 50]) {
       const known = set.things();
       set.select(clip);
-      device.ui("amount", amount);
+      device.turn("amount", amount);
       const said = await set.press("vary", /^1 clip in a slot below/);
       const [made, ...none] = set.since(known);
       assert.deepEqual(none, []);
@@ -316,8 +319,8 @@ async function everySize(script, port, sampled = /“S0” is empty, so these ar
 }
 
 // Press anything at any time, click and edit meanwhile; when all is quiet, nothing may be lost, doubled or left behind.
-async function beHasty(script, port, { seed, presses }) {
-  const set = new LiveSet(script, port);
+async function beHasty(built, port, { seed, presses }) {
+  const set = new LiveSet(built, port);
   const { device, live } = set;
   const random = dice(seed);
   const any = (list) => list[Math.floor(random() * list.length)];
@@ -326,8 +329,8 @@ async function beHasty(script, port, { seed, presses }) {
     press: () =>
       device.press(any("vary vary sample interpolate blend keep render back forward more undo undo reroll cancel".split(" "))),
     pick: () => (live.select(any(own)), device.press(`pick_${any([..."abcd"])}`)),
-    puck: () => device.ui("puck", Math.floor(random() * 128), Math.floor(random() * 128)),
-    turn: () => device.ui(any(["amount", "variety", "puck_x", "puck_y"]), Math.floor(random() * 101)),
+    puck: () => device.turn("puck", Math.floor(random() * 128), Math.floor(random() * 128)),
+    turn: () => device.turn(any(["amount", "variety", "puck_x", "puck_y"]), Math.floor(random() * 101)),
     click: () => live.select(any([...own, ...live.tracks[0].slots])),
     edit: () => live.edit(any(own), { notes: scale(40 + Math.floor(random() * 20), 1 + Math.floor(random() * 20), 0.25) }),
   };
@@ -373,8 +376,8 @@ function occupy(port) {
 
 async function main() {
   const [path, port, name] = process.argv.slice(2);
-  const script = readScript(path);
-  await SCENARIOS[name]({ script, port: Number(port), serve: JSON.parse(process.env.SERVE || "[]") });
+  const built = readDevice(path);
+  await SCENARIOS[name]({ built, port: Number(port), serve: JSON.parse(process.env.SERVE || "[]") });
   process.stdout.write(`${name}: passed\n`);
   process.exit(0);
 }

@@ -12,7 +12,7 @@ const FIELDS = ["pitch", "start_time", "duration", "velocity", "mute", "probabil
 // A set with a device on its first track, a tune and its answer there, a beat on a track with a Drum Rack, and chords that the
 // tune hears.
 class LiveSet {
-  constructor(script, port) {
+  constructor(built, port) {
     this.live = new Live({ scale: { mode: 1, root: 9, name: "Minor" } });
     const [track] = this.live.tracks;
     const drums = this.live.addTrack({ name: "Drums" });
@@ -38,12 +38,23 @@ class LiveSet {
     this.long = this.live.addClip(track, 6, { name: "Long", length: 64, notes: scale(40, 500, 0.125) });
     this.before = this.live.snapshot();
     this.world = new World(this.live, { leads: { 9120: port } });
-    this.device = this.world.open(script, track);
-    this.device.ui("count", 3);
+    this.device = this.world.open(built, track);
+    this.device.turn("count", 3);
     this.select(this.tune);
     const { TABLE } = this.device.max.world;
     this.firstPort = TABLE.listen[0];
     assert.equal(TABLE.port, 9120);
+  }
+
+  // Do something with another device, on the track of the drums.
+  async onDrums(call) {
+    const first = this.device;
+    this.drummer = this.drummer || this.world.open(first.built, this.live.tracks[1]);
+    this.device = this.drummer;
+    await this.isReady();
+    this.device.turn("count", 3);
+    await call();
+    this.device = first;
   }
 
   isReady() {
