@@ -32,7 +32,7 @@ from bridge.requests import VERBS, ClipsRequest, Interpolate, Request
 from bridge.validation import STAND_IN
 from bridge.watch import NoProgress, Watch, read_in_time
 from bridge.writing import write_together
-from models.editing.batching import Progress
+from models.editing.batching import FIXED_ROWS, Progress
 from models.editing.others import Other
 from models.families.registry import kinds
 from models.families.routing import Route, default_family
@@ -42,7 +42,6 @@ from models.music.midi_file import read_file, unwrap
 from models.pause import pausing
 from models.store import ModelError, find_model, read_card
 
-BATCH = 32  # windows of every decode, filled up where fewer: so a clip is the same whatever is made beside it, and at recall
 ROUTES_SHOWN = 16  # reasons that a sentence holds
 GROUP = 16  # files that are run together
 GROUP_BYTES = 2**20  # of all of them, so that large files do not add up in memory
@@ -368,7 +367,7 @@ def make_again(engine: Engine, record: Record, progress: Progress) -> list[bytes
 def start_engine(device: str) -> tuple[Engine, str]:
     """Make an engine, and name the device it runs on."""
     found = find_device(device)
-    return Engine(device=found, batch_size=BATCH), found
+    return Engine(device=found, batch_size=FIXED_ROWS), found
 
 
 def models_used(engine: Engine, names: Sequence[str]) -> tuple[ModelUsed, ...]:

@@ -35,6 +35,7 @@ EXTRAS = {
         Extra("gpu", "computing on a GPU", {"torch": "PyTorch"}),
         Extra("train", "the verbs train and evaluate", {"torch": "PyTorch", "sklearn": "scikit-learn", "scipy": "SciPy"}),
         Extra("note-seq", "NoteSequences, from Python", {"note_seq": "note-seq"}),
+        Extra("pretty-midi", "PrettyMIDI objects, from Python", {"pretty_midi": "pretty_midi"}),
     )
 }
 

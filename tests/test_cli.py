@@ -25,7 +25,7 @@ from bridge.engine import Answer, Engine
 from bridge.requests import VERBS, ClipsRequest, Request, Vary
 from bridge.validation import STAND_IN
 from bridge.watch import Watch
-from models.editing.batching import Progress
+from models.editing.batching import FIXED_ROWS, Progress
 from models.editing.others import Other
 from models.music import midi
 from models.music.midi_file import END_OF_TRACK
@@ -606,7 +606,7 @@ class SlowEngine(Engine):
     """An engine that spends two minutes on clips of one file, and pauses meanwhile."""
 
     def __init__(self, clock: Clock, slow: str) -> None:
-        super().__init__(batch_size=files.BATCH)
+        super().__init__(batch_size=FIXED_ROWS)
         self._clock, self._slow = clock, slow
 
     def run(

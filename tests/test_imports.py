@@ -174,6 +174,11 @@ ALLOWED: dict[str, set[str]] = {
         "bridge.worker",
     },
     "bridge.service": set(),
+    "bridge.api": {
+        *("bridge.devices", "bridge.engine", "bridge.latent_file", "bridge.preview", "bridge.requests", "bridge.validation"),
+        *("models.editing.batching", "models.editing.points", "models.families.registry", "models.families.routing"),
+        *("models.music", "models.plain_file", "models.store"),
+    },
     "bridge.doctor": {
         *("bridge.config", "bridge.devices", "bridge.files", "bridge.protocol", "bridge.provenance"),
         *("models.extras", "models.store"),
@@ -190,6 +195,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "max_for_live": {"max_for_live", "bridge.config", "bridge.requests", "bridge.protocol", "models.music.drum_map"},
 }
+OF_PACKAGES = {"bridge": {"bridge.api"}}  # what packages themselves import, when it is asked for: else nothing
 OURS = sorted(path for package in ("models", "bridge", "max_for_live") for path in (ROOT / package).rglob("*.py"))
 
 
@@ -211,7 +217,7 @@ def is_within(module: str, package: str) -> bool:
 def test_a_module_imports_only_what_the_arrows_allow(path: Path) -> None:
     module = module_of(path)
     rule = max((name for name in ALLOWED if is_within(module, name)), key=len, default="")
-    allowed = ALLOWED[rule] if rule else set()  # the packages themselves import nothing
+    allowed = ALLOWED[rule] if rule else OF_PACKAGES.get(module, set())
     package = module.partition(".")[0]
     wrong = {name for name in imports_of(path) & MODULES if not any(is_within(name, its) for its in allowed)} - {package}
     assert not wrong, f"{module} imports {', '.join(sorted(wrong))}; it may: {', '.join(sorted(allowed)) or 'nothing'}"

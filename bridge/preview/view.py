@@ -81,7 +81,7 @@ def draw_part(clip: Clip, voices: Mapping[int, int] | None, sources: Sequence[Cl
     """Tell which notes of a part are new, given the same part of each source; None where there is no source."""
     clip, sources = _beginning(clip), sources and [_beginning(source) for source in sources]
     if sources is None:
-        return Roll(clip, voices, name, ("plain",) * len(clip.notes))
+        return Roll(clip, voices, name, _all("plain", clip))
     origins: list[Origin] = ["new"] * len(clip.notes)
     gone: tuple[Note, ...] = ()
     for number, source in reversed(list(enumerate(sources))):
@@ -97,8 +97,7 @@ def draw_part(clip: Clip, voices: Mapping[int, int] | None, sources: Sequence[Cl
 def draw_source(clip: Clip, voices: Mapping[int, int] | None, *, is_first: bool = True, name: str = "") -> Roll:
     """Show a part of a source: all notes are its own."""
     clip = _beginning(clip)
-    count = len(clip.notes)
-    return Roll(clip, voices, name, ("own",) * count if is_first else ("other",) * count)
+    return Roll(clip, voices, name, _all("own" if is_first else "other", clip))
 
 
 def lane_name(pitch: int, voices: Mapping[int, int]) -> str:
@@ -111,6 +110,10 @@ def lanes_of(notes: Iterable[Note], voices: Mapping[int, int]) -> list[str]:
     pads = {note.pitch for note in notes}
     named = [VOICE_NAMES[k].replace("_", " ") for k in sorted({voices[p] for p in pads if p in voices}, reverse=True)]
     return [f"pad {pitch}" for pitch in sorted(pads - voices.keys(), reverse=True)] + named
+
+
+def _all(origin: Origin, clip: Clip) -> tuple[Origin, ...]:
+    return (origin,) * len(clip.notes)
 
 
 def _beginning(clip: Clip) -> Clip:

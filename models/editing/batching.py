@@ -23,6 +23,7 @@ from models.network.latent import Latents, pad_rows
 
 CPU_ROWS = 32  # rows of one batch on a CPU: more gain little, and progress, cancelling and other requests wait for a batch
 GPU_ROWS = 1024
+FIXED_ROWS = 32  # of every batch, filled up where fewer: so a clip is the same whatever is made beside it, and at recall
 CPU_CONTENDED = 16  # rows while others wait: a row costs a third more so, but no batch takes much over 25 ms
 CPU_SHARED = 8  # rows up to which requests share a batch: few cost nearly as much as one, many keep whose turn it is waiting
 
