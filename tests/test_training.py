@@ -26,7 +26,9 @@ from models.store import check_golden, find_model, load_model, load_torch_model,
 from models.training.checkpoints import RUN
 from models.training.config import TrainConfig
 from models.training.dataset import find_sources, pack
-from models.training.train import held_out, learn_from, train_model
+from models.training.packed import save_packed
+from models.training.preparing import prepare
+from models.training.train import learn_from, train_model
 from models.training.trainer import Trainer
 from models.whole_file import WholeFileError, write_whole
 from tests.support.models import tiny_card
@@ -190,10 +192,13 @@ def test_a_full_disk_is_said_and_costs_nothing_that_was_there(tmp_path: Path) ->
     assert path.read_bytes() == b"new"
 
 
-@pytest.mark.parametrize(("pieces", "held"), [(1, 0), (3, 0), (4, 1), (8, 2), (15, 2), (20, 2), (100, 10)])
-def test_some_of_the_pieces_are_held_out(pieces: int, held: int) -> None:
-    piece = np.repeat(np.arange(pieces), 3)
-    assert len(np.unique(piece[held_out(piece)])) == held
+def test_a_training_takes_prepared_music(tiny: TrainConfig, clips: Path, tmp_path: Path) -> None:
+    prepared = prepare(find_sources(clips), "clips")
+    save_packed(tmp_path / "mine.lbdata", prepared, "clips")
+    config = tiny.model_copy(update={"rest_share": 0.2, "steps": 2})
+    out = train_model(config, tmp_path / "mine.lbdata", tmp_path / "mine")
+    train, _ = prepared.families["drums"].split()
+    assert read_card(out).data["sha256"] == train.sha256()
 
 
 def test_a_training_starts_from_a_model(tiny: TrainConfig, clips: Path, tmp_path: Path) -> None:

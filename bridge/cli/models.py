@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bridge.cli.common import DEVICE, JSON, STOPPED, Device, Pace, as_text, print_table, show_progress, tell
+from bridge.cli.common import DEVICE, FORCE, JSON, STOPPED, Device, Pace, as_text, print_table, show_progress, tell
+
+if TYPE_CHECKING:
+    from bridge.cli.common import Progress
+    from models.training.dataset import Source
+    from models.training.preparing import FileReport
 
 
 def add_to(app: typer.Typer) -> None:
@@ -18,6 +25,7 @@ def add_to(app: typer.Typer) -> None:
     group.command("list")(list_models)
     group.command("show")(show_model)
     app.add_typer(group, name="models")
+    app.command()(prepare)
     app.command()(train)
     app.command()(evaluate)
 
@@ -61,9 +69,86 @@ def show_model(
     print_table(("", ""), [(key, as_text(value)) for key, value in card.items()])
 
 
+def prepare(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="a folder of MIDI files, or one of .tar.xz sets of them")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE.lbdata", help="the file that train and personalise take as --data")
+    ],
+    force: Annotated[bool, FORCE] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object instead of the table")] = False,
+) -> None:
+    """Prepare a folder of MIDI files to learn from: say what is taken, what is left and why, and pack it in one file."""
+    from models.training.dataset import find_sources
+    from models.training.packed import ENDING, save_packed
+    from models.training.preparing import prepare as prepare_sources
+
+    if not folder.exists():
+        raise ValueError(f"{folder} does not exist; DIR is a folder of MIDI files, or of .tar.xz sets of them")
+    if out.suffix.lower() != ENDING:
+        raise typer.BadParameter(f"{out} must end in {ENDING}", param_hint="'--out'")
+    if out.exists() and not force:
+        raise ValueError(f"{out} exists; --force writes over it")
+    sources = list(find_sources(folder))
+    with show_progress("prepare") as progress:
+        prepared = prepare_sources((source for source in _told(sources, progress)), folder.resolve().name)
+    rows = [
+        (
+            report.name,
+            ", ".join(f"{count} {family}" for family, count in report.took.items()) or "–",
+            report.tempo,
+            report.meter,
+        )
+        for report in prepared.files
+    ]
+    totals = {
+        family: {
+            "windows": int(its.windows.are(0).sum()),
+            "held_out": int((its.windows.are(0) & its.held).sum()),
+            "files": len(its.files),
+        }
+        for family, its in prepared.families.items()
+    }
+    if as_json:
+        files = [asdict(report) for report in prepared.files]
+        typer.echo(json.dumps({"out": str(out), "families": totals, "files": files}, indent=2, ensure_ascii=False))
+    else:
+        left = ["; ".join(report.left) for report in prepared.files]
+        print_table(
+            ("file", "took, windows", "bpm", "meter", "left"), [(*row, why) for row, why in zip(rows, left, strict=True)]
+        )
+    if not prepared.families:
+        raise ValueError(f"{folder} holds nothing to learn from: {_why_nothing(prepared.files)}")
+    save_packed(out, prepared, folder.resolve().name)
+    for family, its in totals.items():
+        tell(
+            f"{family}: {its['windows']:,} windows of {its['files']} files, {its['held_out']:,} of them held out to validate on"
+        )
+    if not as_json:
+        typer.echo(out)
+
+
+def _told(sources: Sequence[Source], progress: Progress) -> Iterator[Source]:
+    for number, source in enumerate(sources):
+        progress.name(source.name)
+        progress(number / len(sources))
+        yield source
+
+
+def _why_nothing(files: Sequence[FileReport]) -> str:
+    if not files:
+        return "there is no MIDI file in it"
+    reasons = Counter(reason for report in files for reason in report.left)
+    return (
+        f"of {len(files)} files, most were left for this: {reasons.most_common(1)[0][0]}" if reasons else "its files are empty"
+    )
+
+
 def train(
     config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="what to train, such as configs/train/drums.yaml")],
-    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="a folder of MIDI files, or of .tar.xz sets of them")],
+    data: Annotated[
+        Path,
+        typer.Option("--data", metavar="DIR", help="a folder of MIDI files or of .tar.xz sets, or a file that prepare made"),
+    ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="the model folder; --model DIR then uses it")],
     resume: Annotated[bool, typer.Option("--resume", help="go on with the run that DIR holds")] = False,
     start: Annotated[

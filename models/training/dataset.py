@@ -179,44 +179,90 @@ def pack(
     With `everything` windows of few notes or none are among them, and each line of other parts that the family could play.
     `say` is told which files are broken; it goes on without them.
     """
-    parts: list[_Cut] = []
-    pieces: list[int] = []
-    feel: list[tuple[bool, bool]] = []
-    set_of: list[int] = []
-    ids: dict[str, int] = {}
-    sets: dict[str, int] = {}
-    seen: set[tuple[int, bytes]] = set()
-    for number, source in enumerate(sources):
-        rules = KNOWN.get(source.set, DEFAULT)
+    packing = Packing(family, hop_halves=hop_halves, everything=everything)
+    for source in sources:
         try:
             song = from_bytes(source.content, name=source.name)
         except MidiError as error:
             say(f"{error}; it is left out")
-            continue
-        piece = ids.setdefault(source.piece, len(ids))
-        set_id = sets.setdefault(source.set, len(sets))
-        for cut in _windows(song, source, family, hop_halves, everything):
+            song = None
+        packing.add(source, song)
+    return packing.windows()
+
+
+class Packing:
+    """Files being cut into windows, one after the other; see `pack`."""
+
+    def __init__(self, family: Family, *, hop_halves: int = 1, everything: bool = False) -> None:
+        """Begin with no windows."""
+        self.family, self._hop, self._everything = family, hop_halves, everything
+        self._cuts: list[_Cut] = []
+        self._pieces: list[int] = []
+        self._feel: list[tuple[bool, bool]] = []
+        self._set_of: list[int] = []
+        self._ids: dict[str, int] = {}
+        self._sets: dict[str, int] = {}
+        self._seen: set[tuple[int, bytes]] = set()
+        self._files = 0
+
+    def add(self, source: Source, song: Song | None) -> None:
+        """Cut a file; of one that could not be read, only its place is kept."""
+        number, rules = self._files, KNOWN.get(source.set, DEFAULT)
+        self._files += 1
+        if song is None:
+            return
+        piece = self._ids.setdefault(source.piece, len(self._ids))
+        set_id = self._sets.setdefault(source.set, len(self._sets))
+        for cut in _windows(song, source, self.family, self._hop, self._everything):
             key = (piece, cut.grid.tokens.tobytes())
-            if key not in seen:
-                seen.add(key)
-                parts.append(replace(cut, place=(number * _LINES + cut.place[0], cut.place[1])))
-                pieces.append(piece)
-                feel.append((rules.velocity, rules.timing))
-                set_of.append(set_id)
-    shape = len(parts), family.spec.window_beats, context_size(around(family.context))
-    more = Surroundings(
-        np.array([cut.kind for cut in parts], np.int64),
-        np.array([cut.place for cut in parts], np.int64).reshape(-1, 2),
-        np.array([cut.context for cut in parts] if everything else np.zeros(shape), np.float16).reshape(shape),
-    )
+            if key not in self._seen:
+                self._seen.add(key)
+                self._cuts.append(replace(cut, place=(number * _LINES + cut.place[0], cut.place[1])))
+                self._pieces.append(piece)
+                self._feel.append((rules.velocity, rules.timing))
+                self._set_of.append(set_id)
+
+    def windows(self) -> Windows:
+        """Stack what was cut."""
+        cuts, family, everything = self._cuts, self.family, self._everything
+        shape = len(cuts), family.spec.window_beats, context_size(around(family.context))
+        more = Surroundings(
+            np.array([cut.kind for cut in cuts], np.int64),
+            np.array([cut.place for cut in cuts], np.int64).reshape(-1, 2),
+            np.array([cut.context for cut in cuts] if everything else np.zeros(shape), np.float16).reshape(shape),
+        )
+        return Windows(
+            Grid.stack([cut.grid for cut in cuts]) if cuts else Grid.silent(0, family.spec, family.vocabulary),
+            np.array(self._pieces, np.int64),
+            np.array(self._feel, bool).reshape(-1, 2),
+            tuple(self._sets),
+            np.array(self._set_of, np.int64),
+            more if everything else None,
+        )
+
+
+def join_windows(files: Sequence[tuple[Windows, int]], set_name: str, family: Family) -> Windows:
+    """Join the windows of files, cut with everything that is around them, each file with the number of its piece."""
+    if not files:
+        return Packing(family, everything=True).windows()
+    first = np.array([_LINES, 0])
+    more = [replace(w.more, place=w.more.place + i * first) for i, (w, _) in enumerate(files) if w.more is not None]
+    sizes = [len(windows) for windows, _ in files]
     return Windows(
-        Grid.stack([cut.grid for cut in parts]) if parts else Grid.silent(0, family.spec, family.vocabulary),
-        np.array(pieces, np.int64),
-        np.array(feel, bool).reshape(-1, 2),
-        tuple(sets),
-        np.array(set_of, np.int64),
-        more if everything else None,
+        Grid.stack([windows.grid for windows, _ in files]),
+        np.repeat([piece for _, piece in files], sizes),
+        np.concatenate([windows.feel for windows, _ in files]),
+        (set_name,),
+        np.zeros(sum(sizes), np.int64),
+        Surroundings(*(np.concatenate([getattr(its, name) for its in more]) for name in _SURROUNDINGS)),
     )
+
+
+def part_of(windows: Windows) -> NDArray[np.int64]:
+    """Tell which part of its file each window was cut from [B], by its number from 0."""
+    if windows.more is None:
+        raise ValueError("only of windows whose places are known it is known what they were cut from")
+    return np.asarray(windows.more.place[:, 0] % _LINES // (VOICES + 1))
 
 
 _LINES = 100_000  # more than the lines of one file
@@ -235,7 +281,7 @@ class _Cut:
 
 def _windows(song: Song, source: Source, family: Family, hop: int, everything: bool) -> Iterator[_Cut]:
     timeline = _Timeline(song, source)
-    chosen = _learned(song, source, family)
+    chosen = learned_parts(song, source, family)
     for number, part in enumerate(song.parts):
         is_learned = number in chosen
         for clip in timeline.stretches(part.clip):
@@ -249,14 +295,14 @@ def _windows(song: Song, source: Source, family: Family, hop: int, everything: b
 def stretches(song: Song, source: Source, family: Family) -> Iterator[tuple[Clip, Clip | None]]:
     """List the stretches of 4/4 of every part of a file that a family learns from, with what else sounds there (`beside`)."""
     timeline = _Timeline(song, source)
-    chosen = _learned(song, source, family)
+    chosen = learned_parts(song, source, family)
     for number, part in enumerate(song.parts):
         if number in chosen:
             for clip in timeline.stretches(part.clip):
                 yield clip, timeline.beside(part, clip) if family.is_pitched else None
 
 
-def _learned(song: Song, source: Source, family: Family) -> set[int]:
+def learned_parts(song: Song, source: Source, family: Family) -> set[int]:
     """Choose the parts of a file that a family learns from.
 
     In a file of no known set, what a part is is found out as `auto` does it: drums need not be on MIDI channel 10.
@@ -283,7 +329,7 @@ class _Timeline:
         """Cut a part into its runs of bars of four beats."""
         if self.annotation:
             return _follow_beats(clip, self.song.tempos, self.annotation)
-        return _common_time(clip, self.song.meters)
+        return common_time(clip, self.song.meters)
 
     @cached_property
     def pitched(self) -> list[Note]:
@@ -376,7 +422,7 @@ def _bars(clip: Clip, family: Family) -> int:
     return max(1, int(clip.beats // family.spec.half_beats) - 1)
 
 
-def _common_time(clip: Clip, meters: Sequence[tuple[float, tuple[int, int]]]) -> Iterator[Clip]:
+def common_time(clip: Clip, meters: Sequence[tuple[float, tuple[int, int]]]) -> Iterator[Clip]:
     """Keep the stretches of a piece that are in 4/4 or 2/4; a file that names no meter is taken to be in 4/4."""
     changes = list(meters) or [(0.0, (4, 4))]
     if changes[0][0] > 0:

@@ -6,9 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import yaml
-from numpy.typing import NDArray
 
 from models.families.registry import find_family
 from models.network.torch_runtime import use_one_thread
@@ -17,7 +15,9 @@ from models.store import CARD, find_model, read_card
 from models.training.checkpoints import RUN
 from models.training.config import TrainConfig
 from models.training.dataset import MUSIC, Windows, find_sources, has_splits, pack, set_names
+from models.training.packed import is_packed, load_packed
 from models.training.page import PAGE, Page
+from models.training.preparing import held_out
 from models.training.publishing import publish
 from models.training.readme import write_readme
 from models.training.trainer import METRICS, Report, Trainer
@@ -106,6 +106,9 @@ def _train(config: TrainConfig, data: Path, out: Path, *, resume: bool, device: 
 
 def learn_from(data: Path, config: TrainConfig, say: Say = lambda sentence: None) -> tuple[Windows, Windows]:
     """Read what to learn from and what to validate on; where no splits.csv says, about every tenth piece validates."""
+    if is_packed(data):
+        train, valid = load_packed(data, config.family).split()
+        return train, valid
     family = find_family(config.family)
     everything = bool(config.pair_share or config.rest_share or config.line_share or config.context_share)
     if has_splits(data):
@@ -121,19 +124,11 @@ def learn_from(data: Path, config: TrainConfig, say: Say = lambda sentence: None
     return train, valid
 
 
-def held_out(piece: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Choose what to validate on, by piece [B]: every tenth piece, and two of eight to nineteen, one of four to seven."""
-    pieces = np.unique(piece)
-    count = max(len(pieces) // 10, min(2, len(pieces) // 4))
-    chosen = pieces[(np.arange(1, count + 1) * len(pieces)) // max(count, 1) - 1] if count else pieces[:0]
-    return np.isin(piece, chosen)
-
-
 def _fitted(config: TrainConfig, data: Path, say: Say) -> TrainConfig:
     """Fit a config to the data: the sets that it names may not be there, for the music is someone's own."""
-    if has_splits(data) and (not config.sets or set(config.sets) & set(set_names(data))):
+    if not is_packed(data) and has_splits(data) and (not config.sets or set(config.sets) & set(set_names(data))):
         return config
-    if config.sets and set(config.sets) & set(set_names(data)):
+    if config.sets and not is_packed(data) and set(config.sets) & set(set_names(data)):
         return config
     if config.sets:
         say(f"{data.name} holds none of the sets that the config names: it is learned from as music of your own")
