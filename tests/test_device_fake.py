@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parent / "device"
+CHECKS = ("fake_max", "fake_patch", "fake_live", "fake_notes", "fake_playing", "wire")
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="peer: node")
 
 
-@pytest.mark.parametrize(
-    "name", ["fake_max_checks.js", "fake_patch_checks.js", "fake_live_checks.js", "fake_notes_checks.js", "wire_checks.js"]
-)
+@pytest.mark.parametrize("name", [f"{name}_checks.js" for name in CHECKS])
 def test_each_strictness_of_the_fake_bites(name: str) -> None:
     command = ["node", "--expose-internals", str(FOLDER / name)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

@@ -11,6 +11,7 @@ const HEAD = "autowatch = 0; inlets = 1; outlets = 2;\n";
 function world(body, options) {
   const clock = new Clock();
   const live = new Live(options);
+  live.transport.clock = clock;
   const device = live.addDevice(live.tracks[0]);
   const source = `${HEAD}var api = null, kept = {};
     function say(value) { outlet(1, ["said", JSON.stringify(value === undefined ? null : value)]); }

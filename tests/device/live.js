@@ -5,12 +5,14 @@
 //   const track = live.addTrack({ name: "Bass" })       kind: "midi" (default), "audio" or "group"; also frozen, group, color
 //   const clip = live.addClip(track, 0, { name: "Riff", length: 4, notes: [{ pitch: 36, start_time: 0, duration: 0.25 }] })
 //   live.addArrangementClip(track, 16, {...});  live.addReturn("Reverb");  live.addScene(0);  live.addGroove("Swing");
+//   live.addTakeLane(track)   live.moveTrack(track, 0)   live.duplicateTrack(track)   live.copyDevice(device, track)
 //   live.addDevice(track, { racks: 1 })                 the Max device, in so many Racks within each other
 //   live.addDrumRack(track, { 36: "Kick 808", 38: "Snare" }, { racks: 0 })
 //   live.select(track.slots[0])                         as a click: highlights a slot, shows its clip; or an arrangement clip
 //   live.highlighted()                                  the slot that is highlighted
 //   live.edit(clip, { notes: [...] })                   the musician changes fields; the clip is theirs from then on
 //   live.remove(clip)   live.undo()   live.redo()       what the musician does
+//   live.launch(slot)   live.stop()   live.setTempo(90)  playing, as transport.js says; live.record(clip, 60) while it does
 //   live.snapshot()                                     all that the musician made, as text: it must be the same afterwards
 //   live.made(device)                                   clips that devices (or this one) made, as data with path and notes
 //   live.log                                            each change by a device: { at, by, path, what, values }
@@ -27,6 +29,7 @@
 const { inspect } = require("node:util");
 const { apiClass } = require("./live_api.js");
 const { COLORS, NOTE_DEFAULTS, Refused, TABLES, snap, without } = require("./lom.js");
+const { Transport } = require("./transport.js");
 
 const SCALES = {
   Major: [0, 2, 4, 5, 7, 9, 11],
@@ -72,6 +75,8 @@ class Live {
     this.undone = [];
     this._step = null;
     this.observers = [];
+    this.cuts = []; // notes that ended too early: transport.js
+    this.transport = new Transport(this);
     this._makeSong(given);
     if (given.tracks) this.addTrack({ name: "1-MIDI" });
   }
@@ -97,7 +102,7 @@ class Live {
       options,
     );
     const track = new Thing(this, "Track", this.song, { name, kind, frozen, group, color: snap(color || 0xff94a6) });
-    Object.assign(track, { devices: [], arrangement: [], arm: 0, mute: 0, solo: 0, playing: -1 });
+    Object.assign(track, { devices: [], arrangement: [], lanes: [], arm: 0, mute: 0, solo: 0, playing: null });
     track.slots = this.song.scenes.map(() => this._slot(track));
     this.song.tracks = [...this.song.tracks, track];
     if (!this.view.selected_track) this.view.selected_track = track;
@@ -106,7 +111,7 @@ class Live {
 
   addReturn(name) {
     const track = new Thing(this, "Track", this.song, { name, kind: "return", frozen: false, group: null, color: snap(0) });
-    Object.assign(track, { devices: [], arrangement: [], slots: [], arm: 0, mute: 0, solo: 0, playing: -1 });
+    Object.assign(track, { devices: [], arrangement: [], lanes: [], slots: [], arm: 0, mute: 0, solo: 0, playing: null });
     this.song.returns = [...this.song.returns, track];
     return track;
   }
@@ -138,6 +143,13 @@ class Live {
     clip.at = at;
     track.arrangement = [...track.arrangement, clip].sort((a, b) => a.at - b.at);
     return clip;
+  }
+
+  // A take lane, in which clips lie as in the Arrangement: addArrangementClip(lane, at, options).
+  addTakeLane(track) {
+    const lane = new Thing(this, "TakeLane", track, { name: "Take", arrangement: [] });
+    track.lanes = [...track.lanes, lane];
+    return lane;
   }
 
   addDevice(track, options) {
@@ -203,11 +215,12 @@ class Live {
     if (thing.type === "Scene") this.selectScene(thing);
     if (thing.type === "ClipSlot") {
       this.highlight(thing);
-      if (thing.clip) this.view.detail_clip = thing.clip;
+      this.view.detail_clip = thing.clip;
     }
     if (thing.type === "Clip") {
       this.view.detail_clip = thing;
       if (thing.parent.type === "ClipSlot") this.highlight(thing.parent);
+      else this.selectTrack(this.trackOf(thing));
     }
     this.notify();
   }
@@ -236,6 +249,82 @@ class Live {
       else if (thing.type === "Track") this.change(this.song, "tracks", without(this.song.tracks, thing));
       else throw new Error(`the test cannot remove a ${thing.type}`);
     });
+    this.notify();
+  }
+
+  // Put a track at another place.
+  moveTrack(track, index) {
+    const rest = without(this.song.tracks, track);
+    this.asStep(null, () => this.change(this.song, "tracks", [...rest.slice(0, index), track, ...rest.slice(index)]));
+    this.notify();
+  }
+
+  // The copy of a track stands to the right of it, with copies of its clips and devices, and is selected. What a device made on it
+  // is then its copy's.
+  duplicateTrack(track) {
+    const copy = new Thing(this, "Track", this.song, {
+      ...fieldsOf(track),
+      playing: null,
+      lanes: [],
+      arrangement: [],
+      devices: [],
+    });
+    const owners = new Map([[null, null]]);
+    copy.devices = track.devices.map((device) => this._copyDevice(device, copy, owners));
+    const copied = (clip, home) => clip && this.copyClip(clip, home, owners.get(clip.owner) || null);
+    copy.slots = track.slots.map((slot) => {
+      const own = this._slot(copy);
+      own.clip = copied(slot.clip, own);
+      return own;
+    });
+    copy.arrangement = track.arrangement.map((clip) => copied(clip, copy));
+    const at = this.song.tracks.indexOf(track) + 1;
+    const tracks = [...this.song.tracks.slice(0, at), copy, ...this.song.tracks.slice(at)];
+    this.asStep(null, () => this.change(this.song, "tracks", tracks));
+    this.select(copy);
+    return copy;
+  }
+
+  // A device is copied to a track; its parameters come with its patch.
+  copyDevice(device, track) {
+    const copy = this._copyDevice(device, track, new Map());
+    track.devices = [...track.devices, copy];
+    return copy;
+  }
+
+  // Launch a clip, or stop its track where the slot is empty; the transport begins with the first clip.
+  launch(slot, how) {
+    this.transport.launch(slot, how);
+    this.notify();
+  }
+
+  begin() {
+    this.transport.setPlaying(1);
+    this.notify();
+  }
+
+  stop() {
+    this.transport.setPlaying(0);
+    this.notify();
+  }
+
+  setTempo(tempo) {
+    this.asStep(null, () => this.change(this.song, "tempo", tempo));
+    this.notify();
+  }
+
+  position(clip) {
+    return this.transport.position(clip);
+  }
+
+  sounding(clip) {
+    return this.transport.sounding(clip);
+  }
+
+  // A note that is played into a clip that plays and records.
+  record(clip, pitch, duration = 0.25) {
+    const note = this.makeNote({ pitch, start_time: this.position(clip), duration });
+    this.asStep(null, () => this.change(clip, "notes", [...clip.notes, note]));
     this.notify();
   }
 
@@ -326,7 +415,12 @@ class Live {
     const step = this._step;
     if (step && step.by && !step.isAllowed(thing, field, before)) step.trespass(`${field} of ${this.path(thing)}`);
     if (step) step.changes.push({ thing, field, before, after: value });
+    const sounded = thing.run ? this.transport.sounding(thing) : null;
+    const by = step ? step.by : null;
+    if (field === "clip" && before && before.run) this.transport.stopClip(before, "deleted", by);
+    if (field === "tempo") this.transport.setTempo(value);
     thing[field] = value;
+    if (sounded) this.transport.changed(thing, field, sounded, by);
   }
 
   // Do something as one step of the undo history; all of it or nothing.
@@ -369,14 +463,29 @@ class Live {
   // Helpers
 
   _makeSong({ tempo, signature, scale, scenes, view }) {
-    const { mode, root, name, intervals } = Object.assign({ mode: 0, root: 0, name: "Major" }, scale);
     this.app = new Thing(this, "Application", null, {});
     this.app.view = new Thing(this, "Application.View", this.app, { focused_document_view: view || "Session" });
-    this.song = new Thing(this, "Song", null, { tempo, signature, groove: 1, swing: 0, is_playing: 0, time: 0 });
+    this.song = new Thing(this, "Song", null, {
+      tempo,
+      signature,
+      groove: 1,
+      swing: 0,
+      is_playing: 0,
+      clip_trigger_quantization: 4,
+    });
     Object.assign(this.song, { tracks: [], returns: [], scenes: [], cue_points: [] });
-    this.song.scale = { mode, root, name, intervals: intervals || SCALES[name] };
+    this.song.scale = scaleOf(scale);
     this.song.master = new Thing(this, "Track", this.song, { name: "Main", kind: "master", color: 0, devices: [], slots: [] });
-    Object.assign(this.song.master, { arrangement: [], arm: 0, mute: 0, solo: 0, playing: -1, frozen: false, group: null });
+    Object.assign(this.song.master, {
+      arrangement: [],
+      lanes: [],
+      arm: 0,
+      mute: 0,
+      solo: 0,
+      playing: null,
+      frozen: false,
+      group: null,
+    });
     this.pool = new Thing(this, "GroovePool", this.song, { grooves: [] });
     this.view = new Thing(this, "Song.View", this.song, { selected_track: null, detail_clip: null });
     for (let i = 0; i < scenes; i++) this.insertScene(-1);
@@ -415,14 +524,21 @@ class Live {
       { name: "", length: 4, looping: 1, notes: [], signature: this.song.signature, audio: false },
       options,
     );
-    const track = parent.type === "Track" ? parent : parent.parent;
+    const track = this.trackOf(parent);
     const clip = new Thing(this, "Clip", parent, { name: given.name, looping: given.looping, audio: given.audio });
     const [start, end] = given.loop || [0, given.length];
     const [first, last] = given.markers || [start, end];
     Object.assign(clip, { loopStart: start, loopEnd: end, start_marker: first, end_marker: last, at: 0 });
     Object.assign(clip, { numerator: given.signature[0], denominator: given.signature[1], groove: given.groove || null });
-    Object.assign(clip, { color: snap(given.color === undefined ? track.color : given.color), muted: 0, is_playing: 0 });
+    Object.assign(clip, {
+      color: snap(given.color === undefined ? track.color : given.color),
+      muted: 0,
+      is_playing: 0,
+      run: null,
+    });
     Object.assign(clip, { launch_mode: given.launch_mode || 0, legato: given.legato || 0, velocity_amount: 0 });
+    clip.launch_quantization = given.launch_quantization || 0;
+    clip.scale = given.scale ? scaleOf(given.scale) : this.song.scale;
     clip.notes = given.notes.map((note) => this.makeNote(note));
     return clip;
   }
@@ -431,7 +547,7 @@ class Live {
     const copy = new Thing(this, "Clip", slot, {});
     const notes = clip.notes.map((note) => ({ ...note, note_id: ++this.lastNote }));
     const { id } = copy;
-    return Object.assign(copy, clip, { id, owner, notes, parent: slot });
+    return Object.assign(copy, clip, { id, owner, notes, parent: slot, is_playing: 0, run: null });
   }
 
   // A note as it lies in a clip. `mpe` stands for what the object model does not show; it goes where the note goes.
@@ -502,8 +618,38 @@ class Live {
     return track.slots[this.song.scenes.indexOf(scene)] || null;
   }
 
+  // The device under this one or itself that is a Max device, on a track.
+  maxDeviceOf(thing) {
+    for (const device of thing.devices) {
+      if (device.type === "MaxDevice") return device;
+      const inner = (device.chains || []).map((chain) => this.maxDeviceOf(chain)).find((found) => found);
+      if (inner) return inner;
+    }
+    return null;
+  }
+
+  // The scale that the Control Bar shows, and scripts are told: since Live 12 that of the selected clip (ableton.com/en/manual/
+  // live-concepts: Scale Settings).
+  scaleNow() {
+    const { detail_clip: clip } = this.view;
+    return this.version[0] >= 12 && clip && this.isAlive(clip) ? clip.scale : this.song.scale;
+  }
+
+  _copyDevice(device, parent, owners) {
+    const copy = new Thing(this, device.type, parent, { ...fieldsOf(device), parameters: [] });
+    owners.set(device, copy);
+    if (device.chains)
+      copy.chains = device.chains.map((chain) => {
+        const own = new Thing(this, chain.type, copy, fieldsOf(chain));
+        own.devices = chain.devices.map((one) => this._copyDevice(one, own, owners));
+        return own;
+      });
+    return copy;
+  }
+
   _clipsOf(track) {
-    return [...track.slots.map((slot) => slot.clip).filter((clip) => clip), ...track.arrangement];
+    const inLanes = track.lanes.flatMap((lane) => lane.arrangement);
+    return [...track.slots.map((slot) => slot.clip).filter((clip) => clip), ...track.arrangement, ...inLanes];
   }
 
   _back(from, to, side) {
@@ -543,6 +689,16 @@ class Live {
     }
     return null;
   }
+}
+
+// What a thing has beside what makes it one of its own.
+function fieldsOf({ live, type, parent, id, owner, ...fields }) {
+  return fields;
+}
+
+function scaleOf(given) {
+  const { mode, root, name, intervals } = Object.assign({ mode: 0, root: 0, name: "Major" }, given);
+  return { mode, root, name, intervals: intervals || SCALES[name] };
 }
 
 // A clip as plain data; with ids, to the last field.

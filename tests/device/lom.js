@@ -120,7 +120,7 @@ function lay(notes, added) {
 }
 
 function editable(clip) {
-  const track = clip.parent.type === "Track" ? clip.parent : clip.parent.parent;
+  const track = clip.live.trackOf(clip);
   if (clip.audio) throw new Refused("an audio clip has no notes");
   if (track.frozen) throw new Refused("the track is frozen");
 }
@@ -317,16 +317,17 @@ const TABLES = {
   Song: {
     properties: {
       tempo: field("tempo", number(20, 999)),
+      clip_trigger_quantization: field("clip_trigger_quantization", number(0, 13)),
       signature_numerator: fixed((s) => s.signature[0]),
       signature_denominator: fixed((s) => s.signature[1]),
-      root_note: fixed((s) => s.scale.root),
-      scale_name: fixed((s) => s.scale.name),
-      scale_intervals: fixed((s) => s.scale.intervals),
-      scale_mode: fixed((s) => s.scale.mode, [12]),
+      root_note: fixed((s) => s.live.scaleNow().root),
+      scale_name: fixed((s) => s.live.scaleNow().name),
+      scale_intervals: fixed((s) => s.live.scaleNow().intervals),
+      scale_mode: fixed((s) => s.live.scaleNow().mode, [12]),
       groove_amount: field("groove", number(0, 1.3125)),
       swing_amount: field("swing", number(0, 1)),
-      is_playing: fixed((s) => s.is_playing),
-      current_song_time: fixed((s) => s.time),
+      is_playing: { get: (s) => s.is_playing, set: (s, value, live) => live.transport.setPlaying(flag(value)) },
+      current_song_time: fixed((s) => s.live.transport.beat),
       can_undo: fixed((s) => s.live.done.length > 0),
       can_redo: fixed((s) => s.live.undone.length > 0),
     },
@@ -348,6 +349,10 @@ const TABLES = {
         return ["id", scene.id];
       }),
       delete_scene: does((song, [index], { live }) => live.deleteScene(index)),
+      start_playing: reads((song) => song.live.begin()),
+      continue_playing: reads((song) => song.live.begin()),
+      stop_playing: reads((song) => song.live.stop()),
+      stop_all_clips: reads((song) => song.tracks.forEach((track) => song.live.transport.halt(track, "stopped"))),
       undo: reads((song) => song.live.undo()),
       redo: reads((song) => song.live.redo()),
     },
@@ -393,24 +398,30 @@ const TABLES = {
       arm: field("arm", flag),
       mute: field("mute", flag),
       solo: field("solo", flag),
-      playing_slot_index: fixed((t) => t.playing),
-      fired_slot_index: fixed(() => -1),
+      playing_slot_index: fixed((t) => (t.playing ? t.slots.indexOf(t.playing) : -1)),
+      fired_slot_index: fixed((t) => t.slots.findIndex((slot) => t.live.transport.isTriggered(slot))),
     },
     children: {
       ...parent,
       clip_slots: home((t) => t.slots),
       arrangement_clips: home((t) => t.arrangement),
+      take_lanes: { ...home((t) => t.lanes), since: [12, 2] },
       devices: home((t) => t.devices),
       group_track: link((t) => t.group),
     },
     functions: {
-      stop_all_clips: reads(() => undefined),
+      stop_all_clips: reads((track, _, { live }) => live.transport.halt(track, "stopped")),
       delete_clip: does((track, [id], { live }) => {
         const clip = byIdText(live, [id]);
         if (clip.parent === track) live.change(track, "arrangement", without(track.arrangement, clip));
         else live.change(clip.parent, "clip", null);
       }),
     },
+  },
+  TakeLane: {
+    properties: { name: field("name", text) },
+    children: { ...parent, arrangement_clips: home((lane) => lane.arrangement) },
+    functions: {},
   },
   Scene: {
     properties: {
@@ -429,8 +440,8 @@ const TABLES = {
       controls_other_clips: fixed(() => 0),
       is_playing: fixed((s) => (s.clip ? s.clip.is_playing : 0)),
       is_recording: fixed(() => 0),
-      is_triggered: fixed(() => 0),
-      playing_status: fixed(() => 0),
+      is_triggered: fixed((s) => s.live.transport.isTriggered(s)),
+      playing_status: fixed((s) => (s.clip ? s.clip.is_playing : 0)),
       color: fixed((s) => (s.clip ? s.clip.color : s.parent.color)),
     },
     children: { ...parent, clip: home((s) => s.clip) },
@@ -459,8 +470,8 @@ const TABLES = {
         if (target.clip) max.fail(`trespass: duplicate_clip_to overwrites ${live.path(target.clip)}`);
         live.change(target, "clip", live.copyClip(slot.clip, target, max.device));
       }),
-      fire: reads((slot) => play(slot)),
-      stop: reads((slot) => play(slot, 0)),
+      fire: reads((slot, values, { live }) => fire(live, slot, values)),
+      stop: reads((slot, _, { live }) => live.transport.halt(slot.parent, "stopped")),
     },
   },
   Clip: {
@@ -481,18 +492,19 @@ const TABLES = {
       signature_denominator: field("denominator", power),
       is_midi_clip: fixed((c) => !c.audio),
       is_audio_clip: fixed((c) => c.audio),
-      is_arrangement_clip: fixed((c) => c.parent.type === "Track"),
-      is_playing: fixed((c) => c.is_playing),
+      is_arrangement_clip: fixed((c) => c.parent.type !== "ClipSlot"),
+      is_take_lane_clip: fixed((c) => c.parent.type === "TakeLane", [12, 2]),
+      is_playing: fixed((c) => c.live.transport.isPlaying(c)),
       is_recording: fixed(() => 0),
       is_overdubbing: fixed(() => 0),
-      is_triggered: fixed(() => 0),
+      is_triggered: fixed((c) => c.parent.type === "ClipSlot" && c.live.transport.isTriggered(c.parent)),
       muted: field("muted", flag),
       has_groove: fixed((c) => Boolean(c.groove), [11]),
       launch_mode: field("launch_mode", number(0, 3)),
-      launch_quantization: fixed(() => 0),
+      launch_quantization: field("launch_quantization", number(0, 14)),
       legato: field("legato", flag),
       velocity_amount: field("velocity_amount", number(0, 1)),
-      playing_position: fixed(() => 0),
+      playing_position: fixed((c) => c.live.position(c) || 0),
       has_envelopes: fixed(() => 0),
     },
     children: {
@@ -505,8 +517,8 @@ const TABLES = {
     },
     functions: {
       ...NOTES,
-      fire: reads((clip) => play(clip.parent)),
-      stop: reads((clip) => play(clip.parent, 0)),
+      fire: reads((clip, values, { live }) => clip.parent.type === "ClipSlot" && fire(live, clip.parent, values)),
+      stop: reads((clip, _, { live }) => clip.is_playing && live.transport.halt(clip.parent.parent, "stopped")),
       select_all_notes: reads((clip) => mark(clip, () => true)),
       deselect_all_notes: reads((clip) => mark(clip, () => false)),
       select_notes_by_id: reads(
@@ -564,8 +576,10 @@ function needed(thing, type) {
   return thing;
 }
 
-function play(slot, state = 1) {
-  if (slot.clip) slot.clip.is_playing = state;
+// fire(record_length, launch_quantization), both optional (docs.cycling74.com/apiref/lom/clipslot).
+function fire(live, slot, [length, step]) {
+  if (length !== undefined && length !== 0 && slot.clip) throw new Refused("a record_length is for empty slots");
+  live.launch(slot, { step });
 }
 
 function mark(clip, isSelected) {

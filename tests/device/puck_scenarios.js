@@ -84,10 +84,10 @@ test("an audition clip that the musician has named is theirs too", () => {
 
 test("the puck plays at once where the set is playing, and only when its clip is new", () => {
   const stage = picked();
-  stage.live.song.is_playing = 1;
+  stage.live.begin();
   stage.turn("puck", 10, 10).settle();
   assert.equal(audition(stage)[0].thing.is_playing, 1);
-  audition(stage)[0].thing.is_playing = 0;
+  stage.live.transport.halt(stage.track);
   stage.turn("puck", 20, 10).settle();
   assert.equal(audition(stage)[0].thing.is_playing, 0);
   stage.check();

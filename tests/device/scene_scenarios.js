@@ -23,9 +23,8 @@ function withBand(tracks, options) {
 
 // The clip in a row of a track plays.
 function play(stage, track, row) {
-  stage.live.song.is_playing = 1;
-  track.playing = row;
-  track.slots[row].clip.is_playing = 1;
+  stage.live.launch(track.slots[row]);
+  stage.wait(2500); // it begins at the next bar
 }
 
 function names(stage) {

@@ -38,6 +38,7 @@ class Stage {
     if (!this.live.max) this.live.max = new App(options.clock || new Clock(), { seed, queue });
     this.app = this.live.max;
     this.clock = this.app.clock;
+    this.live.transport.clock = this.clock;
     this.track = options.track || this.live.tracks[0];
     this.device = options.device || this.live.addDevice(this.track, { racks: options.racks || 0 });
     this.server = options.peer || new Server(this.clock, options.server);
@@ -129,6 +130,33 @@ class Stage {
     this.close();
     this.live.rebear();
     this.load(7, saved);
+    return this;
+  }
+
+  // The musician duplicates the track, or copies the device to another one: the stage of the new device, which has begun.
+  duplicateTrack() {
+    const copy = this.live.duplicateTrack(this.live.trackOf(this.device));
+    return this.beside(this.live.maxDeviceOf(copy));
+  }
+
+  copyDevice(track) {
+    return this.beside(this.live.copyDevice(this.device, track));
+  }
+
+  beside(device) {
+    const { live: set, server: peer, options } = this;
+    const { nodes, clicks } = options;
+    const saved = this.patch.store();
+    return new Stage({ set, peer, device, track: this.live.trackOf(device), saved, seed: 5 + this.live.lastId, nodes, clicks }).start();
+  }
+
+  undo(times = 1) {
+    for (let i = 0; i < times; i++) this.live.undo();
+    return this;
+  }
+
+  redo(times = 1) {
+    for (let i = 0; i < times; i++) this.live.redo();
     return this;
   }
 

@@ -55,6 +55,7 @@ class Net {
 class World {
   constructor(live, { leads = {}, seed = 1, queue } = {}) {
     Object.assign(this, { live, leads, clock: new Clock(), devices: [] });
+    live.transport.clock = this.clock;
     this.app = new App(this.clock, { seed, queue });
     this.clock.follow();
   }
