@@ -10,7 +10,7 @@ import numpy as np
 from bridge.loaded_models import LoadedModels
 from bridge.requests import Blend, Change, ClipsRequest, Cross, Interpolate, Music, Reconstruct, Request, Resting, Sample, Vary
 from models.editing.batching import GPU_ROWS, Batcher, Computation, Progress, run_alone
-from models.editing.clip_state import EditContext, EncodingCache, Made, Remark, mark_notes
+from models.editing.clip_state import EditContext, EncodingCache, Made, Remark, called, mark_notes
 from models.editing.cross import cross
 from models.editing.interpolation import interpolate
 from models.editing.others import Other
@@ -184,7 +184,8 @@ class Engine:
         def vary_some(name: str, mine: Sequence[Clip], beside: Others) -> Computation[list[Made]]:
             return vary(self._context(request, name), mine, beside, amount=request.amount, count=request.count)
 
-        return (yield from self._each(request, clips, families, others, vary_some))
+        answer = yield from self._each(request, clips, families, others, vary_some)
+        return replace(answer, remarks=(*_locked_outside(request, clips), *answer.remarks))
 
     def _reconstruct(self, request: Reconstruct, families: Families, others: Others) -> Computation[Answer]:
         def reconstruct_some(name: str, mine: Sequence[Clip], beside: Others) -> Computation[list[Made]]:
@@ -199,7 +200,7 @@ class Engine:
             return self._morph(request, clips, names)
         palette = yield from prepare_palette(self._context(request, names[0], together=clips), clips, others)
         made = yield from interpolate(palette, request.steps, even=request.path == "even")
-        return _answer_of(palette, made)
+        return _answer_of(palette, made, _locked_outside(request, clips[:1]))
 
     def _morph(self, request: Interpolate, clips: Sequence[Clip], names: Sequence[str]) -> Answer:
         """Lead one clip to the other note by note, without a model."""
@@ -225,7 +226,7 @@ class Engine:
         palette = yield from prepare_palette(self._context(request, names[0], together=clips), clips, others)
         if number is not None:
             self._palettes[number] = palette
-        return (yield from _blend_on(palette, request.positions))
+        return (yield from _blend_on(palette, request.positions, _locked_outside(request, clips[:1])))
 
     def _cross(self, request: Cross, families: Families, others: Others) -> Computation[Answer]:
         a, b = clips = _marked(request)
@@ -276,14 +277,32 @@ class Engine:
         return EditContext(model, _constraints(request), kit, temperature, _seed(request), self._encodings, finds_keys)
 
 
-def _blend_on(palette: Palette, positions: Sequence[tuple[float, float]]) -> Computation[Answer]:
+def _blend_on(palette: Palette, positions: Sequence[tuple[float, float]], said: Sequence[Remark] = ()) -> Computation[Answer]:
     made = yield from palette.blend(positions)
-    return _answer_of(palette, made)
+    return _answer_of(palette, made, said)
 
 
-def _answer_of(palette: Palette, clips: Sequence[Clip]) -> Answer:
+def _answer_of(palette: Palette, clips: Sequence[Clip], said: Sequence[Remark] = ()) -> Answer:
     names = (palette.context.model.card.name,) * len(palette.originals)
-    return Answer(tuple(clips), (-1,) * len(clips), names, palette.context.seed, palette.remarks, keys=palette.keys)
+    remarks = (*said, *palette.remarks)
+    return Answer(tuple(clips), (-1,) * len(clips), names, palette.context.seed, remarks, keys=palette.keys)
+
+
+def _locked_outside(request: Change, clips: Sequence[Clip]) -> list[Remark]:
+    """Say which stretches that are to be locked hold nothing of a clip, because they lie outside it."""
+    said: list[Remark] = []
+    for i, clip in enumerate(clips):
+        first = min([0.0, *(note.start - clip.start for note in paced(clip.notes))])
+        outside = [f"{low:g}:{high:g}" for low, high in request.lock_beats if low >= clip.beats or high <= first]
+        if outside:
+            length = f"{clip.beats:g} beats, the first is 0"
+            said.append(
+                Remark(
+                    f"lock_beats {','.join(outside)} lies outside {called(clip)}, which has {length}: nothing is locked by it",
+                    i,
+                )
+            )
+    return said
 
 
 def _constraints(request: Request) -> Constraints:

@@ -16,6 +16,7 @@ from bridge.pipes import is_pipe
 from bridge.provenance import (
     KeyOfPart,
     ModelUsed,
+    PartOfFile,
     Record,
     RecordError,
     SourceFile,
@@ -78,18 +79,6 @@ class Opened:
 
 
 @dataclass(frozen=True)
-class PartUsed:
-    """A part that was worked on, the model that did, and why that one."""
-
-    file: str
-    number: int
-    name: str
-    channel: int
-    model: str
-    why: str
-
-
-@dataclass(frozen=True)
 class Made:
     """The files that a job made, in order, as bytes."""
 
@@ -97,7 +86,7 @@ class Made:
     clips: tuple[bytes, ...]
     models: tuple[str, ...]  # the names that find them
     info: tuple[str, ...]
-    parts: tuple[PartUsed, ...] = ()
+    parts: tuple[PartOfFile, ...] = ()
     keys: tuple[KeyOfPart, ...] = ()
 
 
@@ -178,7 +167,7 @@ def look(request: Request, jobs: Sequence[Job], care: Care) -> Iterator[tuple[Jo
         yield job, contents if isinstance(contents, Failed | Done) else _open_job(job, contents, request, care)
 
 
-def parts_to_use(request: Request, sources: Sequence[Opened]) -> tuple[PartUsed, ...]:
+def parts_to_use(request: Request, sources: Sequence[Opened]) -> tuple[PartOfFile, ...]:
     """Name the parts that would be worked on, and the model that would do it."""
     routes = [route for source in sources for route in source.routes]
     models = [request.model if request.model != "auto" else default_family(request.kind) for _ in routes]
@@ -238,7 +227,7 @@ def _others(request: Request, sources: Sequence[Opened], reading: Reading) -> li
     return found
 
 
-def _parts_used(request: Request, sources: Sequence[Opened], models: Sequence[str]) -> tuple[PartUsed, ...]:
+def _parts_used(request: Request, sources: Sequence[Opened], models: Sequence[str]) -> tuple[PartOfFile, ...]:
     """Name the model of each part, and why it was taken."""
     is_chosen = request.model != "auto" or request.kind is not None
     parts = [(source, i, route) for source in sources for i, route in zip(source.parts, source.routes, strict=True)]
@@ -246,7 +235,7 @@ def _parts_used(request: Request, sources: Sequence[Opened], models: Sequence[st
     for (source, i, route), model in zip(parts, models, strict=True):
         part, why = source.song.parts[i], route.reason
         why = "no one model covers the clips" if model == MORPH else "it was asked for" if is_chosen else why
-        used.append(PartUsed(source.name, i + 1, part.name, part.channel, model, why))
+        used.append(PartOfFile(file=source.name, number=i + 1, name=part.name, channel=part.channel, model=model, why=why))
     return tuple(used)
 
 
@@ -317,6 +306,7 @@ def save(
             SourceFile.of(source.name, source.content, source.path, embed=embed or is_pipe(source.path))
             for source in made.sources
         ),
+        "parts": made.parts,
         "models": models_used(engine, made.models),
         "info": made.info,
         "keys": made.keys,

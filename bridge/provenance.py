@@ -87,6 +87,19 @@ class KeyOfPart(BaseModel):
     notes: str = Field(description="that new notes may be, beside the part's own near by")
 
 
+class PartOfFile(BaseModel):
+    """A part that was worked on, the model that did, and why that one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str
+    number: int = Field(description="of the part in its file, from 1")
+    name: str
+    channel: int
+    model: str
+    why: str
+
+
 class Record(BaseModel):
     """What was asked, of what, of whom, and what came of it."""
 
@@ -101,6 +114,7 @@ class Record(BaseModel):
     )
     context_file: SourceFile | None = Field(default=None, description="that file")
     sources: tuple[SourceFile, ...] = ()
+    parts: tuple[PartOfFile, ...] = Field(default=(), description="of the sources; older records do not name them")
     models: tuple[ModelUsed, ...] = ()
     device: str
     versions: dict[str, str]

@@ -6,6 +6,7 @@ Whatever is wrong with a folder ends in a ModelError that names the file: nothin
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import math
 import os
@@ -45,10 +46,12 @@ log = logging.getLogger("bridge.models")
 GOLDEN_NOISE = 0.3  # the noise level of golden values
 CARD, WEIGHTS, GOLDEN, HASHES = "model.yaml", "weights.safetensors", "golden.safetensors", "windows.safetensors"
 HABITS = "habits.safetensors"
+FIGURES = "evaluation.json"
 
 CARD_BYTES = 2**16  # the largest card; those of the shipped models have 2 kB
 GOLDEN_BYTES = 2**22  # the largest golden values; the shipped ones have 15 kB
 GOLDEN_ROWS = 64
+FIGURES_BYTES = 2**20  # the most figures; those of the shipped models have up to 25 kB
 HASHES_BYTES = 2**28  # the most hashes, of 8 bytes each; the shipped models have up to 418 kB
 HABITS_BYTES = 2**20  # the most habits; the shipped models have some 50 kB
 MOST_FOLDERS = 256  # models of a user that are looked at
@@ -142,6 +145,20 @@ def read_card(folder: Path) -> Card:
         return _parse_card(read_plain_file(folder / CARD, CARD_BYTES))
     except ValueError as error:
         raise ModelError(f"{shown(folder / CARD)} {error}") from error
+
+
+def read_figures(folder: Path) -> dict[str, float | int | str | None] | None:
+    """Read what `evaluate --json` wrote into a model folder; None where the model was not measured."""
+    path = folder / FIGURES
+    if not path.exists():
+        return None
+    try:
+        found = json.loads(read_plain_file(path, FIGURES_BYTES))
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{shown(path)} holds no figures: {error}") from error
+    if not isinstance(found, dict) or not all(isinstance(value, float | int | str | None) for value in found.values()):
+        raise ModelError(f"{shown(path)} holds no figures: they are numbers and words by their names")
+    return found
 
 
 def load_model(name: str, device: str = "cpu") -> LatentModel:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ import typer
 
 from bridge import file_jobs, files
 from bridge.cli import app, main
+from bridge.cli.common import show_progress
 from bridge.doctor import examine
 from bridge.engine import Answer, Engine
 from bridge.requests import VERBS, ClipsRequest, Request, Vary
@@ -812,3 +814,30 @@ def test_a_dry_run_knows_what_no_model_covers_together_and_which_models_there_ar
     assert json.loads(told.out)["models"] == ["melody"]
     assert "nowhere" in run("vary", clips / "rock.mid", "--model", "nowhere", "--dry-run", "--out", tmp_path).err
     assert run("sample", "--count", 2, "--dry-run", "--out", tmp_path).names == ["drums_sample_01.mid", "drums_sample_02.mid"]
+
+
+def test_what_is_worked_on_is_named(clips: Path, tmp_path: Path) -> None:
+    named: list[str] = []
+    paths = [clips / "rock.mid", clips / "funk.mid", clips / "corrupt.mid"]
+    request = Vary(clips=(STAND_IN,), count=1, seed=1)
+    jobs = file_jobs.plan("vary", request, paths, tmp_path)
+    list(files.run(Engine(), request, jobs, progress=lambda fraction: None, care=files.Care(say_now=named.append)))
+    assert named == ["rock.mid", "funk.mid", "corrupt.mid", "rock.mid and 1 more"]
+
+
+def test_a_bar_on_a_terminal_names_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    with show_progress("vary") as progress:
+        progress.name("[red]beat.mid")
+        progress(0.5)
+        progress(0.25)  # it does not run back
+    shown = screen.getvalue()
+    assert "vary [red]beat.mid" in shown
+    assert "50%" in shown
+    assert "25%" not in shown

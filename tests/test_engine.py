@@ -372,3 +372,18 @@ def test_locks_that_cannot_be_are_refused_in_a_sentence(engine: Engine) -> None:
         Vary(clips=(clip,), lock_beats=((4.0, 2.0),))
     with pytest.raises(ValueError, match="'4' is not a pair: write from:to for beats, as in 0:4"):
         Vary.model_validate({"clips": (clip,), "lock_beats": ("4",)})
+
+
+def test_a_stretch_that_locks_nothing_is_told(engine: Engine, clips: Path) -> None:
+    funk, pickup = read_clip(clips / "funk.mid"), read_clip(clips / "pickup.mid")
+    told = engine.run(Vary(clips=(funk,), count=1, lock_beats=((0, 4), (8, 12), (40, 44)), seed=1)).info
+    assert "lock_beats 8:12,40:44 lies outside “funk”, which has 8 beats, the first is 0: nothing is locked by it" in told
+    assert not [
+        line
+        for line in engine.run(Vary(clips=(pickup,), count=1, lock_beats=((-1, 0),), seed=1)).info
+        if "outside" in line and "lock" in line
+    ]
+    between = engine.run(Interpolate(clips=(funk, read_clip(clips / "rock.mid")), steps=3, lock_beats=((9, 10),), seed=1))
+    assert "lock_beats 9:10 lies outside" in between.info[0]
+    blend = engine.run(Blend(clips=(funk, read_clip(clips / "rock.mid")), at=(0.5, 0), lock_beats=((9, 10),), seed=1))
+    assert "lock_beats 9:10 lies outside" in blend.info[0]

@@ -174,6 +174,7 @@ ALLOWED: dict[str, set[str]] = {
         "bridge.worker",
     },
     "bridge.service": set(),
+    "bridge.model_words": {"models.card", "models.plain_file"},
     "bridge.api": {
         *("bridge.devices", "bridge.engine", "bridge.latent_file", "bridge.preview", "bridge.requests", "bridge.validation"),
         *("models.editing.batching", "models.editing.points", "models.families.registry", "models.families.routing"),
@@ -187,7 +188,7 @@ ALLOWED: dict[str, set[str]] = {
     "bridge.cli": {
         *("bridge.cli", "bridge.config", "bridge.devices", "bridge.doctor", "bridge.evaluation", "bridge.files"),
         *("bridge.file_context", "bridge.file_jobs", "bridge.inspection", "bridge.latent_file", "bridge.pipes"),
-        "bridge.preview",
+        *("bridge.model_words", "bridge.preview"),
         *("bridge.watch", "bridge.writing"),
         *("bridge.provenance", "bridge.requests", "bridge.server", "bridge.service", "bridge.validation"),
         *("models.evaluation.routing", "models.extras", "models.store", "models.training", "max_for_live"),

@@ -179,3 +179,27 @@ def test_a_record_that_is_no_file_is_refused(tmp_path: Path, capsys: pytest.Capt
     os.mkfifo(tmp_path / "fifo.json")
     assert run("recall", tmp_path / "fifo.json", "--out", tmp_path) == 1
     assert "fifo.json is not a record of clips: it is not a file" in capsys.readouterr().err
+
+
+def test_a_record_names_the_parts_that_were_worked_on(clips: Path, tmp_path: Path) -> None:
+    assert run("vary", clips / "band.mid", "--count", 1, "--track", "1,3", "--seed", 1, "--out", tmp_path) == 0
+    record = json.loads((tmp_path / "band_vary.json").read_text(encoding="utf-8"))
+    assert [(part["file"], part["number"], part["name"], part["model"]) for part in record["parts"]] == [
+        ("band.mid", 1, "Drums", "drums"),
+        ("band.mid", 3, "Lead", "melody"),
+    ]
+    assert all(part["why"] for part in record["parts"])
+
+
+def test_records_of_before_there_were_keys_rests_context_and_parts_recall(clips: Path, tmp_path: Path) -> None:
+    made = ("--key", "free", "--fill", "--context", "none", "--count", 2, "--seed", 1, "--out", tmp_path)
+    assert run("vary", clips / "ode_to_joy.mid", *made) == 0
+    path = tmp_path / "ode_to_joy_vary.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    for later in ("parts", "keys", "context"):
+        del record[later]
+    del record["request"]["fill"]
+    record["request"]["key"] = None
+    path.write_text(json.dumps(record), encoding="utf-8")
+    assert run("recall", path, "--out", tmp_path / "again") == 0
+    assert contents(tmp_path / "again") == {p.name: p.read_bytes() for p in sorted(tmp_path.glob("*.mid"))}

@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from bridge.cli import inspect, latents, models, music, preview, system
+from bridge.cli import examples, inspect, latents, models, music, preview, system
 from bridge.cli.common import PROGRAM, STOPPED, tell
 from bridge.validation import sentence
 
@@ -38,6 +38,7 @@ inspect.add_to(app)
 preview.add_to(app)
 models.add_to(app)
 system.add_to(app)
+examples.add_to(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bridge.cli.common import DEVICE, FORCE, JSON, STOPPED, Device, Pace, as_text, print_table, show_progress, tell
+from bridge.cli.common import DEVICE, FORCE, JSON, PROGRAM, STOPPED, Device, Pace, as_text, print_table, show_progress, tell
 
 if TYPE_CHECKING:
     from bridge.cli.common import Progress
@@ -59,14 +59,19 @@ def show_model(
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Show what a model is, what it learned from and how well it does."""
-    from models.store import find_model, read_card
+    from bridge.model_words import describe_model
+    from models.store import find_model, read_card, read_figures
 
     folder = find_model(name)
-    card = {"folder": str(folder), **read_card(folder).model_dump(mode="json")}
+    card, figures = read_card(folder), read_figures(folder)
     if as_json:
-        typer.echo(json.dumps(card, indent=2, ensure_ascii=False))
+        shown = {"folder": str(folder), **card.model_dump(mode="json"), "figures": figures}
+        typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
         return
-    print_table(("", ""), [(key, as_text(value)) for key, value in card.items()])
+    for line in describe_model(card, figures):
+        typer.echo(line)
+    typer.echo(f"\nFamily {card.family}, weights {card.licence}, {card.weights_sha256[:12]}, in {folder}")
+    typer.echo(f"All of its card, and every figure: {PROGRAM} models show {name} --json")
 
 
 def prepare(

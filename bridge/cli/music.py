@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -164,7 +164,7 @@ def _make(verb: str, request: Request, paths: Sequence[Path], how: Making, kinds
             if is_drawn and len(report.records) + to_pipe == 1:
                 tell(f"no seed was given; --seed {request.seed} makes the same again")
             report.models = list(dict.fromkeys([*report.models, *made.models]))
-            report.parts += map(asdict, made.parts)
+            report.parts += [part.model_dump() for part in made.parts]
             report.keys += [key.model_dump() for key in made.keys]
             for line in made.info:
                 report.say(line)
@@ -193,7 +193,7 @@ def _look(
             continue
         report.clips += map(str, places(job))
         parts = files.parts_to_use(request, found)
-        report.parts += map(asdict, parts)
+        report.parts += [part.model_dump() for part in parts]
         report.models = list(dict.fromkeys([*report.models, *(part.model for part in parts)]))
         for line in (line for source in found for line in source.info):
             report.say(line)
