@@ -1,12 +1,14 @@
-// A stand-in of what a jsui draws with: mgraphics and sketch. It knows the names of what there is and draws nothing; pictures are
-// drawn by max_for_live. Facts: docs.cycling74.com/apiref/js/mgraphics.
+// A stand-in of what a jsui draws with: mgraphics and sketch. It knows the names of what there is and draws nothing; pictures
+// are drawn by max_for_live. Facts: docs.cycling74.com/apiref/js/mgraphics.
 "use strict";
 
 const CALLS =
-  "append_path arc arc_negative attr_setfill close_path copy_path curve_to ellipse fill fill_preserve fill_preserve_with_alpha " +
+  "append_path arc arc_negative attr_setfill close_path copy_path curve_to ellipse fill fill_preserve " +
+  "fill_preserve_with_alpha " +
   "fill_with_alpha font_extents get_current_point identity_matrix image_surface_create image_surface_draw in_fill " +
   "line_to move_to new_path ovalarc paint paint_with_alpha parentpaint pattern_create_for_surface pattern_create_linear " +
-  "pattern_create_radial pattern_create_rgba pop_group push_group rectangle rectangle_rounded redraw rel_curve_to rel_line_to rel_move_to restore " +
+  "pattern_create_radial pattern_create_rgba pop_group push_group rectangle rectangle_rounded redraw " +
+  "rel_curve_to rel_line_to rel_move_to restore " +
   "rotate save scale select_font_face set_antialias set_dash set_font_size set_line_cap set_line_join set_line_width " +
   "set_matrix set_source set_source_rgb set_source_rgba set_source_surface show_text stroke stroke_preserve " +
   "stroke_preserve_with_alpha stroke_with_alpha svg_create svg_render text_path transform translate init";

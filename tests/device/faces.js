@@ -1,15 +1,14 @@
 // The objects of a patch that are seen: what they do with a message, with the mouse, and as parameters of Live.
 //
-// A face is made by `FACES[maxclass](box)` and returns { receive, ...hands }: receive(inlet, message) is what comes by a cord, the
-// others are what a hand can do: click(form), choose(index), turn(value), hold(point), drop(point). Facts are those of the reference pages of
-// each object (docs.cycling74.com/max8/refpages/live.text and so on).
+// A face is made by `FACES[maxclass](box)` and returns { receive, ...hands }: receive(inlet, message) is what comes by a cord,
+// the others are what a hand can do: click(form), choose(index), turn(value), hold(point), drop(point). Facts are those of the
+// reference pages of each object (docs.cycling74.com/max8/refpages/live.text and so on).
 "use strict";
 
 const { atomsOf, isBang, isNumber } = require("./typed.js");
 
 // What any of Live's faces is told without a word of its own: attributes, colours among them.
-const LOOKS =
-  /^(active|hidden|ignoreclick|annotation|annotation_name|fontsize|fontface|fontname|presentation_rect|presentation|textjustification|\w*color)$/;
+const LOOKS = /^(active|hidden|ignoreclick|annotation(_name)?|font(size|face|name)|presentation(_rect)?|textjustification|\w*color)$/;
 
 // A parameter that is a number: a dial, a number box, a slider.
 function number(box) {
@@ -45,8 +44,8 @@ function choice(box) {
   return parameter(box, { fit, tell, choose, turn: choose, items });
 }
 
-// A button sends a bang with the mouse (docs.cycling74.com/max5/refpages/m4l-ref/live.text.html), a toggle 0 or 1. As a parameter
-// that is mapped or automated a button goes to 1 and back.
+// A button sends a bang with the mouse (docs.cycling74.com/max5/refpages/m4l-ref/live.text.html), a toggle 0 or 1. As a
+// parameter that is mapped or automated a button goes to 1 and back.
 function text(box) {
   box.label = box.json.text || "";
   const isButton = !box.json.mode;

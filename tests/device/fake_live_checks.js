@@ -202,6 +202,36 @@ test("what a musician has edited is theirs, and what another device made is not 
   failsWith(max, /trespass, by delete_clip/);
 });
 
+test("a device's own track may be named and deleted, no other; when it is made the device is out of sight", () => {
+  const { live, device, max, go } =
+    world(`api.goto("live_set"); if (kept.step) { api.call("delete_track", kept.step++ === 1 ? 1 : 0); return; }
+    kept.step = 1; say(api.call("create_midi_track", 1)[0]); api.goto("live_set tracks 1"); api.set("name", "New");`);
+  const before = live.snapshot();
+  assert.deepEqual(go(), ["id"]);
+  assert.deepEqual([live.tracks[1].name, live.isInView(device), live.snapshot()], ["New", false, before]);
+  live.addTrack({});
+  go();
+  max.check();
+  assert.deepEqual([live.tracks.length, live.isInView(live.tracks[0])], [2, false]);
+  go();
+  failsWith(max, /track 0 is deleted/);
+});
+
+test("a clip that is laid into the Arrangement covers what is there: the device's own may go, others may not", () => {
+  const { live, track, max, go } = world(`api.goto("live_set tracks 0"); kept.at = (kept.at || 0) + 4;
+    api.call("duplicate_clip_to_arrangement", kept.id, kept.at);`);
+  const clip = live.addClip(track, 0, { length: 8, notes: RIFF });
+  max.world.kept.id = `id ${clip.id}`;
+  go();
+  go();
+  max.check();
+  const lie = track.arrangement.map(({ at, notes }) => [at, notes.length]);
+  assert.deepEqual(lie, [[8, RIFF.length]]);
+  live.addArrangementClip(track, 14, { length: 4 });
+  go();
+  failsWith(max, /is overwritten/);
+});
+
 test("scenes are made at the end or within, each track gets a slot, and the last one stays", () => {
   const { max, live, go } = world(
     `say(api.call("create_scene", -1)[0]); api.call("create_scene", 0); api.call("delete_scene", 0);`,

@@ -1,4 +1,5 @@
-// Each strictness of the set that plays bites: time, launch quantization, legato, notes that are cut; scales, tracks and copies.
+// Each strictness of the set that plays bites: time, launch quantization, legato, notes that are cut; scales, tracks and
+// copies.
 //
 //   node --expose-internals fake_playing_checks.js
 "use strict";

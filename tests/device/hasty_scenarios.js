@@ -92,8 +92,7 @@ class Musician {
   }
 
   pick() {
-    this.live.select(this.any(this.own));
-    this.stage.press(`pick_${this.any([..."abcd"])}`);
+    this.stage.pick(this.any([..."abcd"]), this.any(this.own));
   }
 
   puck() {

@@ -92,8 +92,7 @@ test("undo waits for what is under way", () => {
 
 test("where scenes have gone below a picked clip, no more are made than are needed", () => {
   const stage = picked({ live: { scenes: 12 } });
-  stage.live.select(stage.live.addClip(stage.track, 11, { name: "Low", length: 4, notes: [] }));
-  stage.press("pick_a").settle().turn("puck", 30, 0).settle().turn("puck", 60, 0).wait(300); // a new scene for the audition
+  stage.pick("a", stage.live.addClip(stage.track, 11, { name: "Low", length: 4, notes: [] })).settle().turn("puck", 30, 0).settle().turn("puck", 60, 0).wait(300); // a new scene for the audition
   stage.live.remove(audition(stage)[0].thing);
   for (let i = 0; i < 6; i++) stage.live.remove(stage.live.scenes[3]);
   stage.turn("puck", 90, 0).settle(); // soon after, so that the row it knows is an old one
@@ -184,8 +183,7 @@ test("long and foreign names do not burst the state", () => {
   const stage = new Stage().start();
   const names = ["名前, $1; \\ ♯".repeat(30), `x${"🎹".repeat(60)}`, "'(~*!)' \"%\"", ""];
   for (const [i, corner] of ["a", "b", "c", "d"].entries()) {
-    stage.live.select(stage.live.addClip(stage.track, i, { name: names[i], length: 4, notes: [] }));
-    stage.press(`pick_${corner}`).settle();
+    stage.pick(corner, stage.live.addClip(stage.track, i, { name: names[i], length: 4, notes: [] })).settle();
   }
   assert.match(stage.saved, /^[A-Za-z0-9_.~-]{1,4000}$/);
   stage.reopen().start();

@@ -97,6 +97,13 @@ class Live {
   // What the musician does
 
   addTrack(options) {
+    const track = this._makeTrack(options);
+    this.song.tracks = [...this.song.tracks, track];
+    if (!this.view.selected_track) this.view.selected_track = track;
+    return track;
+  }
+
+  _makeTrack(options) {
     const { name, kind, frozen, group, color } = Object.assign(
       { name: "MIDI", kind: "midi", frozen: false, group: null },
       options,
@@ -104,8 +111,6 @@ class Live {
     const track = new Thing(this, "Track", this.song, { name, kind, frozen, group, color: snap(color || 0xff94a6) });
     Object.assign(track, { devices: [], arrangement: [], lanes: [], arm: 0, mute: 0, solo: 0, playing: null });
     track.slots = this.song.scenes.map(() => this._slot(track));
-    this.song.tracks = [...this.song.tracks, track];
-    if (!this.view.selected_track) this.view.selected_track = track;
     return track;
   }
 
@@ -161,9 +166,10 @@ class Live {
   }
 
   // A parameter of a Max device. What changes it: a hand that turns it, once for each time that it is taken hold of; its patch,
-  // which sets or assigns it; automation. Live keeps a step of undo for each change but of hidden ones, automation, and an assign
-  // to one that is stored only (Ableton/maxdevtools, m4l-production-guidelines: Undo History; docs.cycling74.com/max5/refpages/
-  // m4l-ref/live.dial.html: assign). Whether a silent `set` is a step no page says: it is one here.
+  // which sets or assigns it; automation. Live keeps a step of undo for each change but of hidden ones, automation, and an
+  // assign to one that is stored only (Ableton/maxdevtools, m4l-production-guidelines: Undo History;
+  // docs.cycling74.com/max5/refpages/ m4l-ref/live.dial.html: assign). Whether a silent `set` is a step no page says: it is one
+  // here.
   addParameter(device, fields) {
     if (device.parameters.some(({ name }) => name === fields.name)) throw new Error(`two parameters are named ${fields.name}`);
     const parameter = new Thing(this, "DeviceParameter", device, fields);
@@ -259,8 +265,8 @@ class Live {
     this.notify();
   }
 
-  // The copy of a track stands to the right of it, with copies of its clips and devices, and is selected. What a device made on it
-  // is then its copy's.
+  // The copy of a track stands to the right of it, with copies of its clips and devices, and is selected. What a device made on
+  // it is then its copy's.
   duplicateTrack(track) {
     const copy = new Thing(this, "Track", this.song, {
       ...fieldsOf(track),
@@ -350,7 +356,7 @@ class Live {
     const rowOf = ({ parent }) => (parent.type === "ClipSlot" ? parent.parent.slots.indexOf(parent) : -1);
     const sceneOf = (clip) => (this.scenes[rowOf(clip)] || { mark: 0 }).mark;
     const { tempo, signature, scale, groove } = this.song;
-    const tracks = this.tracks.map((track) => {
+    const tracks = this.tracks.filter(isOwn).map((track) => {
       const clips = this._clipsOf(track).filter(isOwn);
       const { name, color } = track;
       return { name, color, clips: clips.map((clip) => ({ scene: sceneOf(clip), ...data(clip, true) })) };
@@ -428,8 +434,8 @@ class Live {
     const isAllowed = (thing, field, before) => {
       if (thing.type === "Song.View") return true;
       if (thing.type === "ClipSlot" && field === "clip") return !before || before.owner === by;
-      if (thing.type === "Song" && field === "scenes") return true; // checked where scenes are deleted
-      if (thing.type === "Track" && field === "slots") return true;
+      if (thing.type === "Song" && (field === "scenes" || field === "tracks")) return true; // checked where they are deleted
+      if (thing.type === "Track" && (field === "slots" || field === "arrangement")) return true; // and where they are covered
       if (thing.type === "DeviceParameter") return thing.parent === by;
       return thing.owner === by;
     };
@@ -504,6 +510,41 @@ class Live {
     this.change(this.song, "scenes", insert(this.song.scenes, scene));
     for (const track of this.song.tracks) this.change(track, "slots", insert(track.slots, this._slot(track)));
     return scene;
+  }
+
+  // A track that a device creates. No page says whether Live selects it: here it does, and the device is out of sight.
+  insertTrack(index, owner) {
+    const at = index < 0 ? this.song.tracks.length : index;
+    const track = this._makeTrack({ name: `${at + 1}-MIDI` });
+    track.owner = owner;
+    this.change(this.song, "tracks", [...this.song.tracks.slice(0, at), track, ...this.song.tracks.slice(at)]);
+    this.showTrack(track);
+    return track;
+  }
+
+  deleteTrack(index) {
+    const track = this.song.tracks[index];
+    if (!track) throw new Refused(`there is no track ${index}`);
+    if (this.song.tracks.length < 2) throw new Refused("the last track cannot be deleted");
+    const own = [track, ...this._clipsOf(track)].every((one) => one.owner === this._step.by) && !track.devices.length;
+    if (this._step.by && !own) this._step.trespass(`track ${index} is deleted`);
+    this.change(this.song, "tracks", without(this.song.tracks, track));
+  }
+
+  // A copy of a clip in the Arrangement, in the place of what it covers.
+  layArranged(track, clip, at, max) {
+    const copy = this.copyClip(clip, track, max.device);
+    const end = at + (clip.looping ? clip.loopEnd - clip.loopStart : clip.end_marker - clip.start_marker);
+    const isUnder = (one) => one.at < end && one.at + one.end_marker - one.start_marker > at;
+    const covered = track.arrangement.filter(isUnder);
+    for (const one of covered) if (one.owner !== max.device) this._step.trespass(`${this.path(one)} is overwritten`);
+    copy.at = at;
+    const left = track.arrangement.filter((one) => !covered.includes(one));
+    this.change(
+      track,
+      "arrangement",
+      [...left, copy].sort((a, b) => a.at - b.at),
+    );
   }
 
   deleteScene(index) {

@@ -327,7 +327,10 @@ const TABLES = {
       groove_amount: field("groove", number(0, 1.3125)),
       swing_amount: field("swing", number(0, 1)),
       is_playing: { get: (s) => s.is_playing, set: (s, value, live) => live.transport.setPlaying(flag(value)) },
-      current_song_time: fixed((s) => s.live.transport.beat),
+      current_song_time: {
+        get: (s) => s.live.transport.beat,
+        set: (s, value, live) => live.transport.jump(number(0, 1e6)(value)),
+      },
       can_undo: fixed((s) => s.live.done.length > 0),
       can_redo: fixed((s) => s.live.undone.length > 0),
     },
@@ -349,6 +352,12 @@ const TABLES = {
         return ["id", scene.id];
       }),
       delete_scene: does((song, [index], { live }) => live.deleteScene(index)),
+      create_midi_track: does((song, [index = -1], { live, max }) => {
+        if (!Number.isInteger(index) || index < -1 || index > song.tracks.length)
+          throw new Refused(`create_midi_track ${index}`);
+        return ["id", live.insertTrack(index, max.device).id];
+      }),
+      delete_track: does((song, [index], { live }) => live.deleteTrack(index)),
       start_playing: reads((song) => song.live.begin()),
       continue_playing: reads((song) => song.live.begin()),
       stop_playing: reads((song) => song.live.stop()),
@@ -411,8 +420,17 @@ const TABLES = {
     },
     functions: {
       stop_all_clips: reads((track, _, { live }) => live.transport.halt(track, "stopped")),
-      delete_clip: does((track, [id], { live }) => {
+      // It overwrites what it covers; no page says what it returns.
+      duplicate_clip_to_arrangement: does((track, [id, time], { live, max }) => {
         const clip = byIdText(live, [id]);
+        if (!clip || clip.type !== "Clip") throw new Refused(`${id} is no clip`);
+        if (typeof time !== "number" || !(time >= 0)) throw new Refused(`there is no time ${time} in the Arrangement`);
+        if (track.kind !== "midi" || clip.audio || track.frozen) throw new Refused("the clip cannot lie on that track");
+        live.layArranged(track, clip, time, max);
+      }),
+      delete_clip: does((track, [id], { live, max }) => {
+        const clip = byIdText(live, [id]);
+        if (clip.owner !== max.device) max.fail(`trespass: delete_clip deletes ${live.path(clip)}`);
         if (clip.parent === track) live.change(track, "arrangement", without(track.arrangement, clip));
         else live.change(clip.parent, "clip", null);
       }),

@@ -2,7 +2,7 @@
 //
 //   const patch = new Patch(readDevice("Latent Bridge.amxd"), { app, live, device, net, saved, seed, nodes });
 //   patch.ready()                       live.thisdevice bangs: the device is loaded, or has been saved
-//   patch.click("generate")             the mouse on a live.text, as a musician: a control that cannot be seen cannot be clicked
+//   patch.click("generate")             the mouse on a live.text; what cannot be seen cannot be clicked
 //   patch.choose("mode", 2)             an item of a tab or a menu;  patch.turn("amount", 30)  a dial, toggle, menu, pad
 //   patch.drag("puck", [[0, 0], [9, 9]])     down at the first point, over the others, up at the last; hold(name, point) and
 //                                       release() do so one by one

@@ -119,8 +119,7 @@ test("without two picked clips the puck says what is missing; with four all are 
   stage.check();
   const four = picked();
   for (const [i, corner] of ["c", "d"].entries()) {
-    four.live.select(four.live.addClip(four.track, 3 + i, { name: corner, length: 4, notes: [] }));
-    four.press(`pick_${corner}`).settle();
+    four.pick(corner, four.live.addClip(four.track, 3 + i, { name: corner, length: 4, notes: [] })).settle();
   }
   four.press("blend").settle();
   assert.equal(four.server.asked[0].clips.length, 4);

@@ -161,9 +161,7 @@ test("interpolate walks from A to B; its ends are the clips, each with its own l
   const long = stage.live.addClip(stage.track, 7, { name: "Long", length: 8, notes: [{ pitch: 50, start_time: 3, duration: 1, probability: 0.5 }] });
   stage.press("interpolate").settle();
   assert.equal(stage.status, "interpolate: pick clip A first");
-  stage.press("pick_a").settle();
-  stage.live.select(long);
-  stage.press("pick_b").settle();
+  stage.pick("a", stage.riff).settle().pick("b", long).settle();
   assert.deepEqual([stage.shown.name_a, stage.shown.name_b], ["Bass", "Long"]);
   stage.before = stage.live.snapshot();
   stage.turn("steps", 3).press("interpolate").settle();
@@ -177,10 +175,9 @@ test("interpolate walks from A to B; its ends are the clips, each with its own l
 test("a picked clip may lie in the Arrangement", () => {
   const stage = withRiff();
   const song = stage.live.addArrangementClip(stage.track, 8, { name: "Song", length: 4, notes: RIFF });
-  stage.press("pick_a").settle();
+  stage.pick("a", stage.riff).settle();
   stage.live.app.view.focused_document_view = "Arranger";
-  stage.live.select(song);
-  stage.press("pick_b").settle();
+  stage.pick("b", song).settle();
   assert.equal(stage.shown.name_b, "Song");
   stage.turn("steps", 3).press("interpolate").settle();
   assert.equal(stage.made().length, 3);
@@ -189,9 +186,9 @@ test("a picked clip may lie in the Arrangement", () => {
 
 test("picking the same clip again lets it go", () => {
   const stage = withRiff();
-  stage.press("pick_c").settle();
+  stage.pick("c", stage.riff).settle();
   assert.equal(stage.shown.name_c, "Bass");
-  stage.press("pick_c").settle();
+  stage.pick("c", stage.riff).settle();
   assert.equal(stage.shown.name_c, "–");
   stage.check();
 });

@@ -1,6 +1,7 @@
 // What a script sees of the patch around it: this.patcher, its boxes as Maxobj, and Global, which all scripts of Max share.
 //
-// Facts: docs.cycling74.com/apiref/js/patcher, .../maxobj, .../global. What is not here a script gets as undefined, which fails.
+// Facts: docs.cycling74.com/apiref/js/patcher, .../maxobj, .../global. What is not here a script gets as undefined, which
+// fails.
 "use strict";
 
 // The patcher of a script. getnamed gives a box by its scripting name, or null.

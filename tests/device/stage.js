@@ -2,7 +2,8 @@
 // told. The real server is met in tests/test_device_wire.py; here everything happens in virtual time and can be looked at.
 //
 //   const stage = new Stage({ live: {...}, server: {...} }).start();   start() lets the device begin, and waits until it is ready
-//   stage.press("vary");  stage.turn("amount", 30);  stage.wait(100);   hands on the face: patch.js says what they can do
+//   stage.press("vary");  stage.turn("amount", 30);  stage.wait(100);   what the musician's hands do: hands.js
+//   stage.pick("a", clip)                   a clip is put at a corner
 //   stage.look()                            the musician clicks on the device's track, if another one is selected
 //   stage.settle()                          time passes until nothing is under way any more
 //   stage.status, stage.shown.result        what the face shows
@@ -20,6 +21,7 @@
 const path = require("node:path");
 const { App } = require("./app.js");
 const { readDevice } = require("./frozen.js");
+const hands = require("./hands.js");
 const { Live } = require("./live.js");
 const { Clock } = require("./max.js");
 const { Patch } = require("./patch.js");
@@ -83,19 +85,24 @@ class Stage {
     return this;
   }
 
-  // The device is in Device View only while its track is selected: a hand that wants to reach it clicks on its track first.
   look() {
-    if (!this.live.isInView(this.device)) this.live.select(this.live.trackOf(this.device));
-    return this;
+    return this.do(hands.look(this.patch));
   }
 
   press(button) {
-    this.look().patch.click(button);
-    return this;
+    return this.do(hands.press(this.patch, button));
   }
 
   turn(control, ...values) {
-    this.look().patch.turn(control, ...values);
+    return this.do(hands.turn(this.patch, control, ...values));
+  }
+
+  pick(corner, clip) {
+    return this.do(hands.pick(this.patch, corner, clip));
+  }
+
+  do(steps) {
+    hands.play(this.clock, steps);
     return this;
   }
 

@@ -50,10 +50,7 @@ function picked(options) {
     return [{ ...a, rows: [...a.rows, fresh(60 + Math.round(x * 10), y + 1)] }];
   };
   stage.start();
-  for (const clip of [stage.a, stage.b]) {
-    stage.live.select(clip);
-    stage.press(clip === stage.a ? "pick_a" : "pick_b").settle();
-  }
+  stage.pick("a", stage.a).settle().pick("b", stage.b).settle();
   stage.before = stage.live.snapshot();
   return stage;
 }

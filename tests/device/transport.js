@@ -1,14 +1,14 @@
 // What plays in a Live set: the song's time, clips that are launched and when they begin, and the notes that sound.
 //
-//   live.launch(slot)                       a click on a clip's launch button; live.stop(), live.begin() are those of the transport
+//   live.launch(slot)                       a click on its launch button; live.stop() and live.begin() are the transport
 //   live.position(clip)                     where a playing clip is, in its own beats; null where it does not play
 //   live.sounding(clip)                     its notes that sound now
 //   live.cuts                               notes that ended too early, and why: { at, clip, pitch, why, by }
 //
-// A clip begins at the next step of its launch quantization, at once where the transport stands; with legato it takes over where
-// the last one was (ableton.com/en/manual/launching-clips). No page says what becomes of a note that is taken away while it sounds:
-// here it is cut, and so are those of a clip that another one takes over from, and of a clip whose loop is moved. A note
-// that begins before the place where a clip comes in does not sound.
+// A clip begins at the next step of its launch quantization, at once where the transport stands; with legato it takes over
+// where the last one was (ableton.com/en/manual/launching-clips). No page says what becomes of a note that is taken away while
+// it sounds: here it is cut, and so are those of a clip that another one takes over from, and of a clip whose loop is moved. A
+// note that begins before the place where a clip comes in does not sound.
 "use strict";
 
 // Of Song.clip_trigger_quantization: bars, then beats.
@@ -44,6 +44,13 @@ class Transport {
   setTempo(tempo) {
     this.hold();
     this.live.song.tempo = tempo;
+    this._reckon();
+  }
+
+  // To another time; session clips play on as they do.
+  jump(beat) {
+    this.hold();
+    this.since.beat = beat;
     this._reckon();
   }
 

@@ -1,9 +1,9 @@
 // The objects of a patch that are typed as text: what each does with a message. Faces are in faces.js, how boxes are joined in
 // patch.js.
 //
-// An object is made by `TYPED[name](box, words)` and returns what it hears: receive(inlet, message). A message is an array of atoms;
-// the first is the selector, or a number: [5] is an int, [5, 6] a list, ["bang"] a bang. What Max would only print to its console
-// is a failure here.
+// An object is made by `TYPED[name](box, words)` and returns what it hears: receive(inlet, message). A message is an array of
+// atoms; the first is the selector, or a number: [5] is an int, [5, 6] a list, ["bang"] a bang. What Max would only print to
+// its console is a failure here.
 "use strict";
 
 const { UdpReceive, UdpSend } = require("./udp.js");

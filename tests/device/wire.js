@@ -8,7 +8,7 @@
 //   device.shown.seed, device.items.model                             what a control shows now, and what a menu offers
 //   device.send.sent, device.receive.heard                            how many messages have left and have come, by address
 //   const again = device.reopen()                                     the set is saved and opened again
-//   world.close();  device.check();                                   as patch.check(), and what the network would not have done
+//   world.close();  device.check();                                   as patch.check()
 //
 // `leads` says where a port that the script names really lies, so that no test needs the port that people use. With TRACE in
 // the environment, status lines are told as they come.
@@ -16,6 +16,7 @@
 
 const dgram = require("node:dgram");
 const { App } = require("./app.js");
+const hands = require("./hands.js");
 const { Clock } = require("./max.js");
 const { Patch } = require("./patch.js");
 const { HOST, decode, encode } = require("./udp.js");
@@ -76,7 +77,7 @@ class World {
 
 class Device {
   constructor(world, built, { thing, saved, seed }) {
-    Object.assign(this, { world, built, thing, seed, lines: [], net: new Net(world.leads) });
+    Object.assign(this, { world, built, thing, seed, lines: [], net: new Net(world.leads), busy: Promise.resolve() });
     const onShow = (name, text) => name === "status" && this._hear(text);
     const { app, live } = world;
     this.patch = new Patch(built, { app, live, device: thing, net: this.net, saved, seed, onShow });
@@ -89,19 +90,32 @@ class Device {
     this.world.clock.after(10, () => this.patch.isOpen && this.patch.ready());
   }
 
+  // What the hands do, one thing after the other; each waits until what it needs is in sight.
   press(name) {
-    this.look().click(name);
+    return this.do(() => hands.press(this.patch, name));
   }
 
   turn(name, ...values) {
-    this.look().turn(name, ...values);
+    return this.do(() => hands.turn(this.patch, name, ...values));
   }
 
-  // As a hand that wants to reach the device, which is in view only while its track is selected.
-  look() {
-    const { live } = this.world;
-    if (!live.isInView(this.thing)) live.select(live.trackOf(this.thing));
-    return this.patch;
+  pick(corner, clip) {
+    return this.do(() => hands.pick(this.patch, corner, clip));
+  }
+
+  // A click on a clip or a slot.
+  select(thing) {
+    return this.do(function* click() {
+      this.world.live.select(thing);
+    });
+  }
+
+  do(make) {
+    const act = async () => {
+      for (const isSo of make.call(this)) await this.until(isSo, hands.SOON);
+    };
+    this.busy = this.busy.then(act).catch((error) => this.patch.fail(error.message));
+    return this.busy;
   }
 
   get send() {

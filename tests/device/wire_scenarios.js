@@ -103,7 +103,7 @@ const SCENARIOS = {
     set.select(set.tune);
     set.device.press("vary");
     await set.device.until(() => set.device.lines.length && /waiting/.test(set.device.status), LONG);
-    set.live.select(set.beat);
+    await set.device.select(set.beat);
     second.press("vary");
     other.device.press("vary");
     for (const device of all) await device.until(() => /^3 clips in slots below/.test(device.status), LONG);
@@ -225,7 +225,7 @@ async function everyVerb(built, port, tested = /^self-test: PASS/) {
   for (const { groove, path } of news()) assert.deepEqual([groove, path.split(" ")[2]], ["Swing 16", "1"]);
 
   // Sample, and back and forward through what there is; more like it; undo.
-  live.select(live.tracks[0].slots[7]);
+  set.select(live.tracks[0].slots[7]);
   await set.press("sample", /^3 clips in slots$/);
   const sampled = news();
   assert.equal(sampled[0].path, "live_set tracks 0 clip_slots 8 clip");
@@ -328,10 +328,10 @@ async function beHasty(built, port, { seed, presses }) {
   const hands = {
     press: () =>
       device.press(any("vary vary sample interpolate blend keep render back forward more undo undo reroll cancel".split(" "))),
-    pick: () => (live.select(any(own)), device.press(`pick_${any([..."abcd"])}`)),
+    pick: () => device.pick(any([..."abcd"]), any(own)),
     puck: () => device.turn("puck", Math.floor(random() * 128), Math.floor(random() * 128)),
     turn: () => device.turn(any(["amount", "variety", "puck_x", "puck_y"]), Math.floor(random() * 101)),
-    click: () => live.select(any([...own, ...live.tracks[0].slots])),
+    click: () => device.select(any([...own, ...live.tracks[0].slots])),
     edit: () => live.edit(any(own), { notes: scale(40 + Math.floor(random() * 20), 1 + Math.floor(random() * 20), 0.25) }),
   };
   const names = Object.keys(hands).flatMap((name) => (name === "press" ? [name, name, name] : [name]));

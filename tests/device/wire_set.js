@@ -62,7 +62,7 @@ class LiveSet {
   }
 
   select(clip) {
-    this.live.select(clip);
+    return this.device.select(clip);
   }
 
   // Press a button and wait for the sentence that ends it.
@@ -84,8 +84,9 @@ class LiveSet {
   }
 
   async pick(corner, clip) {
-    this.select(clip);
-    await this.press(`pick_${corner}`, new RegExp(`^${corner.toUpperCase()} is ${clip.name}$`));
+    const said = new RegExp(`^${corner.toUpperCase()} is ${clip.name}$`);
+    await this.device.pick(corner, clip);
+    await this.device.until(() => said.test(this.device.status), LONG, `${corner} is picked`);
   }
 
   idle(ms) {
