@@ -57,7 +57,7 @@ def test_a_variation_changes_one_stretch_and_the_same_of_all_windows(tiny_models
         changed = [clip.notes[i] for i in (*found.dropped, *(i for i, _ in found.moved))]
         places = sorted({round(note.start * 4) % 32 for note in changed})
         gaps = np.diff([*places, places[0] + 32])
-        assert max(gaps) > 8  # steps: beside one stretch, which may go over the end, much is kept in every window
+        assert max(gaps) >= 8  # steps: beside stretches, which may go over the end, much is kept in every window
         assert distance(clip, made) == pytest.approx(0.25, abs=0.5 / 32 + 0.04 + 1e-6)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 import weakref
 import zlib
 from collections import OrderedDict
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.editing.alike import group_windows
+from models.editing.balance import Balance, slack_of
 from models.editing.batching import Computation, Encode
 from models.editing.gaps import Gaps, find_gaps
 from models.editing.others import Other, notes_beside
@@ -35,6 +37,7 @@ from models.pause import pause
 
 VOICES = 8  # of a polyphonic clip at the most; the notes beyond are kept as they are
 FEW = 3  # onsets of a lower voice in a window; with fewer, out of the model's range, the window is left as it is
+MOST_IMBALANCE = 2  # times the slack of a balance: more notes, or fewer, are a balance lost
 FLAT = 4  # notes of one velocity, from which on it is no chance
 REMEMBERED = 256  # clips whose place in latent space is kept, so that what is varied again is not encoded again
 REMEMBERED_WINDOWS = 8192  # windows of all these, some 6 kB each; the clip that was asked for last may have more
@@ -188,6 +191,27 @@ class ClipState:
     def rounding(self) -> float:
         """How near whole notes can come to an amount."""
         return 0.5 / max(1, len(self.free.notes))
+
+    @cached_property
+    def slack(self) -> float:
+        """How many notes more or fewer than the clip a variation may have.
+
+        Two bars may have as many as come: so it is where musicians vary them. What is asked for comes before the balance.
+        """
+        is_free = len(self.layout.grid) == 1 or self.constraints.density != 0
+        return math.inf if is_free else slack_of(len(self.clip.notes), self.layout.windows)
+
+    def imbalance(self, made: Clip) -> float:
+        """Compute the share of notes by which a variation has more or fewer than the clip, 0 where that is within limits."""
+        before, after = len(self.clip.notes), len(made.notes)
+        return 0.0 if abs(after - before) <= MOST_IMBALANCE * self.slack else abs(after - before) / before
+
+    def balance(self, changed: Grid) -> Balance:
+        """Tell how many notes each change of a grid brings or takes."""
+        layout = self.layout
+        made = layout.vocabulary.struck(changed.tokens)
+        gains = np.where(made == layout.onsets, 0, made - layout.note_count)
+        return Balance(gains * layout.open_steps[..., None], self.slack)
 
     @cached_property
     def alike(self) -> NDArray[np.int64]:

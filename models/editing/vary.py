@@ -36,8 +36,12 @@ WIDE = (1.3, 1.4, 1.5, 1.6)  # and a few for clips that the model is surer of th
 NARROW_TOLD, WIDE_TOLD = (0.9, 1.3), (1.5, 1.7, 1.9, 2.1)  # the same of amounts that decoders are told
 
 ROOM = (1.15, 1.45)  # notes of the stretch that is free to change, to those that are to change: few of it stay
+FARTHER = 1.4  # how much farther than short clips long ones must aim, to come as far: what is around a window holds it
+MOST_LEAN = 2.0  # nats towards onsets or off them, where candidates lost a clip's balance
+MOST_FARTHER = 3.0  # by how much more than the last round the next aims farther
 NOISIER = 0.1  # added to the noise levels for each round
 NEAR = 0.04  # how far off an amount a variation may be, beyond what whole notes allow: what is taken back leaves a trace
+IMBALANCE = 0.3  # how far off an amount is as bad as twice the notes, where a clip loses its balance
 TRIES = 24  # how often to guess how many changes make an amount, before halving what is left
 OTHERS = 6  # changes to try for the last one that an amount has room for
 ROUNDS = 4  # how often to decode more where too few different clips came out
@@ -106,6 +110,7 @@ def vary_sources(
     """Decode around each source, about as far as the amount, and bring what comes out to it: up to `count` clips of each."""
     model = context.model
     found: list[dict[object, Found]] = [{_onsets_key(s.clip): (math.inf, s.clip, (0, 0))} for s in paced(sources, 1)]
+    steps = [_Step(FARTHER if s.layout.windows > 1 else 1.0) for s in sources]
     for turn in range(ROUNDS):
         good = [sum(off <= s.rounding + NEAR + 1e-9 for off, *_ in f.values()) for s, f in zip(sources, found, strict=True)]
         lacking = [k for k, n in enumerate(good) if n < count]
@@ -114,14 +119,35 @@ def vary_sources(
         candidates: list[Candidate] = []
         for k in lacking:
             pause()
-            aim = _aim(context, sources[k], amount, math.ceil((count - good[k]) * (1 + SPARE)), turn, rngs[k])
+            number = math.ceil((count - good[k]) * (1 + SPARE))
+            aim = _aim(context, sources[k], amount, number, steps[k], rngs[k])
             candidates += _noisy_candidates(context, sources[k], aim, rngs[k])
         grids = yield from decode_candidates(model, candidates, span=(1 - 0.4**turn, 1 - 0.4 ** (turn + 1)))
         for k in lacking:
             mine = [i for i, candidate in enumerate(candidates) if candidate.source is sources[k]]
-            _choose(sources[k], [grids[i] for i in mine], amount, count, rngs[k], found[k], is_last=turn > 0)
+            far = _choose(sources[k], [grids[i] for i in mine], amount, count, rngs[k], found[k], is_last=turn > 0)
+            more = [int(sources[k].balance(grids[i]).gains.sum()) for i in mine]
+            steps[k] = steps[k].after(sources[k], amount, float(np.median(far)), float(np.median(more)))
     nearest = [sorted((entry for entry in f.values() if entry[0] < math.inf), key=lambda entry: entry[0]) for f in found]
     return [entries[:count] for entries in nearest]
+
+
+@dataclass(frozen=True)
+class _Step:
+    """How the next candidates of a source are to be made, by what became of the last."""
+
+    farther: float  # than the model's table says they go
+    lean: float = 0.0  # nats towards onsets
+    turn: int = 0
+
+    def after(self, source: ClipState, amount: float, far: float, more: float) -> _Step:
+        """Learn from candidates that went so far and had so many notes more: long clips have each a way of their own."""
+        if source.layout.windows == 1:
+            return replace(self, turn=self.turn + 1)
+        missed = min(max(amount / max(far, 1e-3), 1), MOST_FARTHER)
+        a_bar = more / (2 * len(source.layout.grid)) if source.slack < math.inf else 0.0
+        lean = self.lean - source.family.nats_per_note[0] * a_bar
+        return _Step(self.farther * missed, min(max(lean, -MOST_LEAN), MOST_LEAN), self.turn + 1)
 
 
 @dataclass(frozen=True)
@@ -131,32 +157,36 @@ class _Aim:
     levels: NDArray[np.float32]
     told: NDArray[np.float64] | None = None  # amounts
     stretches: Sequence[NDArray[np.bool_]] | None = None  # steps [T] of windows that may change
+    lean: float = 0.0  # nats on each onset
 
     def __len__(self) -> int:
         """How many candidates there are."""
         return len(self.levels)
 
 
-def _aim(context: EditContext, source: ClipState, amount: float, number: int, turn: int, rng: np.random.Generator) -> _Aim:
+def _aim(context: EditContext, source: ClipState, amount: float, number: int, step: _Step, rng: np.random.Generator) -> _Aim:
     """Aim a number of candidates at an amount, some nearer and some farther, and with more noise each turn.
 
-    Decoders that were trained to be told how far to go are told; with less noise, more of what the clip is like is kept.
+    Decoders that were trained to be told how far to go are told, as far as that goes; with less noise, more of what the clip
+    is like is kept.
     """
-    card = context.model.card
-    told = card.amount_to_tell(amount) if turn < TOLD_ROUNDS else None
+    card, turn = context.model.card, step.turn
+    told = card.amount_to_tell(amount * step.farther if turn else amount) if turn < TOLD_ROUNDS else None
     narrow, some_wide = (NARROW, WIDE) if told is None else (NARROW_TOLD, WIDE_TOLD)
     wide = some_wide if number > 2 * len(some_wide) else ()
     scales = np.array([*np.linspace(*narrow, number - len(wide)), *wide])
     if told is None:
         level = card.noise_level_for(amount)
-        return _Aim(np.clip(level * scales + NOISIER * turn, context.model.least_noise, 1).astype(np.float32))
+        more = NOISIER * (turn + (math.log2(step.farther) if turn else 0.0))
+        return _Aim(np.clip(level * scales + more, context.model.least_noise, 1).astype(np.float32), lean=step.lean)
     levels = np.full(number, min(card.told_noise + NOISIER * turn, 1), np.float32)
     if not context.family.varies_stretches:
-        return _Aim(levels, np.minimum(told * scales, 1))
-    shares = np.minimum(amount * rng.uniform(*ROOM, number), 1)
+        return _Aim(levels, np.minimum(told * scales, 1), lean=step.lean)
+    shares = np.minimum(amount * step.farther * rng.uniform(*ROOM, number), 1)
     onsets, is_long = _free_onsets(source), source.layout.windows > 1
     stretches = [draw_stretch(onsets, share, amount, rng, is_one_of_many=is_long) for share in shares]
-    return _Aim(levels, np.array([card.nearest_told(amount / share) for share in shares]), stretches)
+    told_each = np.array([card.nearest_told(amount * step.farther / share) for share in shares])
+    return _Aim(levels, told_each, stretches, step.lean)
 
 
 def _noisy_candidates(context: EditContext, source: ClipState, aim: _Aim, rng: np.random.Generator) -> list[Candidate]:
@@ -180,10 +210,11 @@ def _noisy_candidates(context: EditContext, source: ClipState, aim: _Aim, rng: n
         batch = rows_around(context, source, (z, level), chance, at_seam=at_seam, described=described)
         if aim.stretches is not None:
             batch = replace(batch, known=source.known_outside(aim.stretches[k], at_seam=at_seam))
-        if aim.told is None or not card.told_lean:
-            return batch
-        lean = np.asarray(card.told_lean * aim.told[k] * context.family.vocabulary.onsets.any(1), np.float32)
-        return replace(batch, logit_bias=_leaning(batch, lean))
+        onsets = context.family.vocabulary.onsets
+        lean = np.asarray(aim.lean * onsets.sum(1), np.float32)
+        if aim.told is not None:
+            lean += np.asarray(card.told_lean * aim.told[k] * onsets.any(1), np.float32)
+        return replace(batch, logit_bias=_leaning(batch, lean)) if lean.any() else batch
 
     return [
         Candidate(
@@ -220,8 +251,11 @@ def _choose(
     found: dict[object, Found],
     *,
     is_last: bool,
-) -> None:
-    """Take the decodes that went nearly as far as the amount, the nearest first, and bring others to it."""
+) -> list[float]:
+    """Take the decodes that went nearly as far as the amount, the nearest first, and bring others to it.
+
+    Tells how far each went, or at most went.
+    """
     near = source.rounding + NEAR
     # What cannot have gone far enough need not be written, unless nothing better may come.
     made = {
@@ -229,22 +263,28 @@ def _choose(
         for i, grid in enumerate(grids)
         if is_last or source.distance_bound(grid) >= amount - near
     }
-    far = [source.distance_to(made[i]) if i in made else 0.0 for i in range(len(grids))]
+    far = [source.distance_to(made[i]) if i in made else source.distance_bound(grids[i]) for i in range(len(grids))]
     # Of those that are not near, the ones that went too far come first: taking back is better than adding. From what went far
     # enough, three clips can be made, with what is taken back in different places; that is better than decoding again.
     order = sorted(range(len(grids)), key=lambda i: abs(far[i] - amount) + 9 * (far[i] < amount - near))
     beyond = [i for i in order if far[i] > amount + near]
     too_little = [i for i in order if far[i] < amount - near]
-    for i in [*(i for i in order if i not in too_little), *beyond, *beyond, *(too_little if is_last else ())]:
+    is_near = [i for i in order if abs(far[i] - amount) <= near]
+    balanced = [i for i in is_near if not source.imbalance(made[i])]
+    uneven = [i for i in is_near if i not in balanced]
+    for i in [*balanced, *beyond, *beyond, *beyond, *uneven, *(too_little if is_last else ())]:
         if sum(off <= near + 1e-9 for off, *_ in found.values()) == count:
             break
         grid, off, clip = grids[i], abs(far[i] - amount), made[i]
-        if off > near:
-            others = [grids[j] for j in (*range(i + 1, len(grids)), *range(i))] if is_last else []
-            goal = amount + NEAR if far[i] > amount else amount
+        if off > near or i in uneven:
+            others = [grids[j] for j in (*range(i + 1, len(grids)), *range(i))] if is_last or source.slack < math.inf else []
+            goal = amount + NEAR if far[i] > amount and source.layout.windows == 1 else amount
             grid, clip = _fit_amount(source, [grid, *others], goal, far[i], rng)
             off = abs(source.distance_to(clip) - amount)
+        if imbalance := source.imbalance(clip):
+            off = max(off, near) + IMBALANCE * imbalance  # where nothing better comes
         found.setdefault(_onsets_key(clip), (off, clip, _count_decoded(source, clip, grid)))
+    return far
 
 
 def _fit_amount(
@@ -259,11 +299,24 @@ def _fit_amount(
     grid = grids[0]
     edits = family.note_edits(own, grid, voices=voices)
     for other in grids[1:]:
-        if len(edits) >= amount * size:
+        if source.balance(grid).usable(edits) >= amount * size:
             break
         grid = merge_edits(family, own, grid, other, voices=voices)
         edits = family.note_edits(own, grid, voices=voices)
+        far = 0.0
     edits = spread_evenly(edits, rng)
+    balance = source.balance(grid)
+    clip = _take_edits(source, grid, balance.order(edits), amount, far)
+    if source.imbalance(clip):  # where edits of several voices come to one note, or nothing is written of some
+        shift = len(clip.notes) - len(source.clip.notes)
+        again = _take_edits(source, grid, balance.order(edits, shift), amount, far)
+        clip = min(clip, again, key=lambda made: (abs(source.distance_to(made) - amount) > NEAR, source.imbalance(made)))
+    return grid, clip
+
+
+def _take_edits(source: ClipState, grid: Grid, edits: Sequence[NoteEdit], amount: float, far: float) -> Clip:
+    """Write as many of the first edits of a decode, which went so far, as make an amount."""
+    own, family, size = source.layout.grid, source.family, max(1, len(source.free.notes))
     best: tuple[float, Clip] = (math.inf, source.clip)
 
     def keep(some: Sequence[NoteEdit]) -> float:
@@ -275,7 +328,7 @@ def _fit_amount(
 
     # Most edits are one note's change. Distance grows about evenly with them: a secant finds their number in a few tries.
     low, high, far_low, far_high = 0, len(edits) + 1, 0.0, max(amount * 1.01, len(edits) / size)
-    if far > amount:  # then the first grid alone is taken, and all of it is known to be too much
+    if far > amount:  # of all edits it is known that they are too much
         high, far_high = len(edits), far
     tries = 0
     while best[0] > source.rounding and high - low > 1:
@@ -293,7 +346,7 @@ def _fit_amount(
         if best[0] <= source.rounding:
             break
         keep([*edits[:low], smaller])  # where the next change is too much, one further on may do
-    return grid, best[1]
+    return best[1]
 
 
 def _count_decoded(source: ClipState, clip: Clip, grid: Grid) -> tuple[int, int]:

@@ -1,0 +1,70 @@
+"""Which changes are kept so that a variation has about as many notes as its clip. Edits and numbers; no models, no clips."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.families.family import NoteEdit
+from models.music.paced import paced
+
+# By what share of its notes a variation may differ from a clip, where changes to choose from allow. Musicians keep the number
+# on the whole and not in every two bars (there they differ by a sixth at .3), so that clips of four bars may differ more.
+SLACK, SHORT_SLACK = 0.03, 0.05
+LEAST_SLACK = 1.0  # notes
+
+
+def slack_of(notes: int, windows: int) -> float:
+    """Compute by how many notes a variation of a clip of so many, in so many windows, may differ from it."""
+    return max(LEAST_SLACK, max(SLACK, SHORT_SLACK * min(1, 2 / windows)) * notes)
+
+
+@dataclass(frozen=True)
+class Balance:
+    """How many notes the changes to a clip bring, or take, and how far from even their sum may be; infinite where any may."""
+
+    gains: NDArray[np.int64]  # of the cell of each edit, [B, T, V]
+    slack: float
+
+    def of(self, edit: NoteEdit) -> int:
+        """Count the notes that an edit brings, below 0 those that it takes."""
+        return sum(self.gains.item(cell) for cell in edit)
+
+    def usable(self, edits: Sequence[NoteEdit]) -> float:
+        """Count about how many of some edits can be taken together."""
+        if math.isinf(self.slack):
+            return len(edits)
+        return len(edits) - max(0.0, abs(sum(self.of(edit) for edit in paced(edits))) - self.slack)
+
+    def order(self, edits: Sequence[NoteEdit], total: int = 0) -> list[NoteEdit]:
+        """Order edits so that in any first part of them as many notes come as go, as far as there are both.
+
+        `total` is how many have come without them. Those that would bring too many, or take too many, wait until others have
+        made room for them, and else come last.
+        """
+        if math.isinf(self.slack):
+            return list(edits)
+        ordered: list[NoteEdit] = []
+        waiting: dict[bool, deque[tuple[NoteEdit, int]]] = {True: deque(), False: deque()}  # by whether they bring notes
+
+        def fits(gain: int) -> bool:
+            return abs(total + gain) <= max(self.slack, abs(total) - 1)
+
+        for edit in paced(edits):
+            gain = self.of(edit)
+            if not fits(gain):
+                waiting[gain > 0].append((edit, gain))
+                continue
+            ordered.append(edit)
+            total += gain
+            for its in waiting.values():
+                while its and fits(its[0][1]):
+                    late, gain = its.popleft()
+                    ordered.append(late)
+                    total += gain
+        return [*ordered, *(edit for its in waiting.values() for edit, _ in its)]
