@@ -31,6 +31,7 @@ from models.network.latent import Latents, add_noise, noise
 from models.pause import pause
 
 SPARE = 0.375  # candidates decoded for each variation asked for, beyond the one; those nearest to the amount are kept
+FEW_SPARE = 0.125  # of long clips, which cost more: they aim farther, and three clips can be made of what goes too far
 NARROW = (0.95, 1.15)  # noise levels to decode at, to the one that the model's table gives for an amount
 WIDE = (1.3, 1.4, 1.5, 1.6)  # and a few for clips that the model is surer of than of most: a second round costs as much again
 NARROW_TOLD, WIDE_TOLD = (0.9, 1.3), (1.5, 1.7, 1.9, 2.1)  # the same of amounts that decoders are told
@@ -119,7 +120,8 @@ def vary_sources(
         candidates: list[Candidate] = []
         for k in lacking:
             pause()
-            number = math.ceil((count - good[k]) * (1 + SPARE))
+            spare = FEW_SPARE if sources[k].layout.windows > 1 else SPARE
+            number = math.ceil((count - good[k]) * (1 + spare))
             aim = _aim(context, sources[k], amount, number, steps[k], rngs[k])
             candidates += _noisy_candidates(context, sources[k], aim, rngs[k])
         grids = yield from decode_candidates(model, candidates, span=(1 - 0.4**turn, 1 - 0.4 ** (turn + 1)))
