@@ -48,7 +48,8 @@ OTHERS = 6  # changes to try for the last one that an amount has room for
 ROUNDS = 4  # how often to decode more where too few different clips came out
 TOLD_ROUNDS = 2  # of these in which decoders are told amounts: of a few notes they may know but one way to go so far
 
-Found = tuple[float, Clip, tuple[int, int]]  # how far off the amount, a variation, and its notes as Made counts them
+# How far off the amount, and beyond that where its balance is lost; a variation; its notes as Made counts them.
+Found = tuple[float, Clip, tuple[int, int]]
 
 
 def vary(
