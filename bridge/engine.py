@@ -32,6 +32,7 @@ from models.store import load_model
 
 Families = Sequence[str] | None  # what each clip of a request is, where that is known
 Others = Sequence[Sequence[Other]]  # what sounds with each clip of a request; none where nothing is known
+DIALLED = 3  # personal models that are kept at other positions of their dial than 1
 MORPH = "morph"  # what made the clips of an interpolation where no model did
 
 
@@ -85,12 +86,24 @@ class Engine:
         """`batch_size` fixes the size of every batch, so that a clip comes out the same whatever is decoded beside it."""
         self._device, self._batch_size = device, batch_size
         self._models = LoadedModels(lambda name: load(name, device), always=kinds().values())
+        self._dialled = LoadedModels(self._dial, most=DIALLED)
         self._encodings = EncodingCache()
         self._palettes: dict[int, Palette] = {}
 
     def model(self, name: str) -> LatentModel:
         """Find a model by name, loading it where it was not asked for lately."""
         return self._models.find(name)
+
+    def _dial(self, key: str) -> LatentModel:
+        """Load a personal model as far as its key says; see `_model_for`."""
+        mine, _, name = key.partition(" ")
+        model = self.model(name)
+        return model.dial(float(mine)) if model.dial else model
+
+    def _model_for(self, request: Request, name: str) -> LatentModel:
+        """Find the model of a request; of a personal one as much as the request wants of it, in hundredths."""
+        mine, model = round(request.mine, 2), self.model(name)
+        return model if mine == 1 or not model.dial else self._dialled.find(f"{mine} {name}")
 
     def batcher(self) -> Batcher:
         """Make a place where several requests are computed together."""
@@ -270,7 +283,7 @@ class Engine:
 
     def _context(self, request: Request, name: str, *, together: Sequence[Clip] = ()) -> EditContext:
         """Gather what a verb needs beside clips."""
-        model = self.model(name)
+        model = self._model_for(request, name)
         kit = model.family.kit(request.drum_map, request.pads, together) if isinstance(request, ClipsRequest) else None
         finds_keys = isinstance(request, Music) and request.key == AUTO
         temperature = temperature_for(request.variety)

@@ -131,9 +131,9 @@ def _names(home: Path) -> list[str]:
 
 def _stamps(folder: Path) -> tuple[Stamp, ...]:
     """Tell one state of a model folder from another without reading it."""
-    from models.store import CARD, WEIGHTS
+    from models.store import ADAPTER, CARD, WEIGHTS
 
-    return tuple(_stamp(folder / name) for name in (CARD, WEIGHTS))
+    return tuple(_stamp(folder / name) for name in (CARD, WEIGHTS, ADAPTER))
 
 
 def _stamp(path: Path) -> Stamp:

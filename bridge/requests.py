@@ -74,6 +74,10 @@ class Request(BaseModel):
         default=None, ge=0, lt=2**31, description="the same seed gives the same clips; a new one where none is given"
     )
     variety: Unit = Field(default=0.5, description="0 plays safe, 1 is adventurous")
+    mine: Unit = Field(
+        default=1.0,
+        description="of a personal model: 0 plays as the model that it was made from, 1 as all it has learned of you",
+    )
 
     @property
     def clip_count(self) -> int:

@@ -60,6 +60,7 @@ Line = Annotated[str, Field(max_length=2000), AfterValidator(_as_line)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Apart = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)]  # a distance: at most all dropped and as many added
 Sha256 = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
+PlainName = Annotated[str, Field(pattern=r"^([^/\\\\\x00-\x1f.][^/\\\\\x00-\x1f]{0,99})?$")]  # of a model, never a path
 Facts = Annotated[dict[str, object], AfterValidator(_plain)]
 
 
@@ -102,6 +103,8 @@ class Card(BaseModel):
     config: Facts = Field(description="the config of the training, whole")
     commit: Line = Field(default="", description="the commit of the code that trained it")
     metrics: dict[str, float] = Field(default={}, description="the last validation of the training")
+    base: PlainName = Field(default="", description="the model that a personal one adds to; empty where it stands alone")
+    base_sha256: Sha256 = Field(default="", description="of the weights of that model")
     weights_sha256: Sha256
     golden_sha256: Sha256 = ""
     habits_sha256: Sha256 = Field(default="", description="of the habits that samples are told; empty where there are none")
@@ -110,6 +113,12 @@ class Card(BaseModel):
     def _is_told_whole(self) -> Self:
         if bool(self.told_noise) != (len(self.told_amounts) > 1):
             raise ValueError("told_noise and told_amounts go together: both, the second of two rows at least, or neither")
+        return self
+
+    @model_validator(mode="after")
+    def _names_its_base_whole(self) -> Self:
+        if bool(self.base) != bool(self.base_sha256):
+            raise ValueError("base and base_sha256 go together: both, or neither")
         return self
 
     def amount_to_tell(self, amount: float) -> float | None:

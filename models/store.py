@@ -27,14 +27,16 @@ from threadpoolctl import threadpool_limits
 from models.card import Card
 from models.families.family import Family
 from models.families.grid import Grid
-from models.families.habits import NO_HABITS, Habits, row_size
+from models.families.habits import NO_HABITS, Habits, blend_habits, row_size
 from models.families.registry import FAMILIES, find_family
+from models.network.adapter import adapter_shapes, add_adapter
 from models.network.config import NetworkConfig
 from models.network.decoding import DecodeBatch, LatentModel
 from models.network.tensors import LARGEST_WEIGHT, MOST_WEIGHTS, check_sizes, may_be_missing, weight_shapes
 from models.pause import pause
 from models.plain_file import check_plain_file, read_plain_file, shown
 from models.tensor_file import HEADER_BYTES, Tensors, read_tensors
+from models.whole_file import write_whole
 from models.yaml_text import load_yaml
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ log = logging.getLogger("bridge.models")
 GOLDEN_NOISE = 0.3  # the noise level of golden values
 CARD, WEIGHTS, GOLDEN, HASHES = "model.yaml", "weights.safetensors", "golden.safetensors", "windows.safetensors"
 HABITS = "habits.safetensors"
+ADAPTER = "adapter.safetensors"  # of a personal model, in the place of weights
 FIGURES = "evaluation.json"
 
 CARD_BYTES = 2**16  # the largest card; those of the shipped models have 2 kB
@@ -53,6 +56,7 @@ GOLDEN_BYTES = 2**22  # the largest golden values; the shipped ones have 15 kB
 GOLDEN_ROWS = 64
 FIGURES_BYTES = 2**20  # the most figures; those of the shipped models have up to 25 kB
 HASHES_BYTES = 2**28  # the most hashes, of 8 bytes each; the shipped models have up to 418 kB
+ADAPTER_BYTES = 2**23  # the largest adapter; those that `personalise` writes have up to 1 MB
 HABITS_BYTES = 2**20  # the most habits; the shipped models have some 50 kB
 MOST_FOLDERS = 256  # models of a user that are looked at
 NAME_BYTES = 100  # of a model's name, which messages carry
@@ -161,20 +165,26 @@ def read_figures(folder: Path) -> dict[str, float | int | str | None] | None:
     return found
 
 
-def load_model(name: str, device: str = "cpu") -> LatentModel:
-    """Load a model by name or path, to encode and decode with: by numpy on a CPU, elsewhere by torch."""
+def load_model(name: str, device: str = "cpu", mine: float = 1.0) -> LatentModel:
+    """Load a model by name or path, to encode and decode with: by numpy on a CPU, elsewhere by torch.
+
+    Of a personal model, `mine` says how far: 0 is the model it was made from, 1 all that it has learned.
+    """
     if device != "cpu":
-        return load_torch_model(name, device)
+        return load_torch_model(name, device, mine)
     from models.network.cpu_runtime import NumpyModel
 
-    card, family, weights, habits = _find_first(name, _read_folder)
+    card, family, weights, habits = _find_first(name, lambda folder: _read_folder(folder, mine))
     threadpool_limits(1)  # beside a busy core, as in a DAW, two threads are twenty times slower than one
-    return NumpyModel(card, family, weights, habits)
+    model = NumpyModel(card, family, weights, habits)
+    if card.base:
+        model.dial = lambda share: load_model(name, device, share)
+    return model
 
 
-def load_torch_model(name: str, device: str = "cpu") -> TorchModel:
-    """Load a model by name or path as a network of torch, which can also score music and be trained."""
-    card, family, weights, habits = _find_first(name, _read_folder)
+def load_torch_model(name: str, device: str = "cpu", mine: float = 1.0) -> TorchModel:
+    """Load a model by name or path as a network of torch, which can also score music and be trained; `mine` as above."""
+    card, family, weights, habits = _find_first(name, lambda folder: _read_folder(folder, mine))
     # Torch takes a second to import; all else does without.
     import torch
 
@@ -183,7 +193,10 @@ def load_torch_model(name: str, device: str = "cpu") -> TorchModel:
     use_one_thread()
     network = build_network(family, NetworkConfig.of(family, card.network))
     network.load_state_dict({name: torch.from_numpy(values.copy()).float() for name, values in weights.items()})
-    return TorchModel(card, family, network, device, habits)
+    model = TorchModel(card, family, network, device, habits)
+    if card.base:
+        model.dial = lambda share: load_torch_model(name, device, share)
+    return model
 
 
 def _find_first(name: str, take: Callable[[Path], T]) -> T:
@@ -237,10 +250,11 @@ def _look_at(folder: Path, *, is_named: bool = False) -> Card:
     card = read_card(folder)
     if is_named and card.family != folder.name and folder.name in FAMILIES:
         raise ModelError(f"{shown(folder)} is a model of {card.family}: the name {folder.name} is for one of that family")
+    file, most = (ADAPTER, ADAPTER_BYTES) if card.base else (WEIGHTS, _weight_bytes(MOST_WEIGHTS))
     try:
-        check_plain_file(folder / WEIGHTS, _weight_bytes(MOST_WEIGHTS))
+        check_plain_file(folder / file, most)
     except ValueError as error:
-        raise ModelError(f"{shown(folder / WEIGHTS)} {error}") from error
+        raise ModelError(f"{shown(folder / file)} {error}") from error
     return card
 
 
@@ -291,9 +305,14 @@ def _first_of(error: ValidationError) -> str:
     return f"{shown(where[:80])}: {said}"
 
 
-def _read_folder(folder: Path) -> tuple[Card, Family, Tensors, Habits]:
-    """Read a model's card, its weights and its habits; refuses those that its card does not name, or that are none."""
+def _read_folder(folder: Path, mine: float = 1.0) -> tuple[Card, Family, Tensors, Habits]:
+    """Read a model's card, its weights and its habits; refuses those that its card does not name, or that are none.
+
+    Of a personal model, the weights are those of the model it was made from, changed as far as `mine` says.
+    """
     card = _look_at(folder)
+    if card.base:
+        return _read_personal(folder, card, mine)
     try:
         family = find_family(card.family)
         config = NetworkConfig.of(family, card.network)
@@ -314,6 +333,41 @@ def _read_folder(folder: Path) -> tuple[Card, Family, Tensors, Habits]:
         raise ModelError(f"{shown(folder / WEIGHTS)} {error}") from error
     weights |= {name: np.zeros(shape, np.float16) for name, shape in new.items()}
     return card, family, weights, _read_habits(folder, card, family)
+
+
+def _read_personal(folder: Path, card: Card, mine: float) -> tuple[Card, Family, Tensors, Habits]:
+    base = _find_base(folder, card)
+    of_base, family, weights, general = _read_folder(base)
+    if (of_base.family, of_base.network) != (card.family, card.network):
+        raise ModelError(f"{shown(folder / CARD)} is of other sizes than the model {card.base} that it was made from")
+    try:
+        content = read_plain_file(folder / ADAPTER, ADAPTER_BYTES)
+        if _sha256(content) != card.weights_sha256:
+            raise ValueError(f"is not the file that {CARD} describes; make the personal model again")
+        adapter = read_tensors(content, FLOATS)
+        _check_shapes(adapter, adapter_shapes(adapter, {name: values.shape for name, values in weights.items()}))
+        _check_numbers(adapter)
+    except ValueError as error:
+        raise ModelError(f"{shown(folder / ADAPTER)} {error}") from error
+    habits = blend_habits(general, _read_habits(folder, card, family), mine)
+    return card, family, add_adapter(weights, adapter, mine), habits
+
+
+def _find_base(folder: Path, card: Card) -> Path:
+    """Find the model that a personal one was made from, by its name and the hash of its weights."""
+    others = False
+    for home in (user_models(), shipped()):
+        if not _has_card(home / card.base):
+            continue
+        try:
+            its = read_card(home / card.base)
+        except ModelError:
+            continue
+        if its.weights_sha256 == card.base_sha256 and not its.base:
+            return home / card.base
+        others = True
+    what = "is here only with other weights" if others else "is not here"
+    raise ModelError(f"{shown(folder)} was made from the model {card.base}, which {what}: make the personal model again")
 
 
 def _read_habits(folder: Path, card: Card, family: Family) -> Habits:
@@ -383,12 +437,12 @@ def save_model(folder: Path, card: Card, network: Network, hashes: NDArray[np.ui
 
 
 def write_model(folder: Path, card: Card, weights: bytes, model: LatentModel, hashes: NDArray[np.uint64]) -> Card:
-    """Write a model folder, and finish its card with the hashes of what was written."""
-    from safetensors.numpy import save_file
+    """Write a model folder, and finish its card with the hashes of what was written; of a personal one the adapter."""
+    from safetensors.numpy import save
 
-    (folder / WEIGHTS).write_bytes(weights)
-    save_file(golden(model), folder / GOLDEN)
-    save_file({"hashes": np.sort(hashes)}, folder / HASHES)
+    write_whole(folder / (ADAPTER if card.base else WEIGHTS), weights)
+    write_whole(folder / GOLDEN, save(golden(model)))
+    write_whole(folder / HASHES, save({"hashes": np.sort(hashes)}))
     card = card.model_copy(
         update={
             "weights_sha256": hashlib.sha256(weights).hexdigest(),
@@ -404,10 +458,10 @@ def write_habits(folder: Path, card: Card, habits: Habits) -> Card:
 
     content = save({"habits": habits}) if len(habits) else b""
     if content:
-        (folder / HABITS).write_bytes(content)
+        write_whole(folder / HABITS, content)
     card = card.model_copy(update={"habits_sha256": hashlib.sha256(content).hexdigest() if content else ""})
     text = yaml.dump(card.model_dump(mode="json"), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
-    (folder / CARD).write_text(text, encoding="utf-8")
+    write_whole(folder / CARD, text.encode())
     return card
 
 

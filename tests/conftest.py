@@ -12,7 +12,14 @@ from models.extras import EXTRAS, is_installed
 from tests.support.models import make_model
 
 # Files that need more than the core at their first lines; single tests elsewhere are marked `full`.
-FULL = {"test_evaluate.py", "test_in_context.py", "test_pairs.py", "test_request_evaluation.py", "test_training.py"}
+FULL = {
+    "test_evaluate.py",
+    "test_in_context.py",
+    "test_pairs.py",
+    "test_personal.py",
+    "test_request_evaluation.py",
+    "test_training.py",
+}
 HAS_ALL = all(is_installed(name) for name in EXTRAS)
 
 # Always the same examples: what passes once passes again. EXAMPLES=10 tries ten times as many of those by tests.support.clips.

@@ -98,7 +98,7 @@ ALLOWED: dict[str, set[str]] = {
     "models.families": FAMILIES,
     "models.card": set(),
     "models.network": NETWORK,
-    "models.store": {*NETWORK, "models.plain_file", "models.tensor_file", "models.yaml_text"},
+    "models.store": {*NETWORK, "models.plain_file", "models.tensor_file", "models.whole_file", "models.yaml_text"},
     "models.editing": EDITING,
     "models.training": {
         *LEARNING,

@@ -27,6 +27,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(group, name="models")
     app.command()(prepare)
     app.command()(train)
+    app.command()(personalise)
     app.command()(evaluate)
 
 
@@ -197,6 +198,69 @@ def train(
             tell(f"stopped at step {step} of {chosen.steps}; the same command with --resume goes on from where it last saved")
             raise typer.Exit(STOPPED) from None
     typer.echo(folder)
+
+
+def personalise(
+    data: Annotated[Path, typer.Argument(metavar="DIR", help="a folder of MIDI files, or a file that prepare made of one")],
+    model: Annotated[str, typer.Option("--model", metavar="NAME", help="the model to add to, by its name")] = "drums",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="the model folder; without, it goes among your models, called as the data"),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="write over a personal model that is there")] = False,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="the same seed learns the same")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object instead of the folder")] = False,
+) -> None:
+    """Make a personal model of a few files, in seconds: what is added to a shipped one so that it plays like them."""
+    from models.extras import need
+
+    need("train", "personalise")
+    from models.store import CARD, find_model, read_card, user_models
+    from models.training.dataset import find_sources
+    from models.training.packed import is_packed, load_packed
+    from models.training.personalise import personalise as make_personal
+    from models.training.preparing import prepare as prepare_sources
+
+    if not data.exists():
+        raise ValueError(f"{data} does not exist; DIR is a folder of MIDI files, or a file that prepare made")
+    folder = out or user_models() / data.resolve().stem
+    if (folder / CARD).exists():
+        if not read_card(folder).base:
+            raise ValueError(f"{folder} holds a model that is no personal one: name another folder")
+        if not force:
+            raise ValueError(f"{folder} holds a personal model already; --force writes over it")
+    family = read_card(find_model(model)).family
+    pace = Pace()
+    try:
+        with show_progress("personalise") as progress:
+            if is_packed(data):
+                music = load_packed(data, family)
+            else:
+                prepared = prepare_sources(find_sources(data), data.resolve().name, [family])
+                if family not in prepared.families:
+                    raise ValueError(f"{data} holds no {family} to learn from: {_why_nothing(prepared.files)}")
+                music = prepared.families[family]
+                took = sum(bool(report.took) for report in prepared.files)
+                tell(f"{took} of {len(prepared.files)} files have {family} to learn from; `{PROGRAM} prepare` says why of each")
+
+            def tick(fraction: float) -> None:
+                pace.reach(fraction)
+                progress.name(pace.left(1).removeprefix(", "))
+                progress(fraction)
+
+            made = make_personal(model, music, folder, seed=seed, tick=tick)
+    except KeyboardInterrupt:
+        tell("stopped; nothing was written")
+        raise typer.Exit(STOPPED) from None
+    if made.check is None:
+        tell("too few pieces to hold some out: how much was learned is not known")
+    else:
+        gain = made.check.personal - made.check.general
+        more = "more" if gain > 0 else "less"
+        tell(f"pieces held out in a trial are {abs(gain):.2f} nats a window {more} likely than under {model}")
+    name = folder.name if folder.parent == user_models() else str(folder)
+    tell(f"learned in {made.seconds:.0f} seconds; --model {name} plays it, --mine 0 to 1 says how far")
+    typer.echo(json.dumps({"folder": str(folder), **made.card.model_dump(mode="json")}, indent=2) if as_json else folder)
 
 
 def evaluate(

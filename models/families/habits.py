@@ -53,3 +53,14 @@ def choose_habits(context: Context, piece: NDArray[np.int64], kinds: Mapping[str
     _, first, sizes = np.unique(piece[by_piece], return_index=True, return_counts=True)
     rank = np.arange(len(piece)) - np.repeat(first, sizes)
     return keep_habits(context[np.sort(by_piece[np.argsort(rank, kind="stable")][:MOST])], kinds)
+
+
+def blend_habits(general: Habits, own: Habits, share: float) -> Habits:
+    """Mix the habits of a personal model with those of the one it was made from: a share of the rows is its own."""
+    if not len(own) or share == 0:
+        return general
+    if not len(general) or share == 1:
+        return own
+    its, others = round(share * MOST), MOST - round(share * MOST)
+    rows = [habits[np.arange(count) * len(habits) // max(count, 1)] for habits, count in ((own, its), (general, others))]
+    return np.concatenate(rows)

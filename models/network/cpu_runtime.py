@@ -19,7 +19,7 @@ from models.families.family import Family
 from models.families.grid import Grid
 from models.families.habits import NO_HABITS, Habits
 from models.network.config import CONTEXT, FEEL_TEMPERATURE, UNKNOWN, NetworkConfig, whole_steps
-from models.network.decoding import DecodeBatch
+from models.network.decoding import DecodeBatch, Dial
 from models.network.latent import Latents
 from models.network.tensors import may_be_missing
 
@@ -37,6 +37,7 @@ class NumpyModel:
     ) -> None:
         """Take the weights as they are saved, half precision or single, and multiply out what no music changes."""
         self.card, self.family, self.habits = card, family, habits
+        self.dial: Dial | None = None
         self.config = config = NetworkConfig.of(family, card.network)
         self.least_noise = config.least_noise
         w = {name: np.asarray(values, np.float32) for name, values in weights.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -122,6 +122,9 @@ class DecodePieces:
         return self.pieces[0].is_drawn
 
 
+Dial = Callable[[float], "LatentModel"]
+
+
 class LatentModel(Protocol):
     """A model that encodes and decodes, whatever it runs on."""
 
@@ -130,6 +133,7 @@ class LatentModel(Protocol):
     least_noise: float
     hears: bool  # whether it was trained with context: else what it is told of that changes nothing
     habits: Habits  # of some of its training music, for samples to be told; of no rows where none are kept
+    dial: Dial | None  # makes of a personal model one that is personal to a share, 0 to 1; None of all others
 
     def encode(self, grid: Grid) -> Latents:
         """Find the posterior means of windows, [B, Z], each of norm sqrt(Z)."""

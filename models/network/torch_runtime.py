@@ -16,7 +16,7 @@ from models.families.family import Family
 from models.families.grid import Grid
 from models.families.habits import NO_HABITS, Habits
 from models.network.config import NetworkConfig, whole_steps
-from models.network.decoding import DecodeBatch
+from models.network.decoding import DecodeBatch, Dial
 from models.network.latent import Latents
 from models.network.tensors import may_be_missing
 from models.network.vae import Feel, KnownSteps, Network, feel_bins
@@ -30,6 +30,7 @@ class TorchModel:
     def __init__(self, card: Card, family: Family, network: Network, device: str = "cpu", habits: Habits = NO_HABITS) -> None:
         """Wrap a network whose weights are loaded."""
         self.card, self.family, self.habits = card, family, habits
+        self.dial: Dial | None = None
         self.device = torch.device(device)
         self.network = network.to(self.device).eval()
         self.tables = self.network.tables()

@@ -50,7 +50,7 @@ def publish(trainer: Trainer, folder: Path) -> Path:
             "sha256": train.sha256(),
         },
         config=config.model_dump(mode="json"),
-        commit=_commit(),
+        commit=name_commit(),
         metrics={k: round(v, 4) for k, v in metrics.items()},
         weights_sha256="",
     )
@@ -99,7 +99,7 @@ def _feel_correlation(model: TorchModel, judged: Windows) -> FeelCorrelation:
     return measure_feel_correlation(ranks, model.family.vocabulary.struck(played.tokens))
 
 
-def _commit() -> str:
+def name_commit() -> str:
     """Name the commit of this code, where it runs from a checkout."""
     try:
         git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short=12", "HEAD"]
