@@ -10,18 +10,22 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
-from bench.osc_client import OscClient, Row
+from bridge.client import Client, ServerError
 from bridge.protocol.osc import decode, encode
+from models.music.clip import Clip, Note
 from models.music.midi import read_clip
 
 ROOT = Path(__file__).parents[1]
@@ -70,14 +74,13 @@ def server(environment: dict[str, str], figures: dict[str, float]) -> Iterator[i
     with subprocess.Popen(PROGRAM, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment) as process:
         assert process.stdout
         port = int(process.stdout.readline().rpartition(":")[2].split()[0])
-        with OscClient(port) as client:
-            client.hello()
+        with Client(port=port, name="bench") as client:
+            is_ready = client.hello().is_ready
             figures["first welcome"] = 1000 * (time.perf_counter() - started)
             slowest = 0.0
-            state: object = "warming"
-            while state == "warming":
+            while not is_ready:
                 asked = time.perf_counter()
-                state = client.hello().values[3]
+                is_ready = client.hello().is_ready
                 slowest = max(slowest, 1000 * (time.perf_counter() - asked))
             figures["ready"] = 1000 * (time.perf_counter() - started)
             figures["slowest hello while warming"] = slowest
@@ -93,10 +96,12 @@ def flood(port: int, process: int, figures: dict[str, float]) -> None:
         figures[f"memory, {name}, MiB"] = memory(process)
         print(f"{'memory, MiB':<34}{name:<22}{memory(process):>10.0f}")
         for _ in range(40):
-            with OscClient(port) as rude:
+            with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as rude:
+                rude.connect(("127.0.0.1", port))
                 for i in range(100):
-                    rude.send("notes", i, i % 64, (i * 7000) % 30_000, 4, *numbers)
-                rude.hello()
+                    rude.send(encode("/bridge/notes", [i, i % 64, (i * 7000) % 30_000, 4, *numbers]))
+            with Client(port=port, name="bench") as polite:
+                polite.hello()  # answered when all that came before has been dealt with
 
 
 def memory(process: int) -> float:
@@ -118,8 +123,9 @@ def busy_core() -> Iterator[None]:
 
 def measure(port: int, where: str, repeats: int, figures: dict[str, float]) -> None:
     """Measure requests on a running server."""
-    funk, rock = (rows(name) for name in ("funk", "rock"))
-    with OscClient(port) as client:
+    funk, rock = (beat(name) for name in ("funk", "rock"))
+    with Client(port=port, name="bench") as client:
+        client.hello()
 
         def timed(ask: Callable[[], object]) -> list[float]:
             times = []
@@ -131,54 +137,49 @@ def measure(port: int, where: str, repeats: int, figures: dict[str, float]) -> N
 
         seeds = iter(range(1, 10**6))
 
-        def vary(client: OscClient = client) -> None:
+        def vary(client: Client = client) -> None:
             """Vary a clip that the server has not met: one velocity is another."""
             seed = next(seeds)
-            pitch, start, duration, _, *rest = funk[0]
-            new = (pitch, start, duration, 1 + seed % 127 + seed / 10**6, *rest)
-            client.ask("vary", "count", 8, "seed", seed, clips=[[new, *funk[1:]]])
+            first, *others = funk.notes
+            new = replace(first, velocity=1 + seed % 127 + seed / 10**6)
+            client.ask("vary", [funk.with_notes([new, *others])], count=8, seed=seed)
 
         note(figures, "vary of 8", where, timed(vary))
         note(
             figures,
             "vary of 8, of a clip met before",
             where,
-            timed(lambda: client.ask("vary", "count", 8, "seed", next(seeds), clips=[funk])),
+            timed(lambda: client.ask("vary", [funk], count=8, seed=next(seeds))),
         )
         together: list[float] = []
         with ExitStack() as stack, ThreadPoolExecutor(CROWD) as pool:
-            crowd = [stack.enter_context(OscClient(port)) for _ in range(CROWD)]
+            crowd = [stack.enter_context(Client(port=port, name="bench")) for _ in range(CROWD)]
             for _ in range(repeats // CROWD):
                 started = time.perf_counter()
                 list(pool.map(vary, crowd))
                 together.append(1000 * (time.perf_counter() - started) / CROWD)
         note(figures, f"vary of 8, {CROWD} clients, each", where, together)
-        client.ask("blend", "grid", 0, "seed", 1, "kind", "drums", clips=[funk, rock])
-        palette = client.id
+        palette = client.ask("blend", [funk, rock], grid=0, seed=1, kind="drums")
         positions = iter(range(1, 10**6))
-        note(
-            figures,
-            "puck position",
-            where,
-            timed(lambda: client.ask("at", palette, next(positions) * 0.618 % 1, 0.5)),
-        )
+        note(figures, "puck position", where, timed(lambda: client.at(palette, next(positions) * 0.618 % 1, 0.5)))
         hellos, cancels = [], []
         for _ in range(10):
-            client.id += 1
-            client.send("sample", client.id, "count", 64, "bars", 64)
-            client.until("progress")
+            begun = threading.Event()
+            slow = client.begin("sample", count=64, bars=64, progress=lambda fraction, begun=begun: begun.set())  # type: ignore[misc]
+            begun.wait()
             started = time.perf_counter()
             client.hello()
             hellos.append(1000 * (time.perf_counter() - started))
             started = time.perf_counter()
-            client.send("cancel", client.id)
-            client.until("error")
+            slow.cancel()
+            with suppress(ServerError):
+                slow.result()
             cancels.append(1000 * (time.perf_counter() - started))
         note(figures, "hello during a slow request", where, hellos)
         note(figures, "cancel during a slow request", where, cancels)
-        long = [(i % 128, i / 64, 0.25, 100.0, 0, 1.0, 0.0, 64.0) for i in range(10_000)]
+        long = Clip(tuple(Note(i % 128, i / 64, 0.25) for i in range(10_000)), 160.0)
         started = time.perf_counter()
-        client.ask("vary", "amount", 0, clips=[long], beats=160.0)
+        client.ask("vary", [long], amount=0)
         rate = 20_000 / (time.perf_counter() - started)
         figures[f"notes per second, {where}"] = rate
         print(f"{'notes per second, there and back':<34}{where:<22}{rate:>10.0f}")
@@ -221,10 +222,10 @@ def codec(figures: dict[str, float]) -> None:
             print(f"{f'codec, {notes} notes, us':<34}{name:<22}{statistics.median(times):>10.1f}")
 
 
-def rows(name: str) -> list[Row]:
-    """Read one of our clips as notes of eight numbers."""
+def beat(name: str) -> Clip:
+    """Read the first two bars of one of our clips."""
     clip = read_clip(ROOT / "tests" / "clips" / f"{name}.mid")
-    return [(n.pitch, n.start, n.duration, n.velocity, 0, 1.0, 0.0, 64.0) for n in clip.notes if n.start < 8]
+    return replace(clip, beats=8.0, notes=tuple(n for n in clip.notes if n.start < 8))
 
 
 def note(figures: dict[str, float], name: str, where: str, times: list[float]) -> None:

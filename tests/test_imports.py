@@ -174,6 +174,8 @@ ALLOWED: dict[str, set[str]] = {
         "bridge.worker",
     },
     "bridge.service": set(),
+    "bridge.client": {"bridge.protocol.asking", "bridge.protocol.osc", "models.music.clip"},
+    "bridge.protocol.asking": {"bridge.protocol.limits", "bridge.protocol.osc", "models.music.clip"},
     "bridge.model_words": {"models.card", "models.plain_file"},
     "bridge.api": {
         *("bridge.devices", "bridge.engine", "bridge.latent_file", "bridge.preview", "bridge.requests", "bridge.validation"),

@@ -1,4 +1,7 @@
-"""A client that does all that the contract asks of one, and a relay that loses, doubles and delays its packets."""
+"""A client that does all that the contract asks of one, and a relay that loses, doubles and delays its packets.
+
+Its bytes are python-osc's, not ours: what our codec wrote wrong it would also read wrong.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,37 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from bridge.protocol.osc import Message, decode, encode
+from pythonosc.osc_message_builder import OscMessageBuilder
+from pythonosc.osc_packet import OscPacket
 
 HOST = "127.0.0.1"
 NOTES = 30  # a message of width 8
 SILENCE_S = 0.5  # after which a verb is sent again
 GAP_S = 0.06  # after which lost reply notes are asked for
 Row = tuple[float, ...]
+Value = int | float | str | bytes | None
+
+
+class Message(NamedTuple):
+    """An address and its values."""
+
+    address: str
+    values: tuple[Value, ...]
+
+
+def encode(address: str, values: Sequence[int | float | str]) -> bytes:
+    """Write a message by python-osc."""
+    builder = OscMessageBuilder(address)
+    for value in values:
+        builder.add_arg(value)
+    return bytes(builder.build().dgram)
+
+
+def decode(datagram: bytes) -> list[Message]:
+    """Read a datagram by python-osc."""
+    return [Message(found.message.address, tuple(found.message.params)) for found in OscPacket(datagram).messages]
 
 
 @dataclass
