@@ -21,6 +21,7 @@ EXAMPLES = {
     "models list": ("models list",),
     "models show": ("models show drums",),
     "prepare": ("prepare my-midi/ --out mine.lbdata",),
+    "personalise": ("personalise my-beats/", "vary beat.mid --model my-beats --out new/"),
     "train": ("train configs/train/drums.yaml --data my-midi/ --out mine", "vary beat.mid --model mine --out new/"),
     "evaluate": ("evaluate mine held-out-midi/ --control --json figures.json",),
     "serve": ("serve", "serve --port 9130 --log-level debug"),
