@@ -154,7 +154,7 @@ class Results(Sequence[Clip]):
         ]
         cards += [Card(t, (draw_part(clip, self._voices(first), list(sources) or None),)) for t, clip in made]
         about = f"by {', '.join(dict.fromkeys(self.answer.models))}, seed {self.answer.seed}"
-        return Group(title, tuple(cards), about, self.answer.info, len(sources))
+        return Group(title, tuple(cards), about, self.answer.info)
 
     def _voices(self, index: int) -> dict[int, int] | None:
         """Find the drum voice of each pad of a clip of the request; None where its notes are pitches."""
@@ -232,7 +232,7 @@ def show(*clips: Clip, against: Clip | None = None, kind: str | None = None, tit
         cards.append(Card(label, (roll,)))
     if not cards:
         raise ValueError("there is no clip to show")
-    return Picture((Group(title, tuple(cards), sources=int(against is not None)),), title)
+    return Picture((Group(title, tuple(cards)),), title)
 
 
 def write_points(path: str | Path, points: Points) -> None:

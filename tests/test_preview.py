@@ -162,6 +162,19 @@ def test_drums_have_lanes_with_names_and_sounds_by_voice() -> None:
     }
 
 
+def test_drums_beside_notes_are_each_drawn_as_what_they_are() -> None:
+    beat, tune = Clip((Note(36, 0, 0.25),), 4.0), Clip((Note(72, 0, 1),), 4.0)
+    for first, other in (((beat, GM), (tune, None)), ((tune, None), (beat, GM))):
+        cards = (
+            Card("a", (draw_source(*first),)),
+            Card("b", (draw_source(*other),)),
+            Card("c", (draw_part(beat, first[1], []),)),
+        )
+        text = draw_page([Group("morph", cards)], "morph")
+        assert not re.search(r' y="-|="-?nan', text)
+        assert Page(text).notes == {"a": {"own": 1}, "b": {"own": 1}, "c": {"new": 1}}
+
+
 @pytest.mark.parametrize("pitches", [(), (0,), (127,), (0, 127)])
 def test_any_clip_can_be_drawn(pitches: tuple[int, ...]) -> None:
     notes = tuple(Note(pitch, 0.0, 0.0, 0.0) for pitch in pitches)
@@ -176,6 +189,8 @@ def test_of_a_very_long_clip_the_beginning_is_shown_and_that_is_said() -> None:
     clip = Clip(tuple(Note(60, float(i), 1) for i in range(4000)), 4000.0)
     text = draw_page([Group("long", (Card("long", (draw_part(clip, None, [clip]),)),))], "long")
     assert f"its first {LONGEST:g} beats" in text
+    whole = Clip(clip.notes[: int(LONGEST)], LONGEST)
+    assert "its first" not in draw_page([Group("", (Card("", (draw_part(whole, None, [whole]),)),))], "")
     assert len(Page(text).clips[0]["parts"][0]["notes"]) == LONGEST
     assert len(text) < 100_000
 

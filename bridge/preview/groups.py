@@ -11,11 +11,20 @@ from bridge.preview.view import Card, Group, Kit, draw_part, draw_source
 from bridge.provenance import Record, RecordError, SourceFile, read_record, sha256
 from bridge.requests import VERBS
 from models.families.registry import find_family
-from models.music.midi import Part, Song, from_bytes
+from models.music.midi import Part, from_bytes
 from models.music.midi_file import MidiError, read_file
 from models.plain_file import shown
 
 ALWAYS = ("amount", "steps", "seed")  # settings that a page names; of others, those that are not the usual ones
+
+
+@dataclass(frozen=True)
+class MidiFile:
+    """A file: what it is called, the hash of its bytes, and its parts that have notes, each with whether it is drums."""
+
+    name: str
+    sha256: str
+    parts: tuple[tuple[Part, bool], ...]
 
 
 @dataclass(frozen=True)
@@ -24,75 +33,64 @@ class Told:
 
     path: Path
     record: Record
-    sources: tuple[tuple[str, Song], ...]
+    sources: tuple[MidiFile, ...]
     missing: tuple[str, ...]
 
 
 def group_files(found: Sequence[tuple[str, Path]], against: Path | None, faults: list[str]) -> Iterator[Group]:
     """Put files together that were made of the same; what cannot be read is added to `faults`, a sentence each."""
-    songs = [(name, path, song) for name, path in found if (song := _read(name, path, faults))]
     if against is not None:
-        source = (shown(against.name), from_bytes(read_file(against), name=shown(against.name)))
-        made = [(name, song) for name, path, song in songs if path.resolve() != against.resolve()]
-        yield _group(source[0], [source], made, Kit())
+        source = _open(shown(against.name), read_file(against))
+        others = [file for name, path in found if path.resolve() != against.resolve() and (file := _read(name, path, faults))]
+        yield _group(source.name, [source], others, Kit())
         return
     records: dict[Path, dict[str, Told]] = {}
-    groups: dict[Path, tuple[Told, list[tuple[str, Song]]]] = {}
-    alone: list[tuple[str, Song]] = []
-    for name, path, song in songs:
-        folder = path.parent.resolve()
+    groups: dict[Path, tuple[Told, list[MidiFile]]] = {}
+    alone: list[MidiFile] = []
+    for name, path in found:
+        file, folder = _read(name, path, faults), path.parent.resolve()
+        if file is None:
+            continue
         if folder not in records:
             records[folder] = _records(folder)
         if told := records[folder].get(path.name):
-            groups.setdefault(told.path, (told, []))[1].append((name, song))
+            groups.setdefault(told.path, (told, []))[1].append(file)
         else:
-            alone.append((name, song))
+            alone.append(file)
     for told, made in groups.values():
         request = told.record.request
         kit = Kit(str(request.get("drum_map") or "gm"), _pads(request.get("pads")))
-        title = " + ".join(name for name, _ in told.sources) or told.path.stem
+        title = " + ".join(source.name for source in told.sources) or told.path.stem
         group = _group(title, told.sources, made, kit, is_known=bool(told.sources) and not told.missing)
-        remarks = (*told.missing, *told.record.info)
-        yield replace(group, about=_about(told.record), remarks=remarks)
-    shown_as_sources = {sha for told, _ in groups.values() for sha in (source.sha256 for source in told.record.sources)}
-    files = {name: path for name, path, _ in songs}
-    left = [(name, song) for name, song in alone if sha256(read_file(files[name])) not in shown_as_sources]
-    for name, song in left:
-        yield _group(name, (), [(name, song)], Kit())
+        yield replace(group, about=_about(told.record), remarks=(*told.missing, *told.record.info))
+    are_sources = {source.sha256 for told, _ in groups.values() for source in told.sources}
+    for file in alone:
+        if file.sha256 not in are_sources:  # else it is there already
+            yield _group(file.name, (), [file], Kit(), is_known=False)
 
 
-def _group(
-    title: str, sources: Sequence[tuple[str, Song]], made: Sequence[tuple[str, Song]], kit: Kit, *, is_known: bool = True
-) -> Group:
+def _group(title: str, sources: Sequence[MidiFile], made: Sequence[MidiFile], kit: Kit, *, is_known: bool = True) -> Group:
     cards = []
-    for number, (name, song) in enumerate(sources):
-        rolls = [
-            draw_source(part.clip, _voices(drums, kit), is_first=not number, name=part.name) for part, drums in _parts(song)
+    for number, source in enumerate(sources):
+        drawn = [
+            draw_source(part.clip, _voices(drums, kit), is_first=not number, name=part.name) for part, drums in source.parts
         ]
-        cards.append(Card(name, tuple(rolls), is_source=True))
-    kinds = {id(song): _parts(song) for _, song in (*sources, *made)}
-    for name, song in made:
+        cards.append(Card(source.name, tuple(drawn), is_source=True))
+    for file in made:
         rolls = []
-        for number, (part, drums) in enumerate(kinds[id(song)]):
-            beside = [its for _, source in sources if (its := _same_part(kinds[id(source)], number, part, drums))]
-            clips = [its.clip for its in beside] if sources and is_known else None
-            rolls.append(draw_part(part.clip, _voices(drums, kit), clips, part.name))
-        cards.append(Card(name, tuple(rolls)))
-    return Group(title, tuple(cards), sources=len(sources))
+        for part, drums in file.parts:
+            beside = [its for source in sources if (its := _same_part(source, part, drums))]
+            kind = beside[0][1] if beside else drums  # what it was made from tells what it is
+            clips = [its.clip for its, _ in beside] if is_known else None
+            rolls.append(draw_part(part.clip, _voices(kind, kit), clips, part.name))
+        cards.append(Card(file.name, tuple(rolls)))
+    return Group(title, tuple(cards))
 
 
-def _parts(song: Song) -> list[tuple[Part, bool]]:
-    """List the parts of a song that have notes, and whether each is drums; one where none has any."""
-    routes = AS_FILES_ARE.routes(song)
-    pitched = [find_family(route.family).is_pitched for route in routes]
-    parts = [(part, not is_pitched) for part, is_pitched in zip(song.parts, pitched, strict=True)]
-    return [(part, drums) for part, drums in parts if part.clip.notes] or parts[:1]
-
-
-def _same_part(parts: Sequence[tuple[Part, bool]], number: int, part: Part, drums: bool) -> Part | None:
+def _same_part(source: MidiFile, part: Part, drums: bool) -> tuple[Part, bool] | None:
     """Find the part of a source that another is to be compared with: of its track and channel, or else the only one like it."""
-    same = [its for its, _ in parts if (its.track, its.channel) == (part.track, part.channel)]
-    alike = [its for its, are in parts if are == drums]
+    same = [its for its in source.parts if (its[0].track, its[0].channel) == (part.track, part.channel)]
+    alike = [its for its in source.parts if its[1] == drums]
     return same[0] if same else alike[0] if len(alike) == 1 else None
 
 
@@ -100,9 +98,16 @@ def _voices(drums: bool, kit: Kit) -> Mapping[int, int] | None:
     return kit.voices if drums else None
 
 
-def _read(name: str, path: Path, faults: list[str]) -> Song | None:
+def _open(name: str, content: bytes) -> MidiFile:
+    song = from_bytes(content, name=name)
+    pitched = [find_family(route.family).is_pitched for route in AS_FILES_ARE.routes(song)]
+    parts = [(part, not is_pitched) for part, is_pitched in zip(song.parts, pitched, strict=True)]
+    return MidiFile(name, sha256(content), tuple([(part, drums) for part, drums in parts if part.clip.notes] or parts[:1]))
+
+
+def _read(name: str, path: Path, faults: list[str]) -> MidiFile | None:
     try:
-        return from_bytes(read_file(path), name=shown(name))
+        return _open(shown(name), read_file(path))
     except MidiError as error:
         faults.append(str(error))
         return None
@@ -119,7 +124,7 @@ def _records(folder: Path) -> dict[str, Told]:
         sources, missing = [], []
         for source in record.sources:
             try:
-                sources.append((source.name, from_bytes(_content(source), name=source.name)))
+                sources.append(_open(source.name, _content(source)))
             except MidiError as error:
                 missing.append(str(error))
         told = Told(path, record, tuple(sources), tuple(missing))

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import escape
@@ -52,6 +52,9 @@ class Frame:
     def height(self) -> int:
         """The height of all rows."""
         return self.row * (len(self.lanes) or self.high - self.low + 1)
+
+
+Frames = Mapping[tuple[int, bool], Frame]  # by the number of a part, and whether it is drums
 
 
 def draw_page(groups: Sequence[Group], title: str) -> str:
@@ -119,8 +122,8 @@ def _group(group: Group, first: int) -> str:
     return f'<section aria-label="{label}">\n{heading}<ul class="cards">\n{"".join(cards)}</ul>\n</section>\n'
 
 
-def _card(card: Card, whole: Card, frames: Sequence[Frame], number: int) -> str:
-    clip = card.rolls[0].clip
+def _card(card: Card, whole: Card, frames: Frames, number: int) -> str:
+    clip, its = card.rolls[0].clip, [frames[k, roll.voices is not None] for k, roll in enumerate(card.rolls)]
     notes = sum(len(roll.clip.notes) for roll in card.rolls)
     new = sum(roll.new for roll in card.rolls)
     bars = clip.beats / clip.bar
@@ -129,11 +132,11 @@ def _card(card: Card, whole: Card, frames: Sequence[Frame], number: int) -> str:
         facts[1] = f"{new} of {notes} notes new"
     if (others := len(whole.rolls) - len(card.rolls)) > 0:
         facts.append(f"{others} other part{'s' * (others != 1)} as in the source")
-    if clip.beats >= LONGEST:
+    if any(roll.is_cut for roll in card.rolls):
         facts.append(f"its first {LONGEST:g} beats")
     kind = "source, " if card.is_source else ""
-    parts = "".join(_part(roll, frame, len(card.rolls) > 1) for roll, frame in zip(card.rolls, frames, strict=False))
-    classes = "card" + " source" * card.is_source + " wide" * (frames[0].end - frames[0].start > WIDE)
+    parts = "".join(_part(roll, frame, len(card.rolls) > 1) for roll, frame in zip(card.rolls, its, strict=True))
+    classes = "card" + " source" * card.is_source + " wide" * (its[0].end - its[0].start > WIDE)
     return f"""<li class="{classes}" data-clip="{number}">
 <div class="head"><button class="play" type="button" aria-pressed="false" aria-label="Play {escape(card.title, quote=True)}">
 <svg class="start" viewBox="0 0 14 14" aria-hidden="true"><path d="M3 1l10 6-10 6z"/></svg>
@@ -150,12 +153,12 @@ def _part(roll: Roll, frame: Frame, is_named: bool) -> str:
     said += f", {roll.new} of them new" if roll.new else ""
     length, height = frame.end - frame.start, frame.height
     width = f"{length:g}"
-    body = [_ground(frame, height), _lines(roll.clip, frame, height)]
+    body = [_ground(frame), _lines(roll.clip, frame, height)]
     body += [f'<path class="gone" d="{"".join(_box(note, roll, frame) for note in roll.gone)}"/>' if roll.gone else ""]
     for note, origin in zip(roll.clip.notes, roll.origins, strict=True):
         x, y, w, h = _place(note, roll, frame)
         opacity = "0.25" if note.mute else f"{0.45 + 0.55 * note.velocity / 127:.2f}"
-        body.append(f'<rect class="{origin}" x="{x:.4g}" y="{y:.4g}" width="{w:.4g}" height="{h:.4g}" opacity="{opacity}"/>')
+        body.append(f'<rect class="{origin}" x="{x:.6g}" y="{y:.6g}" width="{w:.6g}" height="{h:.6g}" opacity="{opacity}"/>')
     body.append(f'<path class="now" d="M0 0V{height}"/>')
     scrolls = ' tabindex="0"' if length > SCROLLS else ""  # so that arrow keys scroll it
     return (
@@ -166,11 +169,13 @@ def _part(roll: Roll, frame: Frame, is_named: bool) -> str:
     )
 
 
-def _frames(group: Group) -> list[Frame]:
-    """Find a frame for each part: parts beside one another are drawn alike."""
-    shown = group.shown
-    most = max((len(card.rolls) for card in shown), default=0)
-    return [_frame([card.rolls[k] for card in shown if k < len(card.rolls)]) for k in range(most)]
+def _frames(group: Group) -> Frames:
+    """Find a frame for each part: those beside one another are drawn alike, drums and notes each for themselves."""
+    rolls: dict[tuple[int, bool], list[Roll]] = {}
+    for card in group.shown:
+        for k, roll in enumerate(card.rolls):
+            rolls.setdefault((k, roll.voices is not None), []).append(roll)
+    return {place: _frame(beside) for place, beside in rolls.items()}
 
 
 def _frame(rolls: Sequence[Roll]) -> Frame:
@@ -200,8 +205,8 @@ def _names(frame: Frame) -> str:
     return f'<svg class="names" width="{width}" height="{frame.height}" aria-hidden="true">{inside}</svg>'
 
 
-def _ground(frame: Frame, height: int) -> str:
-    """Shade the rows of black keys, every other lane, and what lies before beat 0."""
+def _ground(frame: Frame) -> str:
+    """Shade the rows of black keys, or every other lane."""
     length = f"{frame.end - frame.start:g}"
     if frame.lanes:
         dark: Iterable[int] = range(1, len(frame.lanes), 2)
@@ -212,7 +217,7 @@ def _ground(frame: Frame, height: int) -> str:
 
 
 def _lines(clip: Clip, frame: Frame, height: int) -> str:
-    """Draw beats and bar lines."""
+    """Draw beats and bar lines, and shade what lies before beat 0."""
     beats: list[str] = []
     bars: list[str] = []
     count = int((frame.end - frame.start) * clip.meter[1] / 4 + 1e-6) + 2
@@ -239,7 +244,7 @@ def _place(note: Note, roll: Roll, frame: Frame) -> tuple[float, float, float, f
 
 def _box(note: Note, roll: Roll, frame: Frame) -> str:
     x, y, w, h = _place(note, roll, frame)
-    return f"M{x:.4g} {y:.4g}h{w:.4g}v{h:.4g}h-{w:.4g}z" if 0 <= x < frame.end - frame.start else ""
+    return f"M{x:.6g} {y:.6g}h{w:.6g}v{h:.6g}h-{w:.6g}z" if 0 <= x < frame.end - frame.start else ""
 
 
 def _legend(groups: Sequence[Group]) -> str:
@@ -288,7 +293,7 @@ def _width_class(beats: float) -> str:
 
 def _widths(groups: Sequence[Group]) -> str:
     """Write how wide rolls are at the least: with a policy that allows no style in an element, each has a rule."""
-    frames = [frame for group in groups for frame in _frames(group)]
+    frames = [frame for group in groups for frame in _frames(group).values()]
     lengths = {math.ceil(frame.end - frame.start) for frame in frames}
     return "".join(f".{_width_class(beats)} {{ min-width: {beats * BEAT_WIDTH}px; }}\n" for beats in sorted(lengths))
 

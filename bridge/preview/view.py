@@ -24,6 +24,7 @@ class Roll:
     name: str = ""
     origins: tuple[Origin, ...] = ()  # of each note
     gone: tuple[Note, ...] = ()
+    is_cut: bool = False  # whether the clip is longer than what is shown of it
 
     @property
     def is_changed(self) -> bool:
@@ -53,7 +54,6 @@ class Group:
     cards: tuple[Card, ...]
     about: str = ""
     remarks: tuple[str, ...] = ()
-    sources: int = 0  # how many there are, which may be more than are shown
 
     @property
     def shown(self) -> tuple[Card, ...]:
@@ -79,25 +79,26 @@ class Kit:
 
 def draw_part(clip: Clip, voices: Mapping[int, int] | None, sources: Sequence[Clip] | None = None, name: str = "") -> Roll:
     """Tell which notes of a part are new, given the same part of each source; None where there is no source."""
-    clip, sources = _beginning(clip), sources and [_beginning(source) for source in sources]
+    shown, sources = _beginning(clip), sources and [_beginning(source) for source in sources]
+    is_cut = shown is not clip
     if sources is None:
-        return Roll(clip, voices, name, _all("plain", clip))
-    origins: list[Origin] = ["new"] * len(clip.notes)
+        return Roll(shown, voices, name, _all("plain", shown), is_cut=is_cut)
+    origins: list[Origin] = ["new"] * len(shown.notes)
     gone: tuple[Note, ...] = ()
     for number, source in reversed(list(enumerate(sources))):
-        found = compare(source, clip, voice=None if voices is None else voices.get)
+        found = compare(source, shown, voice=None if voices is None else voices.get)
         for _, mine in found.kept:
             origins[mine] = "other" if number else "own"
         if len(sources) == 1:
             left = {*found.dropped, *(theirs for theirs, _ in found.moved)}
-            gone = tuple(_laid(source.notes[i], source, clip) for i in sorted(left))
-    return Roll(clip, voices, name, tuple(origins), gone)
+            gone = tuple(_laid(source.notes[i], source, shown) for i in sorted(left))
+    return Roll(shown, voices, name, tuple(origins), gone, is_cut)
 
 
 def draw_source(clip: Clip, voices: Mapping[int, int] | None, *, is_first: bool = True, name: str = "") -> Roll:
     """Show a part of a source: all notes are its own."""
-    clip = _beginning(clip)
-    return Roll(clip, voices, name, _all("own" if is_first else "other", clip))
+    shown = _beginning(clip)
+    return Roll(shown, voices, name, _all("own" if is_first else "other", shown), is_cut=shown is not clip)
 
 
 def lane_name(pitch: int, voices: Mapping[int, int]) -> str:
