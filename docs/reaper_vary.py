@@ -15,6 +15,7 @@ import reaper_python as reaper
 PLACE = ""  # the folder that holds `bridge`, such as a clone; empty where Python finds it by itself
 PORT = 9120
 SETTINGS: dict[str, Any] = {"amount": 0.3, "count": 4}  # the keys of `vary` in docs/osc.md
+WAIT = 2.0  # seconds for a server to greet: Reaper stands still meanwhile
 PROJECT = 0  # the one in front
 
 if PLACE:
@@ -33,6 +34,7 @@ def main() -> None:
     clip = read(item, take)
     try:
         with Client(port=PORT, name="Reaper") as client:
+            client.hello(WAIT)
             answer = client.ask("vary", [clip], **SETTINGS)
     except (NoServer, ServerError) as error:
         say(str(error))

@@ -325,11 +325,13 @@ def project(monkeypatch: pytest.MonkeyPatch) -> Project:
     return found
 
 
-def run_in_reaper(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def run_in_reaper(port: int, monkeypatch: pytest.MonkeyPatch, wait: float = 20.0) -> None:
     text = (ROOT / "docs" / "reaper_vary.py").read_text(encoding="utf-8")
     assert "PORT = 9120\n" in text
+    assert "WAIT = 2.0 " in text
     monkeypatch.setattr(sys, "path", [*sys.path])
-    exec(compile(text.replace("PORT = 9120\n", f"PORT = {port}\n"), "reaper_vary.py", "exec"), {"__name__": "__main__"})
+    changed = text.replace("PORT = 9120\n", f"PORT = {port}\n").replace("WAIT = 2.0 ", f"WAIT = {wait} ")
+    exec(compile(changed, "reaper_vary.py", "exec"), {"__name__": "__main__"})
 
 
 def test_a_script_varies_an_item_in_a_stand_in_for_reaper(
@@ -362,4 +364,9 @@ def test_in_the_stand_in_for_reaper_what_is_wrong_is_said(project: Project, monk
     project.selected.append(item)
     run_in_reaper(9, monkeypatch)
     assert project.said == ["Latent Bridge: select a MIDI item first\n"] * 2
+    item.take.is_midi = True
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as unused:
+        unused.bind((HOST, 0))
+        run_in_reaper(unused.getsockname()[1], monkeypatch, wait=0.1)
+    assert "no server answers" in project.said[-1]
     assert (len(project.track), project.undone) == (1, [])
