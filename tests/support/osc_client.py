@@ -12,12 +12,14 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from pythonosc.osc_message_builder import OscMessageBuilder
+from pythonosc.osc_bundle import OscBundle
+from pythonosc.osc_message import OscMessage
 from pythonosc.osc_packet import OscPacket
+from pythonosc.parsing import osc_types
 
 HOST = "127.0.0.1"
 NOTES = 30  # a message of width 8
@@ -25,6 +27,11 @@ SILENCE_S = 0.5  # after which a verb is sent again
 GAP_S = 0.06  # after which lost reply notes are asked for
 Row = tuple[float, ...]
 Value = int | float | str | bytes | None
+WRITERS: dict[type, tuple[str, Callable[..., bytes]]] = {
+    int: ("i", osc_types.write_int),
+    float: ("f", osc_types.write_float),
+    str: ("s", osc_types.write_string),
+}
 
 
 class Message(NamedTuple):
@@ -35,16 +42,18 @@ class Message(NamedTuple):
 
 
 def encode(address: str, values: Sequence[int | float | str]) -> bytes:
-    """Write a message by python-osc."""
-    builder = OscMessageBuilder(address)
-    for value in values:
-        builder.add_arg(value)
-    return bytes(builder.build().dgram)
+    """Write a message by python-osc: by what its builder writes with, which itself takes several times as long."""
+    tags = "".join(WRITERS[type(value)][0] for value in values)
+    body = (WRITERS[type(value)][1](value) for value in values)
+    return bytes(osc_types.write_string(address) + osc_types.write_string(f",{tags}") + b"".join(body))
 
 
 def decode(datagram: bytes) -> list[Message]:
     """Read a datagram by python-osc."""
-    return [Message(found.message.address, tuple(found.message.params)) for found in OscPacket(datagram).messages]
+    if not OscBundle.dgram_is_bundle(datagram):
+        found = OscMessage(datagram)
+        return [Message(found.address, tuple(found.params))]
+    return [Message(timed.message.address, tuple(timed.message.params)) for timed in OscPacket(datagram).messages]
 
 
 @dataclass
