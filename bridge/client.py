@@ -181,7 +181,7 @@ class Client:
     def __init__(self, host: str = HOST, port: int = PORT, *, name: str = "python", patience: float = PATIENCE_S) -> None:
         """`patience` is how many seconds a request is waited for without a word of the server about it."""
         self._at, self._patience = (host, port), patience
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # who is told of progress may begin or cancel something
         self._news = threading.Condition(self._lock)
         self._conversation = _Conversation(name)
         self._socket = _socket(self._at)
@@ -262,7 +262,7 @@ class Client:
         progress: Progress = _nothing,
         **keys: object,
     ) -> Pending:
-        """Ask without waiting. `progress` is told fractions on the thread that listens: it must not wait, nor ask."""
+        """Ask without waiting. `progress` is told fractions on the thread that listens: it must not wait for an answer."""
         return self._begin(ask(verb, clips, context, keys), progress)
 
     def _begin(self, exchange: Exchange, progress: Progress) -> Pending:

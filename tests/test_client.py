@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from bridge.client import Answer, AsyncClient, Client, NoServer, ServerError
+from bridge.client import Answer, AsyncClient, Client, NoServer, Pending, ServerError
 from bridge.config import ServerConfig
 from bridge.protocol.asking import Exchange, key_values
 from bridge.protocol.osc import decode, encode
@@ -169,7 +169,10 @@ def test_a_callback_that_fails_harms_no_one(client: Client) -> None:
         raise RuntimeError("mine")
 
     assert client.ask("sample", count=32, bars=16, progress=fail).clips
-    assert client.ask("sample", count=1).clips
+    begun: list[Pending] = []
+    client.ask("sample", count=32, bars=16, progress=lambda fraction: begun.append(client.begin("sample", count=1)))
+    assert begun
+    assert all(len(pending.result(20).clips) == 1 for pending in begun)
 
 
 def test_where_no_server_is_that_is_said_and_nothing_is_waited_for_after_the_end() -> None:
