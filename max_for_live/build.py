@@ -15,7 +15,8 @@ from typing import Any
 from bridge.config import PORT
 from bridge.protocol.limits import PROTOCOL
 from max_for_live import amxd, controls, families, patch
-from max_for_live.lint import digest, lint
+from max_for_live.built_device import declared
+from max_for_live.lint import digest, lint, view_name
 
 SCRIPT = Path(__file__).parent / "script"  # the folder of the script's files
 # The files are joined in this order. Max calls any global function that a message names, so only those of the entry are global:
@@ -41,6 +42,7 @@ DEVICE = (
     "main.js",
 )
 ENTRY = "entry.js"
+DRAWING = "drawing.js"  # what the views have in common; each view is a file of its own in the device
 OPEN_SCOPE = "var Device = (function () {\n"
 CLOSE_SCOPE = "return { start: start, restore: restore, turn: turn, receive: receive };\n}());\n"  # what the entry calls
 BUILT = Path(__file__).parent / f"{patch.NAME}.amxd"
@@ -59,9 +61,12 @@ def build(source: str | None = None) -> bytes:
     if source is None:
         source = read_source()
     name, script, stamp = make_script(source)
+    views = {view: make_view(view) for view in patch.VIEWS}
+    scripts = patch.Scripts(name, {view: file.name for view, file in views.items()}, declared(script)["outlets"])
     files = (
-        amxd.patcher_file(f"{patch.NAME}.amxd", patch.patcher(name, stamp)),
+        amxd.patcher_file(f"{patch.NAME}.amxd", patch.patcher(scripts, stamp)),
         amxd.File(name, script.encode("ascii")),
+        *views.values(),
     )
     data = amxd.write(amxd.Device(files))
     wrong = lint(data)
@@ -86,6 +91,12 @@ def make_script(source: str) -> tuple[str, str, str]:
     stamp = f"{table['version']} {mark}"
     # Max caches scripts by name until Live is closed, so another text needs another name.
     return f"latent_bridge_{mark}.js", f"var TABLE = {json.dumps({'build': stamp, **table})};\n{body}", stamp
+
+
+def make_view(view: str) -> amxd.File:
+    """Make the file of a view: the common part of all views, and its own."""
+    text = as_ascii("\n".join((SCRIPT / name).read_text(encoding="utf-8") for name in (DRAWING, f"{view}_view.js")))
+    return amxd.File(view_name(view, text), text.encode("ascii"))
 
 
 def as_ascii(text: str) -> str:

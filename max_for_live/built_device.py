@@ -61,8 +61,7 @@ class Built:
     @cached_property
     def declared(self) -> dict[str, int]:
         """How many inlets and outlets the script declares."""
-        found = re.findall(r"^(inlets|outlets)\s*=\s*(\d+)", self.script, re.MULTILINE)
-        return {"inlets": 1, "outlets": 1} | {what: int(number) for what, number in found}
+        return declared(self.script)
 
     def typed(self, name: str) -> list[Json]:
         """List the boxes of an object that is typed."""
@@ -75,6 +74,12 @@ class Built:
     def before(self, box: Json) -> list[Json]:
         """List the boxes whose cords lead to a box."""
         return [source for source, _, target in self.joined if target is box]
+
+
+def declared(script: str) -> dict[str, int]:
+    """Return how many inlets and outlets a script declares."""
+    found = re.findall(r"^(inlets|outlets)\s*=\s*(\d+)", script, re.MULTILINE)
+    return {"inlets": 1, "outlets": 1} | {what: int(number) for what, number in found}
 
 
 def shown(built: Built) -> list[Json]:

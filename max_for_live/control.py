@@ -3,31 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic.fields import FieldInfo
 
 from bridge.requests import VERBS
 
-Kind = Literal["button", "toggle", "dial", "number", "menu", "list", "pad", "text"]
+Kind = Literal["tab", "button", "toggle", "trigger", "dial", "number", "menu", "list", "text", "swatch", "view"]
+Mode = Literal["vary", "sample", "morph", "pad"]
+Page = Literal["front", "view", "more"]
 Rect = tuple[int, int, int, int]  # x, y, width, height in pixels
+MODES: tuple[Mode, ...] = get_args(Mode)
+NOWHERE: Rect = (0, 0, 0, 0)  # the place of what is a parameter and not on the face
 
 DEVICE_VERBS = ("sample", "vary", "interpolate", "blend")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Control:
-    """A control: its kind, its texts, and its place on the device.
+    """A control: its kind, its texts, its place on the device, and when it is in sight.
 
-    `field` is the field of a request that the control sets. `scale` times the control's number is the field's value; `words`
-    pairs what a menu shows with the value it sends; `part` is what a toggle adds to a field that is a list. `low` and `high`
-    narrow the range of the request. `is_main` makes a button bold, `is_screen` draws a text like one of Live's displays.
+    It is in sight in its `modes`, in all if there are none, and on its `page`: `view` gives way to the fold-out, `more` is the
+    fold-out, `front` is neither. `field` is the field of a request that the control sets. `scale` times the control's number
+    is the field's value; `words` pairs what a menu shows with the value it sends; `part` is what a toggle adds to a field that
+    is a list. `low` and `high` narrow the range of the request. A `trigger` is a button that Live can map to keys and MIDI; it
+    does what the button `does` says. `is_main` draws a button in the accent of Live's theme. What the script sets (`is_set`)
+    must be no step of Live's undo history, so Live neither stores nor automates it.
     """
 
     name: str
     kind: Kind
     label: str
     place: Rect
+    modes: tuple[Mode, ...] = ()
+    page: Page = "front"
     title: str = ""  # in automation lanes and Live's info view, if the label alone would not be clear there
     info: str = ""
     field: str = ""
@@ -38,28 +47,37 @@ class Control:
     high: int | None = None
     initial: int | None = None
     words: tuple[tuple[str, str], ...] = ()
-    align: Literal["left", "right"] = "left"
+    align: Literal["left", "center", "right"] = "left"
+    does: str = ""
     is_main: bool = False
-    is_screen: bool = False
+    is_set: bool = False
 
     @property
     def is_parameter(self) -> bool:
-        """Whether Live keeps its value."""
-        return self.kind not in ("list", "pad", "text")
+        """Whether it is one of Live's objects that are parameters."""
+        return self.kind not in ("list", "text", "swatch", "view")
 
     @property
     def is_automatable(self) -> bool:
         """Whether Live shows it among the parameters; a button there would fill the undo history."""
-        return self.kind in ("toggle", "dial", "number", "menu")
+        return self.kind in ("tab", "toggle", "trigger", "dial", "number", "menu") and not self.is_set
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether the script hears of it by its own name."""
+        return self.kind not in ("text", "swatch", "view", "trigger")
 
 
 @dataclass(frozen=True)
 class Label:
-    """A fixed text."""
+    """A fixed text, which is in sight with a control: named after it, or of modes and a page of its own."""
 
+    name: str
     text: str
     place: Rect
-    is_heading: bool = False
+    modes: tuple[Mode, ...] = ()
+    page: Page = "front"
+    align: Literal["left", "center", "right"] = "left"
 
 
 def title(control: Control) -> str:
@@ -79,7 +97,7 @@ def span(control: Control) -> tuple[int, int]:
     """Return the lowest and the highest number of a control; ValueError if neither it nor its field has a range."""
     if control.words:
         return 0, len(control.words) - 1
-    if control.kind in ("button", "toggle"):
+    if control.kind in ("button", "toggle", "trigger"):
         return 0, 1
     low, high = limits(field_of(control)) if control.field else (None, None)
     lowest = control.low if control.low is not None else round(low / control.scale) if low is not None else None

@@ -10,182 +10,366 @@ from collections.abc import Iterator
 from typing import Any
 
 from bridge.requests import VERBS
-from max_for_live.control import DEVICE_VERBS, Control, Label, Rect, initial, span
+from max_for_live.control import DEVICE_VERBS, NOWHERE, Control, Label, Mode, Rect, initial, span
 from max_for_live.families import VOICE_MENU
 
-WIDTH, HEIGHT = 719, 169  # pixels; Live shows no more height than this
-PAD_MAX = 127  # the pad counts from 0 to this, from the left and from the top
+WIDTH, HEIGHT = 476, 169  # pixels; Live shows no more height than this
+
+# One grid: eight rows of 17 pixels, 3 apart, 6 from the top and from the bottom; three blocks with 8 pixels around each.
+# They read from left to right as a musician works: what there is (the music), how it shall change, do it, and where to.
+#
+#     8 ........ 232   240 ..... 372   380 .... 468
+#     modes            light, line ........... …      row 0: what this is about, and how it is
+#     the music        dials           Generate       rows 1, 2
+#     (roll or pad;                    to             row 3
+#     the fold-out     dials           with           row 4
+#     covers it)                       lock           row 5
+#                                      key            row 6
+#     hear, choose     model           Undo           row 7
+LEFT, MIDDLE, RIGHT = 8, 240, 380
+COLUMN = 44  # a dial of Live's; the middle block holds three
+DIAL = (44, 48)
+VIEW: Rect = (LEFT, 26, 224, 117)
 
 
-def _pick(corner: str, x: int, y: int) -> tuple[Control, Control]:
-    """Make the button that picks the clip of a corner, and the clip's name beside it."""
+def _row(number: int, x: int, width: int) -> Rect:
+    return x, 6 + 20 * number, width, 17
+
+
+def _dial(row: int, column: int) -> Rect:
+    return MIDDLE + COLUMN * column, 6 + 20 * row, *DIAL
+
+
+def _box(row: int, column: int) -> Rect:
+    """Place a number below its label, so that label and number stand where those of a dial do."""
+    return MIDDLE + COLUMN * column + 2, 6 + 20 * row + 19, 40, 17
+
+
+VARY: tuple[Mode, ...] = ("vary",)
+SAMPLE: tuple[Mode, ...] = ("sample",)
+MORPH: tuple[Mode, ...] = ("morph",)
+PAD: tuple[Mode, ...] = ("pad",)
+MAKING: tuple[Mode, ...] = ("vary", "sample")
+DIALLED: tuple[Mode, ...] = ("vary", "sample", "morph")
+CORNERS: tuple[Mode, ...] = ("morph", "pad")
+
+NOTES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+# The menu of keys: the rule, none, Live's own, then each by name.
+KEYS = (
+    ("Any Notes", "free"),
+    ("Auto", "auto"),
+    ("Live's Scale", "live"),
+    *((f"{note} {mode.title()}", f"{note} {mode}") for mode in ("major", "minor") for note in NOTES),
+)
+
+
+def _pick(corner: str, row: int) -> tuple[Control, Control]:
+    """Make the button of a corner, which shows its clip, and the swatch of that clip's colour."""
     where = {"A": "top left", "B": "top right", "C": "bottom left", "D": "bottom right"}[corner]
-    is_left = corner in "AC"
-    info = (
-        f"Puts the selected clip at {corner}, the {where} corner of the pad. Press again on the same clip to empty the corner."
-    )
-    button, name = ((x, y, 16, 15), (x + 18, y - 1, 54, 18)) if is_left else ((x + 56, y, 16, 15), (x, y - 1, 54, 18))
+    end = {"A": " In Morph, the clip to start from.", "B": " In Morph, the clip to arrive at."}.get(corner, "")
+    modes = CORNERS if corner in "AB" else PAD
     return (
-        Control(name=f"pick_{corner.lower()}", kind="button", label=corner, place=button, title=f"Pick {corner}", info=info),
         Control(
-            name=f"name_{corner.lower()}",
-            kind="text",
-            label="–",
-            place=name,
-            title=f"Clip {corner}",
-            align="left" if is_left else "right",
+            name=f"swatch_{corner.lower()}",
+            kind="swatch",
+            label="",
+            place=_row(row, MIDDLE, 6),
+            modes=modes,
+            title=f"Color of Clip {corner}",
+        ),
+        Control(
+            name=f"pick_{corner.lower()}",
+            kind="toggle",
+            label=f"{corner}  pick a clip",
+            place=_row(row, MIDDLE + 8, 124),
+            modes=modes,
+            title=f"Pick {corner}",
+            info=(
+                f"The clip at {corner}, the {where} corner of the pad.{end} Press, then click any clip of the set;"
+                " press again to leave it as it is, or, with the same clip selected, to empty the corner."
+            ),
+            is_set=True,
         ),
     )
 
 
+def _voice(number: int) -> Control:
+    # Two rows of four: a kit's eight most played voices, under the locks that they belong to.
+    row, column = divmod(number - 1, 4)
+    return Control(
+        name=f"voice_{number}",
+        kind="toggle",
+        label=f"Voice {number}",
+        place=_row(2 + row, LEFT + 57 * column, 53),
+        page="more",
+        title=f"Lock Voice {number}",
+        field="lock_voices",
+        info="This drum stays as it is. The names are those of the clip's Drum Rack.",
+    )
+
+
+def _trigger(does: str, label: str, title: str, x: int, width: int) -> Control:
+    return Control(
+        name=f"map_{does}",
+        kind="trigger",
+        label=label,
+        place=_row(5, x, width),
+        page="more",
+        title=f"{title} (Map)",
+        info=f"The same as {title}. Map this one to a key, a MIDI controller or a Macro: Live cannot map the other.",
+        does=does,
+    )
+
+
 CONTROLS: tuple[Control, ...] = (
-    # Sources
-    *_pick("A", 8, 22),
-    *_pick("B", 84, 22),
+    # Row 0: the mode first, as all else follows it; it is as wide as the view below, to which it belongs.
     Control(
-        name="puck",
-        kind="pad",
+        name="mode",
+        kind="tab",
+        label="Mode",
+        place=_row(0, LEFT, 224),
+        words=(("Vary", "vary"), ("Sample", "sample"), ("Morph", "morph"), ("Pad", "pad")),
+        initial=0,
+        info=(
+            "Vary makes variations of a clip, Sample new clips, Morph a series from one clip to another;"
+            " Pad blends up to four clips by hand."
+        ),
+    ),
+    # One light and one line, above the dials and the button that they tell about; they are read and not used: no frame.
+    Control(name="status", kind="view", label="starting…", place=_row(0, MIDDLE, 206), title="Status"),
+    # The fold-out's button stands in the corner, where Live's own devices have theirs.
+    Control(
+        name="more",
+        kind="toggle",
+        label="…",
+        place=_row(0, 450, 18),
+        title="More",
+        info="Locks, key, seed, the server and what can be mapped.",
+        is_set=True,
+    ),
+    # The music: the largest thing there is, since what one hears and sees decides, not numbers.
+    Control(
+        name="roll",
+        kind="view",
         label="",
-        place=(8, 41, 148, 82),
-        title="Puck",
-        info="Drag between the picked clips to hear the blend at that point, in a clip of the device's own.",
+        place=(LEFT, 26, 224, 117),
+        modes=DIALLED,
+        page="view",
+        title="Clip",
     ),
-    *_pick("C", 8, 127),
-    *_pick("D", 84, 127),
+    Control(name="pad", kind="view", label="", place=(LEFT, 26, 224, 117), modes=PAD, page="view", title="Pad"),
+    # Below the music, what is done with what one hears: step, compare, mark, clear up. Steps at the left as on a tape deck,
+    # with their place between them; what deletes clips at the far end.
     Control(
-        name="puck_x",
-        kind="dial",
-        label="Puck X",
-        place=(162, 6, 44, 48),
-        unit="%",
-        low=0,
-        high=100,
-        initial=0,
-        info="Position of the puck, from A and C on the left to B and D on the right. Can be automated.",
-    ),
-    Control(
-        name="puck_y",
-        kind="dial",
-        label="Puck Y",
-        place=(162, 56, 44, 48),
-        unit="%",
-        low=0,
-        high=100,
-        initial=0,
-        info="Position of the puck, from A and B at the top to C and D at the bottom. Can be automated.",
-    ),
-    Control(
-        name="keep",
+        name="back",
         kind="button",
-        label="Keep",
-        place=(160, 108, 48, 15),
-        info="Copies what the puck plays now into a slot of its own.",
+        label="◀",
+        place=_row(7, LEFT, 24),
+        title="Back",
+        info="Plays and shows the previous result; before the first one comes the source.",
+    ),
+    Control(name="result", kind="text", label="–", place=(34, 146, 38, 18), title="Result", align="center"),
+    Control(
+        name="forward",
+        kind="button",
+        label="▶",
+        place=_row(7, 74, 24),
+        title="Forward",
+        info="Plays and shows the next result.",
     ),
     Control(
-        name="render",
-        kind="button",
-        label="Render",
-        place=(160, 127, 48, 15),
-        info="Makes a row of clips along the path of the puck since the last pick, as many as Count says.",
-    ),
-    # Make
-    Control(
-        name="vary",
-        kind="button",
-        label="Vary",
-        place=(221, 22, 56, 18),
-        info="Makes variations of the selected clip, in free slots below it.",
-        is_main=True,
+        name="ab",
+        kind="toggle",
+        label="A/B",
+        place=_row(7, 102, 30),
+        title="Compare",
+        info="Plays the source in place of the result, and the result again.",
+        is_set=True,
     ),
     Control(
-        name="sample",
-        kind="button",
-        label="Sample",
-        place=(281, 22, 56, 18),
-        info="Makes new clips without a source clip, in free slots of the selected track.",
-        is_main=True,
+        name="star",
+        kind="toggle",
+        label="★",
+        place=_row(7, 136, 24),
+        title="Star",
+        info="Marks this result as one to keep.",
+        is_set=True,
     ),
     Control(
-        name="interpolate",
+        name="keep_only",
         kind="button",
-        label="Interpolate",
-        place=(341, 22, 56, 18),
-        info="Makes a series of clips that leads from clip A to clip B, as many as Steps says.",
-        is_main=True,
+        label="Keep ★ Only",
+        place=_row(7, 164, 68),
+        title="Keep Only",
+        info="Removes all results that are not marked. Clips that you have edited since stay.",
     ),
-    Control(
-        name="blend",
-        kind="button",
-        label="Blend",
-        place=(401, 22, 56, 18),
-        info="Prepares the pad for the picked clips; then drag the puck.",
-        is_main=True,
-    ),
-    Control(name="amount", kind="dial", label="Amount", place=(221, 42, 44, 48), field="amount", unit="%", scale=0.01),
+    # Dials. First column: how far; second: what may change with it; third: how many. A dial has its place in all of its modes.
+    Control(name="amount", kind="dial", label="Amount", place=_dial(1, 0), modes=VARY, field="amount", unit="%", scale=0.01),
+    Control(name="bars", kind="number", label="Bars", place=_box(1, 0), modes=SAMPLE, field="bars", high=16),
+    Control(name="density", kind="dial", label="Density", place=_dial(1, 1), modes=MAKING, field="density"),
+    Control(name="count", kind="number", label="Count", place=_box(1, 2), modes=MAKING, field="count", high=16),
     Control(
         name="variety",
         kind="dial",
         label="Variety",
-        place=(269, 42, 44, 48),
+        place=_dial(4, 0),
+        modes=DIALLED,
         field="variety",
         unit="%",
         scale=0.01,
         info="Low plays safe, high is adventurous.",  # the request counts to 1, the dial to 100
     ),
-    Control(name="count", kind="dial", label="Count", place=(317, 42, 44, 48), field="count", high=16),
-    Control(name="bars", kind="dial", label="Bars", place=(365, 42, 44, 48), field="bars", high=16),
-    Control(name="steps", kind="dial", label="Steps", place=(413, 42, 44, 48), field="steps", low=3, high=16),
+    Control(name="octave", kind="dial", label="Octave", place=_dial(4, 1), modes=MAKING, field="octave"),
+    Control(name="steps", kind="number", label="Steps", place=_box(4, 2), modes=MORPH, field="steps", low=3, high=16),
     Control(
         name="model",
         kind="list",
         label="Model",
-        place=(265, 108, 192, 15),
+        place=_row(7, MIDDLE + 36, 96),
+        modes=DIALLED,
         field="model",
         words=(("auto", "auto"),),
         info="The model that makes the clips; auto chooses the one that suits the clip.",
     ),
+    # Corners: the menus first, since they fill the corner that is armed below them; A above B above C above D, as on the pad.
     Control(
-        name="seed",
-        kind="number",
-        label="Seed",
-        place=(265, 127, 94, 15),
-        field="seed",
-        high=9999,
-        initial=1,
-        info="The same seed gives the same clips. Pressing a button again with nothing changed draws a new seed.",
+        name="choose_track",
+        kind="list",
+        label="Track",
+        place=_row(1, MIDDLE, 64),
+        modes=CORNERS,
+        words=(("track", ""),),
+        title="Track",
+        info="The track of the clip to put at a corner; clicking a clip does the same.",
     ),
     Control(
-        name="reroll",
+        name="choose_clip",
+        kind="list",
+        label="Clip",
+        place=_row(1, MIDDLE + 68, 64),
+        modes=CORNERS,
+        words=(("clip", ""),),
+        title="Clip",
+        info="The clip to put at the corner that waits for one, else at the first empty corner.",
+    ),
+    *_pick("A", 2),
+    *_pick("B", 3),
+    *_pick("C", 4),
+    *_pick("D", 5),
+    Control(
+        name="swap",
         kind="button",
-        label="New Seed",
-        place=(363, 127, 94, 15),
-        info="Draws a new seed, so that the same settings make other clips.",
+        label="Swap",
+        place=_row(5, MIDDLE + COLUMN + 2, 40),
+        modes=MORPH,
+        title="Swap",
+        info="Exchanges the two clips.",
     ),
     Control(
-        name="hear",
-        kind="toggle",
-        label="Hear the Scene",
-        place=(221, 91, 92, 15),
-        initial=1,
-        info="New notes fit what other tracks play with the clip, or have in its scene. Off, only the clip itself counts.",
+        name="keep",
+        kind="button",
+        label="Keep This",
+        place=_row(6, MIDDLE, 64),
+        modes=PAD,
+        title="Keep This",
+        info="Copies what the pad plays now into a slot of its own.",
     ),
-    # Aim and lock
     Control(
-        name="key",
-        kind="toggle",
-        label="In Live's Scale",
-        place=(470, 22, 87, 18),
-        field="key",
-        initial=1,
-        info="New notes keep to Live's scale, or where that is off, to the key of your clips. Off, they may be any notes.",
+        name="clear_path",
+        kind="button",
+        label="Clear Path",
+        place=_row(6, MIDDLE + 68, 64),
+        modes=PAD,
+        title="Clear Path",
+        info="Forgets the path that was drawn.",
     ),
-    Control(name="density", kind="dial", label="Density", place=(480, 42, 44, 48), field="density"),
-    Control(name="octave", kind="dial", label="Octave", place=(548, 42, 44, 48), field="octave"),
+    Control(
+        name="render",
+        kind="button",
+        label="Path to Clips",
+        place=_row(7, MIDDLE, 88),
+        modes=PAD,
+        title="Path to Clips",
+        info="Makes a row of clips along the path that was drawn, as many as the number beside says.",
+    ),
+    Control(
+        name="clips",
+        kind="number",
+        label="Clips",
+        place=_row(7, MIDDLE + 92, 40),
+        modes=PAD,
+        title="Clips of the Path",
+        low=2,
+        high=16,
+        initial=8,
+        info="How many clips the path becomes.",
+    ),
+    # The one accented button. Below it in the order of the sentence: generate, to here, with this, without touching that, in
+    # this key; and at the end the way back.
+    Control(
+        name="generate",
+        kind="button",
+        label="Generate",
+        place=(RIGHT, 26, 88, 37),
+        title="Generate",
+        info="Makes the clips. While it works, Cancel: stops, and what is made already stays.",
+        is_main=True,
+    ),
+    Control(
+        name="to",
+        kind="menu",
+        label="To",
+        place=_row(3, RIGHT + 24, 64),
+        words=(("Below", "below"), ("New Track", "track"), ("Replace", "replace"), ("Arrange", "arrangement")),
+        title="Destination",
+        initial=0,
+        info=(
+            "Where results go: free slots below the source; a new track; the source's own slot, the source being kept in a free"
+            " one; or the Arrangement, from the insert marker on."
+        ),
+    ),
+    Control(
+        name="with",
+        kind="menu",
+        label="With",
+        place=_row(4, RIGHT + 24, 64),
+        words=(("Scene", "scene"), ("Playing", "playing"), ("Alone", "off")),
+        title="Context",
+        initial=0,
+        info="What new notes shall fit: the clips of the same scene, what plays now on other tracks, or the clip alone.",
+    ),
+    Control(
+        name="locks_said",
+        kind="button",
+        label="Lock: Nothing",
+        place=_row(5, RIGHT, 88),
+        title="Locks",
+        info="What stays as it is. Opens the page where it is set.",
+    ),
+    Control(
+        name="key_said",
+        kind="button",
+        label="Key: Auto",
+        place=_row(6, RIGHT, 88),
+        title="Key in Use",
+        info="The key that new notes keep to. Opens the page where it is set.",
+    ),
+    Control(
+        name="undo",
+        kind="button",
+        label="Undo",
+        place=_row(7, RIGHT, 88),
+        title="Undo",
+        info="Removes what the last press made; a replaced source comes back. Clips that you have edited since stay.",
+    ),
+    # The fold-out. It covers the music and not the dials: who sets a lock wants to press Generate next. Locks first, as they
+    # change from press to press; then key and seed; what is set up once at the bottom.
     Control(
         name="lock_rhythm",
         kind="toggle",
         label="Rhythm",
-        place=(470, 108, 42, 15),
+        place=_row(1, 34, 42),
+        page="more",
         title="Lock Rhythm",
         field="lock",
         part="rhythm",
@@ -195,7 +379,8 @@ CONTROLS: tuple[Control, ...] = (
         name="lock_pitch",
         kind="toggle",
         label="Pitch",
-        place=(515, 108, 42, 15),
+        place=_row(1, 78, 34),
+        page="more",
         title="Lock Pitch",
         field="lock",
         part="pitch",
@@ -205,7 +390,8 @@ CONTROLS: tuple[Control, ...] = (
         name="lock_velocity",
         kind="toggle",
         label="Velocity",
-        place=(560, 108, 42, 15),
+        place=_row(1, 114, 42),
+        page="more",
         title="Lock Velocity",
         field="lock",
         part="velocity",
@@ -215,77 +401,180 @@ CONTROLS: tuple[Control, ...] = (
         name="lock_notes",
         kind="toggle",
         label="Notes",
-        place=(470, 127, 42, 15),
-        title="Lock Notes",
+        place=_row(1, 158, 36),
+        page="more",
+        title="Lock Selected Notes",
         field="lock_notes",
-        info="The notes selected in the clip stay as they are.",
+        info="The notes that are selected in the clip stay as they are.",
     ),
     Control(
-        name="lock_voices",
+        name="lock_time",
+        kind="toggle",
+        label="Time",
+        place=_row(1, 196, 36),
+        page="more",
+        title="Lock Selected Time",
+        info="The stretch of time that is selected in the clip stays as it is.",
+    ),
+    *(_voice(number) for number in range(1, 9)),
+    Control(
+        name="voice_hint",
+        kind="text",
+        label="Of drums, single voices can be locked here.",
+        place=(LEFT, 56, 224, 18),
+        page="more",
+        title="Voices",
+    ),
+    Control(
+        name="key",
         kind="menu",
-        label="Voices",
-        place=(515, 127, 87, 15),
-        title="Lock Voices",
-        field="lock_voices",
-        words=VOICE_MENU,
-        info="These drums stay as they are.",
-    ),
-    # Results
-    Control(name="back", kind="button", label="Back", place=(615, 22, 46, 18), info="Goes to the previous result."),
-    Control(name="forward", kind="button", label="Forward", place=(665, 22, 46, 18), info="Goes to the next result."),
-    Control(name="result", kind="text", label="no results yet", place=(615, 44, 96, 30), title="Result", is_screen=True),
-    Control(
-        name="more",
-        kind="button",
-        label="More Like This",
-        place=(615, 78, 96, 15),
-        info="Makes variations of the current result.",
+        label="Key",
+        place=_row(4, 34, 78),
+        page="more",
+        field="key",
+        words=KEYS,
+        initial=1,
+        info=(
+            "What new notes keep to: Auto is Live's scale where that is on, else the key of the music; a key of its own; or any"
+            " notes. Nothing for drums."
+        ),
     ),
     Control(
-        name="undo",
-        kind="button",
-        label="Undo",
-        place=(615, 108, 96, 15),
-        info="Removes what the last press made. Clips that you have edited since stay.",
+        name="seed",
+        kind="number",
+        label="Seed",
+        place=_row(4, 146, 44),
+        page="more",
+        field="seed",
+        high=9999,
+        initial=1,
+        info="The same seed gives the same clips. Pressing Generate again with nothing changed draws a new seed.",
+        is_set=True,
     ),
-    Control(name="cancel", kind="button", label="Cancel", place=(615, 127, 96, 15), info="Stops what is running."),
-    # Status
-    Control(name="status", kind="text", label="starting…", place=(8, 148, 494, 18), title="Status", is_screen=True),
-    Control(name="build", kind="text", label="", place=(506, 148, 96, 18), title="Build", align="right"),
+    Control(
+        name="reroll",
+        kind="button",
+        label="New",
+        place=_row(4, 194, 38),
+        page="more",
+        title="New Seed",
+        info="Draws a new seed, so that the same settings make other clips.",
+    ),
+    _trigger("generate", "Generate", "Generate", 34, 60),
+    _trigger("back", "Back", "Back", 98, 36),
+    _trigger("forward", "Forward", "Forward", 138, 48),
+    _trigger("ab", "A/B", "Compare", 190, 42),
+    Control(
+        name="start",
+        kind="button",
+        label="Start Server",
+        place=_row(6, LEFT, 72),
+        page="more",
+        title="Start Server",
+        info="Starts the Latent Bridge server on this computer; it ends with Live.",
+    ),
     Control(
         name="selftest",
         kind="button",
         label="Self-Test",
-        place=(615, 148, 96, 18),
+        place=_row(6, 84, 58),
+        page="more",
+        title="Self-Test",
         info="Tests everything once in an empty slot, shows what fails, and has the server write it to its report file.",
+    ),
+    Control(name="build", kind="text", label="", place=(146, 126, 86, 18), page="more", title="Build", align="right"),
+    # Off the face: the pad sets them once at the end of a drag, and automation can move it.
+    Control(
+        name="puck_x",
+        kind="dial",
+        label="Puck X",
+        place=NOWHERE,
+        unit="%",
+        low=0,
+        high=100,
+        initial=0,
+        info="Position on the pad, from A and C on the left to B and D on the right.",
+    ),
+    Control(
+        name="puck_y",
+        kind="dial",
+        label="Puck Y",
+        place=NOWHERE,
+        unit="%",
+        low=0,
+        high=100,
+        initial=0,
+        info="Position on the pad, from A and B at the top to C and D at the bottom.",
     ),
 )
 
 LABELS: tuple[Label, ...] = (
-    Label("Sources", (8, 3, 148, 18), is_heading=True),
-    Label("Make", (221, 3, 236, 18), is_heading=True),
-    Label("Aim and Lock", (470, 3, 132, 18), is_heading=True),
-    Label("Results", (615, 3, 96, 18), is_heading=True),
-    Label("Model", (221, 107, 42, 18)),
-    Label("Seed", (221, 126, 42, 18)),
-    Label("Lock", (470, 90, 132, 18)),
+    Label("count_label", "Count", (328, 25, COLUMN, 18), MAKING, align="center"),
+    Label("bars_label", "Bars", (240, 25, COLUMN, 18), SAMPLE, align="center"),
+    Label("steps_label", "Steps", (328, 85, COLUMN, 18), MORPH, align="center"),
+    Label("model_label", "Model", (MIDDLE, 146, 36, 18), DIALLED),
+    Label("to_label", "to", (RIGHT, 66, 24, 18)),
+    Label("with_label", "with", (RIGHT, 86, 24, 18)),
+    Label("lock_label", "Lock", (LEFT, 26, 26, 18), page="more"),
+    Label("key_label", "Key", (LEFT, 86, 26, 18), page="more"),
+    Label("seed_label", "Seed", (118, 86, 28, 18), page="more"),
+    Label("map_label", "Map", (LEFT, 106, 26, 18), page="more"),
 )
 
-LINES: tuple[Rect, ...] = (
-    (212, 8, 5, 134),
-    (461, 8, 5, 134),
-    (606, 8, 5, 134),
-    (8, 144, 703, 3),
+# What the views tell the script: the puck dragged and let go, a corner clicked, a place in the roll clicked.
+VIEW_SAYS = ("puck", "drop", "corner", "seek")
+
+# Pages of a control surface, eight encoders each, in the order of use.
+BANKS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("Vary", ("amount", "variety", "count", "density", "octave", "to", "with", "mode")),
+    ("Pad", ("puck_x", "puck_y", "clips", "steps", "bars", "map_generate", "map_back", "map_forward")),
+    ("Locks", ("lock_rhythm", "lock_pitch", "lock_velocity", "lock_notes", "lock_time", "key", "map_ab")),
+    ("Voices", tuple(f"voice_{number}" for number in range(1, 9))),
 )
+
+# While the script follows the new face: what it reads of the one before, what it does not hear yet, what no control reaches.
+RESTING: dict[str, dict[str, Any]] = {
+    "hear": {"kind": "toggle", "initial": 1},
+    "lock_voices": {
+        "kind": "menu",
+        "field": "lock_voices",
+        "choices": [asked for _, asked in VOICE_MENU],
+        "initial": 0,
+    },
+}
+UNHEARD = frozenset(
+    (
+        *("mode", "generate", "to", "with", "ab", "star", "keep_only", "choose_track", "choose_clip", "swap", "clear_path"),
+        *("clips", "locks_said", "key_said", "lock_time", "start", "drop", "corner", "seek"),
+        *(f"voice_{number}" for number in range(1, 9)),
+    )
+)
+UNREACHED = frozenset({"sample", "vary", "interpolate", "blend", "cancel", "hear", "lock_voices"})
 
 
 def tables() -> dict[str, Any]:
-    """Return what the script needs to know: the fields of each verb, and each control's kind, field, range and start."""
+    """Return what the script needs to know: the fields of each verb, each control, and what is in sight when."""
     asked = list(dict.fromkeys(control.field for control in CONTROLS if control.field))
     return {
         "verbs": {verb: [name for name in asked if name in VERBS[verb].model_fields] for verb in DEVICE_VERBS},
-        "controls": {control.name: dict(_facts(control)) for control in CONTROLS},
+        "controls": RESTING | {control.name: dict(_facts(control)) for control in CONTROLS},
+        "face": sights(),
     }
+
+
+def sights() -> dict[str, dict[str, Any]]:
+    """Return in which modes and on which page each thing is in sight; what is always in sight is not listed."""
+    everything: tuple[Control | Label, ...] = (*CONTROLS, *LABELS)
+    things = [thing for thing in everything if thing.place != NOWHERE]
+    return {
+        thing.name: {"modes": list(thing.modes), "page": thing.page} for thing in things if thing.modes or thing.page != "front"
+    }
+
+
+def is_in_sight(name: str, mode: Mode, *, is_open: bool) -> bool:
+    """Return whether a thing is in sight in a mode, with the fold-out open or closed."""
+    sight = sights().get(name, {"modes": [], "page": "front"})
+    return (not sight["modes"] or mode in sight["modes"]) and sight["page"] in ("front", "more" if is_open else "view")
 
 
 def _facts(control: Control) -> Iterator[tuple[str, Any]]:
@@ -300,5 +589,5 @@ def _facts(control: Control) -> Iterator[tuple[str, Any]]:
         yield "scale", control.scale
     if control.words:
         yield "choices", [asked for _, asked in control.words]
-    if control.is_automatable:
+    if control.is_automatable or control.kind == "number":
         yield "initial", initial(control)

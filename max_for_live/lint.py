@@ -14,7 +14,8 @@ from itertools import combinations
 
 from max_for_live import amxd, objects, patch
 from max_for_live.built_device import Built, Json, name_of, parameter_of, shown
-from max_for_live.controls import CONTROLS, HEIGHT
+from max_for_live.control import MODES
+from max_for_live.controls import CONTROLS, HEIGHT, UNHEARD, UNREACHED, VIEW_SAYS, is_in_sight
 
 BANK = 8  # parameters in a bank
 NARROW, WIDE = "iljtfrI.,:;'|-– ", "mwMW%"
@@ -22,7 +23,9 @@ LETTERS = {"narrow": 2.9, "wide": 8.0, "upper": 6.3, "lower": 5.2}  # pixels, ab
 BOLD = 1.08
 EDGE = 4  # pixels of frame and margin, left and right together
 MENU_EDGE = 15  # the same of a menu, with its triangle
-LEAST_HEIGHTS = {"live.comment": 18, "live.text": 15, "live.dial": 48}  # pixels; less cuts off the lower ends of letters
+TRIGGERS = {control.name for control in CONTROLS if control.kind == "trigger"}
+# Pixels; less cuts off the lower ends of letters.
+LEAST_HEIGHTS = {"live.comment": 18, "live.dial": 48} | dict.fromkeys(("live.text", "live.menu", "live.numbox", "live.tab"), 15)
 
 
 def lint(data: bytes) -> list[str]:
@@ -59,19 +62,27 @@ def _own_digest(script: bytes) -> str:
     return mark if table.get("build", "").endswith(mark) else ""
 
 
+def view_name(view: str, text: str) -> str:
+    """Return the name of a view's file: Max caches scripts by name until Live is closed, so another text needs another name."""
+    return f"latent_bridge_{view}_{hashlib.sha256(text.encode()).hexdigest()[:8]}.js"
+
+
 def _container(device: amxd.Device) -> Iterator[str]:
     if device.kind != amxd.MIDI_EFFECT:
         yield "the container is not that of a MIDI effect"
     if not device.is_frozen or device.meta != amxd.META_FROZEN:
         yield f"the container has meta {device.meta}; a frozen device with a script has {amxd.META_FROZEN}"
-    if len(device.files) != 2:
-        yield f"the container holds {len(device.files)} files; a patcher and a script belong there"
+    if len(device.files) != 2 + len(patch.VIEWS):
+        yield f"the container holds {len(device.files)} files; a patcher, a script and {len(patch.VIEWS)} views belong there"
         return
-    patcher, script = device.files
+    patcher, script, *views = device.files
     if (patcher.kind, patcher.flag, patcher.name) != (amxd.JSON, amxd.IS_DEVICE, f"{patch.NAME}.amxd"):
         yield f"the first file, {patcher.name}, is not marked as the device's patcher"
     if (script.kind, script.flag) != (amxd.TEXT, 0) or script.name != f"latent_bridge_{_own_digest(script.content)}.js":
         yield f"the second file, {script.name}, is not marked as a script, or its name does not hold the hash of its text"
+    for view, file in zip(patch.VIEWS, views, strict=True):
+        if (file.kind, file.flag) != (amxd.TEXT, 0) or file.name != view_name(view, file.content.decode(errors="replace")):
+            yield f"the file {file.name} is not marked as a script, or its name does not hold the hash of its text"
     if {file.modified for file in device.files} != {amxd.MODIFIED}:
         yield "a file's date is not the fixed one, so the same sources would not give the same bytes"
     if not patcher.content.endswith(b"}\n\0"):
@@ -154,23 +165,34 @@ def _frame(built: Built) -> Iterator[str]:
             yield f"{name_of(box)} is at {box['presentation_rect']}, not inside {width} × {HEIGHT}"
     for one, other in combinations(shown(built), 2):
         (ax, ay, aw, ah), (bx, by, bw, bh) = one["presentation_rect"], other["presentation_rect"]
-        if ax < bx + bw and bx < ax + aw and ay < by + bh and by < ay + ah:
+        if ax < bx + bw and bx < ax + aw and ay < by + bh and by < ay + ah and _are_seen_at_once(one, other):
             yield f"{name_of(one)} and {name_of(other)} overlap"
+
+
+def _are_seen_at_once(one: Json, other: Json) -> bool:
+    names = name_of(one), name_of(other)
+    if any(name.startswith("voice_hint") for name in names) and any(name[6:].isdigit() for name in names):
+        return False  # the one stands where the others are not
+    states = [(mode, is_open) for mode in MODES for is_open in (False, True)]
+    return any(all(is_in_sight(name, mode, is_open=is_open) for name in names) for mode, is_open in states)
 
 
 def _texts(built: Built) -> Iterator[str]:
     for box in shown(built):
-        value = parameter_of(box)
+        value, width = parameter_of(box), box["presentation_rect"][2]
         texts = [box["text"]] if box["maxclass"] in ("live.text", "live.comment") else []
-        if box["maxclass"] == "live.menu":
+        if box["maxclass"] in ("live.menu", "live.tab"):
             texts = value["parameter_enum"]
         if box["maxclass"] == "live.dial":
             texts = [value["parameter_shortname"]]
+        if box["maxclass"] == "live.tab":
+            width //= len(texts)
         if box["presentation_rect"][3] < LEAST_HEIGHTS.get(box["maxclass"], 0):
             yield f"{name_of(box)} is not high enough for its text"
         edge = MENU_EDGE if box["maxclass"] == "live.menu" else EDGE
+        scale = (BOLD if box.get("fontface") else 1) * box.get("fontsize", patch.FONT_SIZE) / patch.FONT_SIZE
         for text in texts:
-            if measure(text) * (BOLD if box.get("fontface") else 1) + edge > box["presentation_rect"][2]:
+            if measure(text) * scale + edge > width:
                 yield f"{name_of(box)} is too narrow for {text!r}"
 
 
@@ -186,14 +208,15 @@ def _parameters(built: Built) -> Iterator[str]:
         yield "the list of parameters is not that of the boxes"
     for box in built.boxes:
         value = built.parameters.get(box["id"])
-        if box["maxclass"].startswith("live.") and value is None and box["maxclass"] not in ("live.comment", "live.line"):
+        if box["maxclass"].startswith("live.") and value is None and box["maxclass"] != "live.comment":
             yield f"{name_of(box)} is no parameter, so Live would never let it be clicked"
         elif value is not None:
             yield from _parameter(box, value)
 
 
 def _parameter(box: Json, value: Json) -> Iterator[str]:
-    if box["maxclass"] == "live.text" and box["mode"] == 0 and value.get("parameter_invisible") != 2:
+    is_button = box["maxclass"] == "live.text" and box["mode"] == 0
+    if is_button and value.get("parameter_invisible") != 2 and box["varname"] not in TRIGGERS:
         yield f"{name_of(box)} is a button that can be automated, so each click adds a step to the undo history"
     if value.get("parameter_type") == 3 or value.get("parameter_invisible") == 2:
         return
@@ -224,13 +247,16 @@ def _banks(built: Built) -> Iterator[str]:
 
 def _js(built: Built) -> Iterator[str]:
     scripts = built.typed("js")
-    if len(scripts) != 1 or len(built.device.files) != 2:
-        yield f"there are {len(scripts)} js objects, and {len(built.device.files) - 1} scripts; one of each belongs there"
+    if len(scripts) != 1:
+        yield f"there are {len(scripts)} js objects; one belongs there"
         return
-    (box,), name = scripts, built.device.files[1].name
+    (box,), (name, *views) = scripts, [file.name for file in built.device.files[1:]]
     dependencies = [dependency["name"] for dependency in built.patcher["dependency_cache"]]
     code = list(built.patcher["project"]["contents"]["code"])
-    if [name] != dependencies or [name] != code or box["text"] != f"js {name}":
+    drawn = [view["filename"] for view in built.boxes if view["maxclass"] == "jsui"]
+    if sorted(views) != sorted(drawn):
+        yield f"the views are {', '.join(views)}; the patch draws {', '.join(drawn)}"
+    if [name, *views] != dependencies or [name, *views] != code or box["text"] != f"js {name}":
         yield f"the script is {name}; the patch names {box['text']}, {dependencies} and {code}"
     if box["saved_object_attributes"]["filename"] != name:
         yield f"the js object's file is {box['saved_object_attributes']['filename']}, not {name}"
@@ -246,46 +272,53 @@ def _js(built: Built) -> Iterator[str]:
 
 
 def _sent(built: Built) -> Iterator[str]:
-    """What a control sends must reach the script under the name of that control."""
-    names = {control.name: control for control in CONTROLS}
-    prepends = {box["text"].split()[-1]: box for box in built.typed("prepend") if box["text"].startswith("prepend ui ")}
-    for name, control in names.items():
-        if control.kind != "text" and name not in prepends:
-            yield f"there is no prepend ui {name}, so the script never receives what {name} sends"
+    """What a control sends must reach the script under the name of that control, or of the one that it stands for."""
+    heard = {control.name: {control.name} for control in CONTROLS if control.is_heard}
+    for control in CONTROLS:
+        if control.kind == "trigger":
+            heard[control.does].add(control.name)
+    prepends = _prepends(built)
+    for name in heard.keys() - prepends.keys():
+        yield f"there is no prepend ui {name}, so the script never receives what {name} sends"
     for name, box in prepends.items():
-        if name not in names:
+        if name not in heard:
             yield f"prepend ui {name} belongs to no control"
             continue
         if [after.get("text") for after in built.after(box)] != ["deferlow"]:
             yield f"prepend ui {name} does not lead to the script"
-        sources = {source.get("varname") for source in _controls_before(built, box)}
-        if sources != {name}:
-            yield f"prepend ui {name} gets its messages from {sorted(map(str, sources))}"
+        sources = {str(source.get("varname")) for source in _controls_before(built, box)}
+        if sources != heard[name]:
+            yield f"prepend ui {name} gets its messages from {sorted(sources)}"
 
 
 def _shows(built: Built) -> Iterator[str]:
     """What the script shows must reach the control that it names."""
-    names = {control.name for control in CONTROLS}
+    expected = patch.shown()
     for box in built.typed("route"):
         for outlet, name in enumerate(box["text"].split()[1:]):
-            if name not in names:
+            end = {"status text": "prepend status", "status light": "prepend light"}.get(expected.get(name, ""), name)
+            if name not in expected:
                 yield f"route names {name}, which is no control"
-            elif [after.get("varname") for after in built.after(box, outlet)] != [name]:
-                yield f"route's {name} does not lead to {name}"
+            elif [name_of(after) for after in built.after(box, outlet)] != [end]:
+                yield f"route's {name} does not lead to {end}"
     routed = {name for box in built.typed("route") for name in box["text"].split()[1:]}
-    for control in CONTROLS:
-        if control.kind != "button" and control.name not in routed:
-            yield f"the script cannot show anything on {control.name}: it is not in route"
+    for name in expected.keys() - routed:
+        yield f"the script cannot show anything on {name}: it is not in route"
 
 
 def _handled(built: Built) -> Iterator[str]:
     """The script must know every control by its name, and no other."""
     handlers = find_handlers(built.script)
-    prepends = {box["text"].split()[-1] for box in built.typed("prepend") if box["text"].startswith("prepend ui ")}
-    for name in sorted(prepends - handlers):
+    reached = _prepends(built).keys() | set(VIEW_SAYS)
+    for name in sorted(reached - handlers - UNHEARD):
         yield f"the script has no handler for {name}"
-    for name in sorted(handlers - prepends):
+    for name in sorted(handlers - reached - UNREACHED):
         yield f"the script has a handler for {name}, which no control reaches"
+
+
+def _prepends(built: Built) -> dict[str, Json]:
+    boxes = [box for box in built.typed("prepend") if box["text"].startswith("prepend ui ")]
+    return {box["text"].split()[-1]: box for box in boxes}
 
 
 RULES: tuple[Callable[[Built], Iterable[str]], ...] = (
@@ -317,9 +350,9 @@ def measure(text: str) -> float:
 
 
 def _controls_before(built: Built, box: Json) -> Iterator[Json]:
-    """Find the controls that send to a box, also through a pak."""
+    """Find the controls that send to a box, also through a sel."""
     for source in built.before(box):
-        if source.get("text", "").startswith("pak "):
+        if source.get("text", "").startswith("sel "):
             yield from _controls_before(built, source)
         else:
             yield source

@@ -16,12 +16,12 @@ def _names(text: str) -> frozenset[str]:
 
 BOX = _names(
     "id maxclass text numinlets numoutlets outlettype patching_rect presentation presentation_rect varname annotation"
-    " annotation_name fontname fontsize fontface saved_attribute_attributes parameter_enable"
+    " annotation_name fontname fontsize fontface saved_attribute_attributes parameter_enable hidden"
 )
 PARAMETER = _names(
     "parameter_longname parameter_shortname parameter_type parameter_enum parameter_mmin parameter_mmax parameter_unitstyle"
-    " parameter_initial parameter_initial_enable parameter_invisible parameter_modmode parameter_info"
-    " parameter_annotation_name"
+    " parameter_initial parameter_initial_enable parameter_invisible parameter_modmode parameter_modmin parameter_modmax"
+    " parameter_info parameter_annotation_name"
 )
 PATCHER = _names(
     "fileversion appversion classnamespace rect openrect bglocked openinpresentation default_fontsize default_fontface"
@@ -31,7 +31,11 @@ PATCHER = _names(
 # Colours of Live's theme, with the values that Max shows without Live.
 THEME: Mapping[str, tuple[float, float, float, float]] = {
     "live_control_text_bg": (0.764706, 0.764706, 0.764706, 1),
+    "live_control_bg": (0.647059, 0.647059, 0.647059, 1),
     "live_control_fg": (0, 0, 0, 1),
+    "live_control_fg_on": (0, 0, 0, 1),
+    "live_control_selection": (1, 0.709804, 0.196078, 1),
+    "live_lcd_title": (0.5, 0.5, 0.5, 1),
     "live_lcd_bg": (0.156863, 0.156863, 0.156863, 1),
     "live_lcd_control_fg": (1, 0.709804, 0.196078, 1),
     "live_value_arc": (0.427451, 0.843137, 1, 1),
@@ -54,16 +58,15 @@ def _object(inlets: int, *outlets: str, attributes: str = "", colours: str = "")
 
 # Visible objects: the name is the box's maxclass.
 FACES: Mapping[str, Object] = {
-    "live.text": _object(1, "", "", attributes="texton mode"),
+    "live.tab": _object(1, "", "", "float", attributes="num_lines_patching num_lines_presentation livemode"),
+    "live.text": _object(1, "", "", attributes="texton mode outputmode", colours="activebgcolor activetextcolor"),
     "live.dial": _object(1, "", "float"),
     "live.numbox": _object(1, "", "float"),
     "live.menu": _object(1, "", "", "float"),
     "live.comment": _object(1, attributes="textjustification", colours="textcolor bgcolor"),
-    "live.line": _object(1, attributes="justification"),
     "umenu": _object(1, "int", "", "", attributes="items allowdrag bgfillcolor_type", colours="bgfillcolor textcolor"),
-    "pictslider": _object(
-        2, "int", "int", attributes="leftvalue rightvalue topvalue bottomvalue", colours="bgcolor color elementcolor"
-    ),
+    "jsui": _object(1, "", attributes="filename border ignoreclick"),
+    "panel": _object(1, attributes="mode border rounded", colours="bgfillcolor"),
 }
 
 # Objects that are typed as text: a name, and arguments on which inlets and outlets may depend.
@@ -78,7 +81,8 @@ _TYPED: Mapping[str, _Shape] = {
     "udpsend": lambda _: _object(1),
     "pattr": lambda _: _object(1, "", "", "", attributes="saved_object_attributes"),
     "t": lambda letters: _object(1, *({"b": "bang", "i": "int"}.get(letter, "") for letter in letters)),
-    "pak": lambda items: _object(len(items), ""),
+    # `sel` of one number has an inlet to change it, and an outlet for what does not match.
+    "sel": lambda numbers: _object(2 if len(numbers) == 1 else 1, *["bang"] * len(numbers), ""),
     # `route` has an inlet for each argument, to change it, and one for messages.
     "route": lambda names: _object(len(names) + 1, *[""] * (len(names) + 1)),
 }

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from bridge.config import PORT
 from max_for_live.amxd import MIDI_EFFECT, MODIFIED
-from max_for_live.control import Control, Label, describe, initial, span, title
-from max_for_live.controls import CONTROLS, HEIGHT, LABELS, LINES, PAD_MAX, WIDTH
+from max_for_live.control import NOWHERE, Control, Label, Rect, describe, initial, span, title
+from max_for_live.controls import BANKS, CONTROLS, HEIGHT, LABELS, WIDTH, is_in_sight
 from max_for_live.objects import THEME, find_object
 
 NAME = "Latent Bridge"
 LISTEN, LISTEN_PORTS = 9130, 16  # the first port that a device listens on, and how many it may try
-JS_OUTLETS = 4  # to the server, to the controls, to the receiver, to the state
-FONT, FONT_SIZE = "Ableton Sans Medium", 9.5
+VIEWS = ("roll", "pad", "status")  # what is drawn by a script of its own
+FONT, FONT_SIZE, MAIN_SIZE = "Ableton Sans Medium", 9.5, 12
 BANK = 8  # an encoder each on a control surface
 STORED, HIDDEN = 1, 2  # parameter_invisible; 0 is automatable
-JUSTIFIED = {"left": 0, "right": 2}
+NO_MODULATION, ABSOLUTE = 0, 4  # parameter_modmode; words and switches cannot be modulated
+MOUSE_UP = 1  # outputmode: a press counts when it is let go, as in Live
+JUSTIFIED = {"left": 0, "center": 1, "right": 2}
 
 Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Scripts:
+    """The names of the files of the script and of the views', and how many outlets the script declares."""
+
+    main: str
+    views: Mapping[str, str]  # by the name of the view
+    outlets: int
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All names."""
+        return (self.main, *self.views.values())
 
 
 @dataclass(frozen=True)
@@ -38,30 +54,39 @@ Cord = tuple[str, int, str, int]
 
 def nodes(script: str) -> tuple[Node, ...]:
     """List the objects that are not visible; `script` is the name of the js file."""
-    settable = [control.name for control in CONTROLS if is_shown(control)]
     return (
         Node("midiin", "midiin"),
         Node("midiout", "midiout"),
         Node("thisdevice", "live.thisdevice"),
-        Node("start", "t b b"),
+        Node("begin", "t b b"),
         Node("state", "pattr state @thru 0", _state()),
         Node("restore", "prepend restore"),
         Node("receive", f"udpreceive {LISTEN}"),
         Node("defer", "deferlow"),  # otherwise messages may arrive in another order
         Node("script", f"js {script}", {"saved_object_attributes": {"filename": script, "parameter_enable": 0}}),
         Node("send", f"udpsend 127.0.0.1 {PORT}"),
-        Node("show", "route " + " ".join(settable)),
-        Node("both", "pak 0 0"),
-        *(Node(f"ui {control.name}", f"prepend ui {control.name}") for control in CONTROLS if control.kind != "text"),
+        Node("show", "route " + " ".join(shown())),
+        Node("status text", "prepend status"),
+        Node("status light", "prepend light"),
+        Node("ui views", "prepend ui"),
+        *(Node(f"ui {control.name}", f"prepend ui {control.name}") for control in CONTROLS if control.is_heard),
+        # A trigger's value is stored, and sent when a set is opened: only a press may pass.
+        *(Node(f"if {control.name}", "sel 1") for control in CONTROLS if control.kind == "trigger"),
     )
+
+
+def shown() -> dict[str, str]:
+    """Return what the script can show, in the order of `route`, and the box that each leads to."""
+    ends = {control.name: control.name for control in CONTROLS if control.kind != "trigger"}
+    return ends | {"status": "status text", "light": "status light"}
 
 
 def cords() -> Iterator[Cord]:
     """List the cords of the patcher."""
     yield "midiin", 0, "midiout", 0
-    yield "thisdevice", 0, "start", 0
-    yield "start", 1, "state", 0  # the saved state comes before the start
-    yield "start", 0, "defer", 0
+    yield "thisdevice", 0, "begin", 0
+    yield "begin", 1, "state", 0  # the saved state comes before the start
+    yield "begin", 0, "defer", 0
     yield "state", 0, "restore", 0
     yield "restore", 0, "defer", 0
     yield "receive", 0, "defer", 0
@@ -70,38 +95,34 @@ def cords() -> Iterator[Cord]:
     yield "script", 1, "show", 0
     yield "script", 2, "receive", 0
     yield "script", 3, "state", 0
-    for outlet, control in enumerate(control for control in CONTROLS if is_shown(control)):
-        yield "show", outlet, control.name, 0
+    for outlet, end in enumerate(shown().values()):
+        yield "show", outlet, end, 0
+    yield "status text", 0, "status", 0
+    yield "status light", 0, "status", 0
     for control in CONTROLS:
-        if control.kind == "pad":
-            yield control.name, 0, "both", 0
-            yield control.name, 1, "both", 1
-            yield "both", 0, f"ui {control.name}", 0
-        elif control.kind != "text":
+        if control.is_heard:
             yield control.name, 0, f"ui {control.name}", 0
-        if control.kind != "text":
             yield f"ui {control.name}", 0, "defer", 0
+        elif control.kind == "trigger":
+            yield control.name, 0, f"if {control.name}", 0
+            yield f"if {control.name}", 0, f"ui {control.does}", 0
+        elif control.kind == "view" and control.name != "status":
+            yield control.name, 0, "ui views", 0
+    yield "ui views", 0, "defer", 0
 
 
-def is_shown(control: Control) -> bool:
-    """Return whether the script sets what a control shows."""
-    return control.kind != "button"
-
-
-def patcher(script: str, build: str) -> Json:
-    """Make the device's patcher; `script` is the name of the js file, `build` the stamp that the device shows."""
+def patcher(scripts: Scripts, build: str) -> Json:
+    """Make the device's patcher; `build` is the stamp that the device shows."""
     boxes: dict[str, Json] = {}
-    for number, rect in enumerate(LINES):
-        boxes[f"line {number}"] = {"maxclass": "live.line", "justification": 1, **_shown(rect)}
     for label in LABELS:
-        boxes[f"label {label.text}"] = _label(label)
+        boxes[label.name] = _label(label)
     for control in CONTROLS:
-        boxes[control.name] = _control(control, build)
-    for node in nodes(script):
+        boxes[control.name] = _control(control, scripts, build)
+    for node in nodes(scripts.main):
         boxes[node.name] = {"maxclass": "newobj", "text": node.text, **node.more}
     ids = {name: f"obj-{number}" for number, name in enumerate(boxes, 1)}
     for (name, box), place in zip(boxes.items(), _grid(len(boxes)), strict=True):
-        found = find_object(box["maxclass"], box.get("text", ""), JS_OUTLETS)
+        found = find_object(box["maxclass"], box.get("text", ""), scripts.outlets)
         if found is None:
             raise ValueError(f"{name} is not a known object: {box.get('text', box['maxclass'])}")
         box |= {"id": ids[name], "numinlets": found.inlets, "numoutlets": len(found.outlets), "patching_rect": place}
@@ -121,21 +142,21 @@ def patcher(script: str, build: str) -> Json:
         "gridonopen": 1,
         "gridsize": [8, 8],
         "devicewidth": WIDTH,
-        "description": "Varies, samples, interpolates and blends clips with a Latent Bridge server on this computer.",
+        "description": "Varies, samples, morphs and blends clips with a Latent Bridge server on this computer.",
         "boxes": [{"box": dict(sorted(box.items()))} for box in boxes.values()],
         "lines": [
             {"patchline": {"source": [ids[source], outlet], "destination": [ids[target], inlet]}}
             for source, outlet, target, inlet in cords()
         ],
         "parameters": _registry(boxes, ids),
-        "dependency_cache": [{"name": script, "bootpath": ".", "type": "TEXT", "implicit": 1}],
+        "dependency_cache": [{"name": name, "bootpath": ".", "type": "TEXT", "implicit": 1} for name in scripts.files],
         "latency": 0,
-        "is_mpe": 0,
+        "is_mpe": 1,  # else Live merges MPE's channels for what comes after the device
         "external_mpe_tuning_enabled": 0,
-        "minimum_live_version": "",
-        "minimum_max_version": "",
+        "minimum_live_version": "11.1",
+        "minimum_max_version": "8.2",
         "platform_compatibility": 0,
-        "project": _project(script),
+        "project": _project(scripts),
         "autosave": 0,
     }
 
@@ -143,18 +164,21 @@ def patcher(script: str, build: str) -> Json:
 # Visible objects
 
 
-def _control(control: Control, build: str) -> Json:
+def _control(control: Control, scripts: Scripts, build: str) -> Json:
     makers = {
+        "tab": _tab,
         "button": _button,
         "toggle": _toggle,
+        "trigger": _trigger,
         "dial": _dial,
         "number": _number,
         "menu": _menu,
         "list": _list,
-        "pad": _pad,
         "text": _text,
+        "swatch": _swatch,
     }
-    box = {**makers[control.kind](control), **_shown(control.place), "varname": control.name}
+    box = _view(control, scripts) if control.kind == "view" else makers[control.kind](control)
+    box |= {**_place(control.name, control.place), "varname": control.name}
     if control.name == "build":
         box["text"] = build
     if describe(control):
@@ -165,37 +189,56 @@ def _control(control: Control, build: str) -> Json:
     return box
 
 
+def _tab(control: Control) -> Json:
+    words = [shown for shown, _ in control.words]
+    box = {"maxclass": "live.tab", "num_lines_patching": 1, "num_lines_presentation": 1, "livemode": 1}
+    return box | _parameter(control, parameter_enum=words, parameter_type=2)
+
+
 def _button(control: Control) -> Json:
     # Live never sends clicks to a live.text that is not a parameter; if it can be automated, clicks fill the undo history.
-    box = {"maxclass": "live.text", "mode": 0, "text": control.label, "texton": control.label}
+    box = _pressed(control, 0) | _parameter(control, parameter_enum=["off", "on"], parameter_type=2)
     if control.is_main:
-        box["fontface"] = 1
-    return box | _parameter(control, parameter_enum=["off", "on"], parameter_type=2, parameter_invisible=HIDDEN)
+        box |= {"fontface": 1, "fontsize": MAIN_SIZE}
+        colours = _themed({"activebgcolor": "live_control_selection", "activetextcolor": "live_control_fg_on"})
+        saved = box["saved_attribute_attributes"] | colours.pop("saved_attribute_attributes")
+        box |= colours | {"saved_attribute_attributes": saved}
+    return box
+
+
+def _trigger(control: Control) -> Json:
+    return _pressed(control, 0) | _parameter(control, parameter_enum=["off", "on"], parameter_type=2)
 
 
 def _toggle(control: Control) -> Json:
-    box = {"maxclass": "live.text", "mode": 1, "text": control.label, "texton": control.label}
-    return box | _parameter(control, parameter_enum=["off", "on"], parameter_type=2, **_start(control))
+    return _pressed(control, 1) | _parameter(control, parameter_enum=["off", "on"], parameter_type=2)
+
+
+def _pressed(control: Control, mode: int) -> Json:
+    texts = {"text": control.label, "texton": control.label}
+    return {"maxclass": "live.text", "mode": mode, "outputmode": MOUSE_UP, **texts}
 
 
 def _dial(control: Control) -> Json:
     return {"maxclass": "live.dial"} | _parameter(
-        control, parameter_type=1, parameter_unitstyle=5 if control.unit == "%" else 0, **_start(control)
+        control, parameter_type=1, parameter_unitstyle=5 if control.unit == "%" else 0
     )
 
 
 def _number(control: Control) -> Json:
     # Max stores integers in one byte; a larger range needs a float that is shown as an integer.
-    return {"maxclass": "live.numbox"} | _parameter(control, parameter_type=0, parameter_unitstyle=0, **_start(control))
+    low, high = span(control)
+    kind = 1 if high - low < 256 else 0
+    return {"maxclass": "live.numbox"} | _parameter(control, parameter_type=kind, parameter_unitstyle=0)
 
 
 def _menu(control: Control) -> Json:
     words = [shown for shown, _ in control.words]
-    return {"maxclass": "live.menu"} | _parameter(control, parameter_enum=words, parameter_type=2, **_start(control))
+    return {"maxclass": "live.menu"} | _parameter(control, parameter_enum=words, parameter_type=2)
 
 
 def _list(control: Control) -> Json:
-    # The items of a live.menu are saved with the set and cannot safely change; the models come from the server.
+    # The items of a live.menu are saved with the set and cannot safely change; models, tracks and clips come while it is open.
     shown = [word for word, _ in control.words]
     commas = [part for word in shown for part in (word, ",")][:-1]
     colours = {"bgfillcolor": "live_control_text_bg", "textcolor": "live_control_fg"}
@@ -203,27 +246,29 @@ def _list(control: Control) -> Json:
     return {"maxclass": "umenu", "items": commas if len(commas) > 1 else shown[0], **look, **_themed(colours)}
 
 
-def _pad(control: Control) -> Json:
-    values = {"leftvalue": 0, "rightvalue": PAD_MAX, "topvalue": 0, "bottomvalue": PAD_MAX}
-    return {
-        "maxclass": "pictslider",
-        **values,
-        **_themed({"bgcolor": "live_lcd_bg", "color": "live_lcd_control_fg", "elementcolor": "live_value_arc"}),
-    }
+def _view(control: Control, scripts: Scripts) -> Json:
+    return {"maxclass": "jsui", "filename": scripts.views[control.name], "border": 0, "parameter_enable": 0}
+
+
+def _swatch(_: Control) -> Json:
+    return {"maxclass": "panel", "mode": 0, "border": 0, "rounded": 0, **_themed({"bgfillcolor": "live_control_bg"})}
 
 
 def _text(control: Control) -> Json:
-    look = _themed({"bgcolor": "live_lcd_bg", "textcolor": "live_lcd_control_fg"}) if control.is_screen else {}
-    return {"maxclass": "live.comment", "text": control.label, "textjustification": JUSTIFIED[control.align], **look}
+    return {"maxclass": "live.comment", "text": control.label, "textjustification": JUSTIFIED[control.align]}
 
 
 def _label(label: Label) -> Json:
-    look = {"fontface": 1} if label.is_heading else {}
-    return {"maxclass": "live.comment", "text": label.text, "textjustification": 0, **look, **_shown(label.place)}
+    text = {"maxclass": "live.comment", "text": label.text, "textjustification": JUSTIFIED[label.align], "varname": label.name}
+    return text | _place(label.name, label.place)
 
 
-def _shown(rect: Sequence[int]) -> Json:
-    return {"presentation": 1, "presentation_rect": list(rect)}
+def _place(name: str, rect: Rect) -> Json:
+    """Place a box on the face; what is not in sight at first is saved so, lest it flash when the device is loaded."""
+    if rect == NOWHERE:
+        return {}
+    hidden = {} if is_in_sight(name, "vary", is_open=False) else {"hidden": 1}
+    return {"presentation": 1, "presentation_rect": list(rect), **hidden}
 
 
 def _themed(colours: Mapping[str, str]) -> Json:
@@ -240,12 +285,21 @@ def _themed(colours: Mapping[str, str]) -> Json:
 def _parameter(control: Control, **more: object) -> Json:
     low, high = span(control)
     low_and_high = {"parameter_mmax": high} | ({"parameter_mmin": low} if low else {})
-    names = {"parameter_longname": title(control), "parameter_shortname": _short(control), "parameter_modmode": 0}
-    return {"parameter_enable": 1, "saved_attribute_attributes": {"valueof": names | low_and_high | more}}
+    names = {"parameter_longname": title(control), "parameter_shortname": _short(control)}
+    kept = {"parameter_initial": [initial(control)], "parameter_initial_enable": 1}
+    hidden = {} if control.is_automatable else {"parameter_invisible": HIDDEN}
+    starts = kept if control.is_automatable or control.kind == "number" else {}
+    return {
+        "parameter_enable": 1,
+        "saved_attribute_attributes": {"valueof": names | low_and_high | _modulation(control) | starts | hidden | more},
+    }
 
 
-def _start(control: Control) -> Json:
-    return {"parameter_initial": [initial(control)], "parameter_initial_enable": 1}
+def _modulation(control: Control) -> Json:
+    if control.kind not in ("dial", "number") or control.is_set:
+        return {"parameter_modmode": NO_MODULATION}
+    low, high = span(control)
+    return {"parameter_modmode": ABSOLUTE, "parameter_modmin": low, "parameter_modmax": high}
 
 
 def _short(control: Control) -> str:
@@ -270,12 +324,12 @@ def _registry(boxes: Mapping[str, Json], ids: Mapping[str, str]) -> Json:
         if box.get("parameter_enable"):
             value = box["saved_attribute_attributes"]["valueof"]
             listed[ids[name]] = [value["parameter_longname"], value["parameter_shortname"], 0]
-    turned = [title(control) for control in CONTROLS if control.kind in ("dial", "number")]
-    switched = [title(control) for control in CONTROLS if control.kind in ("toggle", "menu")]
-    banks = [turned[at : at + BANK] for at in range(0, len(turned), BANK)] + [switched[:BANK]]
+    titles = {control.name: title(control) for control in CONTROLS}
     # Live 12.4 crashes on a bank with fewer slots.
-    full = [bank + ["-"] * (BANK - len(bank)) for bank in banks]
-    listed["parameterbanks"] = {str(index): {"index": index, "name": "", "parameters": bank} for index, bank in enumerate(full)}
+    banks = [(name, [titles[one] for one in names] + ["-"] * (BANK - len(names))) for name, names in BANKS]
+    listed["parameterbanks"] = {
+        str(index): {"index": index, "name": name, "parameters": slots} for index, (name, slots) in enumerate(banks)
+    }
     return listed | {"inherited_shortname": 1}
 
 
@@ -288,7 +342,7 @@ def _grid(count: int) -> Iterator[list[int]]:
         yield [20 + number % 6 * 200, 20 + number // 6 * 60, 180, 22]
 
 
-def _project(script: str) -> Json:
+def _project(scripts: Scripts) -> Json:
     return {
         "version": 1,
         "creationdate": MODIFIED,
@@ -298,7 +352,7 @@ def _project(script: str) -> Json:
         "hideprojectwindow": 1,
         "showdependencies": 1,
         "autolocalize": 0,
-        "contents": {"patchers": {}, "code": {script: {"kind": "javascript", "local": 1}}},
+        "contents": {"patchers": {}, "code": {name: {"kind": "javascript", "local": 1} for name in scripts.files}},
         "layout": {},
         "searchpath": {},
         "detailsvisible": 0,

@@ -42,19 +42,7 @@ DARK = {
     "live_control_fg": "#c8c8c8",
 }
 # What the script would have shown after a few presses.
-EXAMPLE: Mapping[str, Any] = {
-    "name_a": "Bass",
-    "name_b": "Bass dub",
-    "name_c": "Hook",
-    "name_d": "Hook ~30 %",
-    "puck": (83, 44),
-    "puck_x": 65,
-    "puck_y": 35,
-    "result": "3/8 Bass ~30 % #7",
-    "status": "8 clips in slots below",
-    "seed": 7,
-    "build": "0.1.0",  # without the hash, so that the picture does not change with the script
-}
+EXAMPLE: Mapping[str, Any] = {"result": "3/8"}
 
 
 @dataclass(frozen=True)
@@ -123,7 +111,7 @@ def draw(data: bytes, show: Show) -> Iterator[Shape]:
     yield Text(22, 13.2, "Latent Bridge", DARK["text"], is_bold=True)
     for entry in patcher["boxes"]:
         box = entry["box"]
-        if box.get("presentation"):
+        if box.get("presentation") and not box.get("hidden"):
             x, y, w, h = box["presentation_rect"]
             yield from FACES[box["maxclass"]](box, (x, y + TITLE, w, h), show)
 
@@ -182,6 +170,9 @@ def _live_comment(box: Mapping[str, Any], rect: Rect, show: Show) -> Iterator[Sh
         yield _field(rect, _colour(box, "bgcolor", ""))
     colour, text = _colour(box, "textcolor", DARK["text"]), str(show.get(box.get("varname", ""), box["text"]))
     is_bold = bool(box.get("fontface"))
+    if box["textjustification"] == 1:
+        yield Text(x + w / 2, y + 12.4, text, colour, "middle", is_bold)
+        return
     if box["textjustification"] == 2:
         yield Text(x + w - 2, y + 12.4, text, colour, "end", is_bold)
         return
@@ -189,22 +180,21 @@ def _live_comment(box: Mapping[str, Any], rect: Rect, show: Show) -> Iterator[Sh
         yield Text(x + (4 if has_screen else 2), y + 12.4 + 12 * number, line, colour, "start", is_bold)
 
 
-def _live_line(_: Mapping[str, Any], rect: Rect, show: Show) -> Iterator[Shape]:
+def _live_tab(box: Mapping[str, Any], rect: Rect, show: Show) -> Iterator[Shape]:
     x, y, w, h = rect
-    if w > h:
-        yield Line(((x, y + h / 2), (x + w, y + h / 2)), DARK["line"])
-    else:
-        yield Line(((x + w / 2, y), (x + w / 2, y + h)), DARK["line"])
+    words, chosen = box["saved_attribute_attributes"]["valueof"]["parameter_enum"], _number(box, show)
+    for index, word in enumerate(words):
+        part = (x + w * index / len(words), y, w / len(words), h)
+        yield _field(part, DARK["on"] if index == chosen else DARK["button"])
+        yield _centred(part, word, DARK["on_text"] if index == chosen else DARK["text"])
 
 
-def _pictslider(box: Mapping[str, Any], rect: Rect, show: Show) -> Iterator[Shape]:
-    x, y, w, h = rect
-    across, down = show.get(box["varname"], (0, 0))
-    radius = 7
-    yield _field(rect, _colour(box, "bgcolor", DARK["field"]))
-    left = x + (w - 2 * radius) * (across - box["leftvalue"]) / (box["rightvalue"] - box["leftvalue"])
-    top = y + (h - 2 * radius) * (down - box["topvalue"]) / (box["bottomvalue"] - box["topvalue"])
-    yield Box(left, top, 2 * radius, 2 * radius, _colour(box, "color", DARK["on"]), "", radius)
+def _jsui(_: Mapping[str, Any], rect: Rect, show: Show) -> Iterator[Shape]:
+    yield _field(rect, DARK["live_lcd_bg"])
+
+
+def _panel(_: Mapping[str, Any], rect: Rect, show: Show) -> Iterator[Shape]:
+    yield _field(rect, DARK["button"])
 
 
 FACES: Mapping[str, Callable[[Mapping[str, Any], Rect, Show], Iterator[Shape]]] = {
@@ -213,9 +203,10 @@ FACES: Mapping[str, Callable[[Mapping[str, Any], Rect, Show], Iterator[Shape]]] 
     "live.numbox": _live_numbox,
     "live.menu": _live_menu,
     "live.comment": _live_comment,
-    "live.line": _live_line,
+    "live.tab": _live_tab,
     "umenu": _umenu,
-    "pictslider": _pictslider,
+    "jsui": _jsui,
+    "panel": _panel,
 }
 
 

@@ -8,19 +8,20 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
+from typing import Annotated, get_args
 
 import pytest
+from pydantic import TypeAdapter
 
 from bridge.cli import main
 from bridge.config import PORT
 from bridge.protocol.limits import PROTOCOL
 from bridge.requests import VERBS
-from max_for_live import amxd, build, families, picture
+from max_for_live import amxd, build, families, manual, picture
 from max_for_live import control as control_of
-from max_for_live.controls import CONTROLS, LABELS
+from max_for_live.control import MODES, Mode
+from max_for_live.controls import CONTROLS, RESTING, is_in_sight
 from max_for_live.lint import lint
-from models.music.drum_map import VOICE_NAMES
 
 ROOT = Path(__file__).parents[1]
 
@@ -162,9 +163,15 @@ def test_a_dial_offers_nothing_that_a_request_refuses(control: control_of.Contro
             assert control_of.initial(control) * control.scale == pytest.approx(field.default)
 
 
+def field_accepts(name: str, value: str) -> bool:
+    adapter: TypeAdapter[str] = TypeAdapter(Annotated[str, *VERBS["vary"].model_fields[name].metadata])
+    return bool(adapter.validate_python(value))
+
+
 def test_what_the_menus_say_can_be_asked() -> None:
-    voices = next(control for control in CONTROLS if control.field == "lock_voices")
-    assert {voice for _, asked in voices.words for voice in asked.split(",") if voice} <= set(VOICE_NAMES)
+    keys = next(control for control in CONTROLS if control.name == "key")
+    for _, asked in keys.words:
+        assert asked == "live" or field_accepts("key", asked)
     parts = {control.part for control in CONTROLS if control.field == "lock"}
     assert parts == {"rhythm", "pitch", "velocity"}
 
@@ -191,7 +198,8 @@ def test_the_header_of_the_script_is_the_table(built: bytes) -> None:
     for verb, fields in table["verbs"].items():
         assert fields
         assert set(fields) <= set(VERBS[verb].model_fields)
-    assert set(table["controls"]) == {control.name for control in CONTROLS}
+    assert set(table["controls"]) == {control.name for control in CONTROLS} | set(RESTING)
+    assert table["face"]["amount"] == {"modes": ["vary"], "page": "front"}
     assert table["controls"]["amount"] == {
         "kind": "dial",
         "field": "amount",
@@ -214,15 +222,24 @@ def test_letters_beyond_ascii_are_escaped() -> None:
     assert build.as_ascii('"fertig… 𝄞"') == '"fertig\\u2026 \\ud834\\udd1e"'
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_every_control_is_in_sight_somewhere_and_the_main_ones_everywhere(mode: Mode) -> None:
+    assert all(
+        is_in_sight(name, mode, is_open=is_open) for name in ("mode", "generate", "undo", "more") for is_open in (False, True)
+    )
+    assert is_in_sight("pad" if mode == "pad" else "roll", mode, is_open=False)
+    assert not is_in_sight("lock_rhythm", mode, is_open=False)
+    assert is_in_sight("lock_rhythm", mode, is_open=True)
+
+
 # The picture
 
 
-def test_the_picture_shows_every_control(built: bytes) -> None:
+def test_the_picture_shows_what_is_in_sight(built: bytes) -> None:
     svg = picture.as_svg(list(picture.draw(built, {})))
     for control in CONTROLS:
-        if control.kind in ("button", "toggle", "dial"):
-            assert f">{control.label}</text>" in svg, control.name
-    assert all(f">{label.text}</text>" in svg for label in LABELS)
+        if control.kind in ("button", "dial") and control.place != control_of.NOWHERE:
+            assert (f">{control.label}</text>" in svg) == is_in_sight(control.name, "vary", is_open=False), control.name
 
 
 def test_the_picture_in_the_docs_is_of_this_device(built: bytes) -> None:
@@ -232,10 +249,10 @@ def test_the_picture_in_the_docs_is_of_this_device(built: bytes) -> None:
 
 
 def test_the_manual_tells_of_every_control() -> None:
-    manual = (ROOT / "max_for_live" / "README.md").read_text(encoding="utf-8")
+    text = manual.README.read_text(encoding="utf-8")
+    assert manual.fill(text) == text, "run `python max_for_live/manual.py`"
     for control in CONTROLS:
-        if control_of.describe(control):
-            assert f"| **{control_of.title(control)}** | {control_of.describe(control)} |" in manual
+        assert not control_of.describe(control) or f"| {control_of.describe(control)} |" in text
 
 
 # The commands

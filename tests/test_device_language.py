@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from max_for_live import amxd, build
+from max_for_live import amxd, build, patch
 
 ROOT = Path(__file__).parents[1]
 NODE = shutil.which("node")
@@ -65,7 +65,8 @@ def test_a_file_of_the_script_uses_only_what_belongs_there(pattern: str) -> None
 
 def test_every_file_of_the_script_is_joined_and_short() -> None:
     files = sorted(path.name for path in build.SCRIPT.glob("*"))
-    assert files == sorted([build.MUSIC, *build.DEVICE, build.ENTRY])
+    views = [f"{view}_view.js" for view in patch.VIEWS]
+    assert files == sorted([build.MUSIC, *build.DEVICE, build.ENTRY, build.DRAWING, *views])
     for file in files:
         lines = (build.SCRIPT / file).read_text(encoding="utf-8").splitlines()
         assert lines[0].startswith("// ")
@@ -82,8 +83,9 @@ def test_only_the_entry_has_global_functions_that_a_message_could_call(built: by
 
 
 @needs_node
-def test_the_script_in_the_device_is_es5_and_does_nothing_that_crashes_live(built: bytes, tmp_path: Path) -> None:
-    assert gate(amxd.read(built).files[1].content.decode(), tmp_path) == []
+@pytest.mark.parametrize("index", range(1, 2 + len(patch.VIEWS)))
+def test_the_scripts_in_the_device_are_es5_and_do_nothing_that_crashes_live(built: bytes, index: int, tmp_path: Path) -> None:
+    assert gate(amxd.read(built).files[index].content.decode(), tmp_path) == []
 
 
 @needs_node

@@ -29,7 +29,7 @@ def test_only_what_live_11_has_is_in_the_patch(built: bytes) -> None:
     used = {box["box"]["maxclass"] for box in patcher["boxes"]} | {
         box["box"]["text"].split()[0] for box in patcher["boxes"] if box["box"]["maxclass"] == "newobj"
     }
-    assert not used & {"v8", "v8ui", "node.script", "jweb", "jsui", "fpic", "bpatcher"}
+    assert not used & {"v8", "v8ui", "node.script", "jweb", "fpic", "bpatcher"}
     assert patcher["appversion"]["major"] == 8
     assert (patcher["openrect"], patcher["openinpresentation"]) == ([0, 0, controls.WIDTH, 169], 1)
 
@@ -97,22 +97,22 @@ def bank(slots: list[str]) -> Break:
 
 
 BROKEN: dict[str, tuple[Break, str]] = {
-    "an id twice": (box("vary", "id", "obj-1"), "the id obj-1 occurs 2 times"),
-    "a scripting name twice": (box("vary", "varname", "sample"), "the scripting name sample occurs 2 times"),
+    "an id twice": (box("generate", "id", "obj-1"), "the id obj-1 occurs 2 times"),
+    "a scripting name twice": (box("undo", "varname", "back"), "the scripting name back occurs 2 times"),
     "an unknown object": (box("midiin", "text", "midi_in"), "midi_in is not a known object"),
-    "an unknown class": (box("vary", "maxclass", "live.butten"), "vary is not a known object"),
-    "an unknown attribute": (box("vary", "colour", 1), "vary has no attribute colour"),
+    "an unknown class": (box("undo", "maxclass", "live.butten"), "undo is not a known object"),
+    "an unknown attribute": (box("undo", "colour", 1), "undo has no attribute colour"),
     "an unknown key of a parameter": (value("amount", "parameter_max", 1), "amount: a parameter has no parameter_max"),
     "an unknown key of the patcher": (top("opened", 1), "a patcher has no opened"),
     "a wrong count of outlets": (box("amount", "numoutlets", 3), "amount is saved with 1 inlets and 3 outlets; it has 1 and 2"),
     "a wrong kind of outlet": (box("amount", "outlettype", ["", ""]), "amount is saved with outlets of"),
     "a fixed colour": (
-        lambda patcher: box_of(patcher, "status")["saved_attribute_attributes"].pop("bgcolor"),
-        "status has a bgcolor that does not follow Live's theme",
+        lambda patcher: box_of(patcher, "generate")["saved_attribute_attributes"].pop("activebgcolor"),
+        "generate has a activebgcolor that does not follow Live's theme",
     ),
     "an unknown colour": (
-        set_in(lambda p: box_of(p, "status")["saved_attribute_attributes"]["bgcolor"], "expression", "themecolor.live_pink"),
-        "Live's theme has no colour themecolor.live_pink",
+        set_in(lambda p: box_of(p, "generate")["saved_attribute_attributes"]["activebgcolor"], "expression", "live_pink"),
+        "Live's theme has no colour live_pink",
     ),
     "a cord from an outlet that is not there": (
         set_in(lambda p: cord(p, "midiin", "midiout"), "source", ["obj-1", 5]),
@@ -127,23 +127,23 @@ BROKEN: dict[str, tuple[Break, str]] = {
         "to obj-999 has no box at an end",
     ),
     "a cord twice": (lambda p: p["lines"].append(p["lines"][0]), "occurs 2 times"),
-    "a control out of the frame": (box("selftest", "presentation_rect", [650, 150, 96, 18]), "not inside 719 × 169"),
-    "a control below the frame": (box("selftest", "presentation_rect", [615, 155, 96, 18]), "not inside 719 × 169"),
-    "half a pixel": (box("selftest", "presentation_rect", [615.5, 151, 90, 15]), "selftest is not at whole pixels"),
-    "an overlap": (box("selftest", "presentation_rect", [615, 130, 96, 15]), "selftest overlap"),
-    "a text that is cut off": (box("vary", "text", "Vary this clip"), "vary is too narrow for 'Vary this clip'"),
-    "a text without feet": (box("status", "presentation_rect", [8, 151, 494, 12]), "status is not high enough for its text"),
+    "a control out of the frame": (box("undo", "presentation_rect", [400, 146, 88, 17]), "not inside 476 × 169"),
+    "a control below the frame": (box("undo", "presentation_rect", [380, 155, 88, 17]), "not inside 476 × 169"),
+    "half a pixel": (box("undo", "presentation_rect", [380.5, 146, 87, 17]), "undo is not at whole pixels"),
+    "an overlap": (box("undo", "presentation_rect", [380, 130, 88, 17]), "key_said and undo overlap"),
+    "a text that is cut off": (box("undo", "text", "Undo what the last press made"), "undo is too narrow for 'Undo what"),
+    "a text without feet": (box("result", "presentation_rect", [34, 146, 38, 12]), "result is not high enough for its text"),
     "a device that opens elsewhere": (top("openinpresentation", 0), "does not open in presentation"),
     "another width": (top("devicewidth", 700), "as wide as the device"),
     "another kind of device": (set_in(lambda p: p["project"], "amxdtype", 1633771873), "not that of the container"),
     "a parameter's name twice": (value("amount", "parameter_longname", "Variety"), "the longname Variety occurs 2 times"),
     "a parameter that is not listed": (lambda p: p["parameters"].pop(box_of(p, "amount")["id"]), "the list of parameters"),
-    "a button that cannot be clicked": (box("vary", "parameter_enable", 0), "vary is no parameter"),
-    "a button that fills the undo history": (value("vary", "parameter_invisible", 0), "vary is a button that can be automated"),
+    "a button that cannot be clicked": (box("undo", "parameter_enable", 0), "undo is no parameter"),
+    "a button that fills the undo history": (value("undo", "parameter_invisible", 0), "undo is a button that can be automated"),
     "nothing to start with": (value("amount", "parameter_initial_enable", 0), "amount has no initial value"),
     "a start out of range": (value("count", "parameter_initial", [17]), "count starts with 17, which is not in 1..16"),
     "more whole numbers than a byte": (value("count", "parameter_mmax", 300), "count has 300 whole numbers"),
-    "fewer words than numbers": (value("lock_voices", "parameter_mmax", 12), "lock_voices has 10 words and a maximum of 12"),
+    "fewer words than numbers": (value("key", "parameter_mmax", 40), "key has 27 words and a maximum of 40"),
     "an empty parameter bank": (bank([]), "parameter bank 0 is []"),
     "an empty parameter bank of 8": (bank(["-"] * 8), "parameter bank 0 is"),
     "a parameter bank with another's name": (bank(["Amount", "Size", *["-"] * 6]), "parameter bank 0 has 'Size'"),
@@ -166,16 +166,16 @@ BROKEN: dict[str, tuple[Break, str]] = {
         ),
         "outlet 0 of the script leads nowhere",
     ),
-    "a control that is not heard": (box("prepend ui vary", "text", "prepend ui wary"), "there is no prepend ui vary"),
+    "a control that is not heard": (box("prepend ui back", "text", "prepend ui bock"), "there is no prepend ui back"),
     "a control that says what is no control": (
-        box("prepend ui vary", "text", "prepend ui wary"),
-        "prepend ui wary belongs to no",
+        box("prepend ui back", "text", "prepend ui bock"),
+        "prepend ui bock belongs to no",
     ),
-    "a control without a cord": (uncord("vary", "prepend ui vary"), "prepend ui vary gets its messages from []"),
-    "a control that goes nowhere": (uncord("prepend ui vary", "deferlow"), "prepend ui vary does not lead to the script"),
+    "a control without a cord": (uncord("undo", "prepend ui undo"), "prepend ui undo gets its messages from []"),
+    "a control that goes nowhere": (uncord("prepend ui undo", "deferlow"), "prepend ui undo does not lead to the script"),
     "two controls exchanged": (
-        swap_ends(("vary", "prepend ui vary"), ("sample", "prepend ui sample")),
-        "prepend ui vary gets its messages from ['sample']",
+        swap_ends(("undo", "prepend ui undo"), ("start", "prepend ui start")),
+        "prepend ui undo gets its messages from ['start']",
     ),
     "a selector that is no control": (
         lambda p: _rename(p, "amount", "amonut"),
@@ -230,8 +230,8 @@ def test_every_rule_of_the_lint_was_broken_here(built: bytes) -> None:
     [
         ("\noutlets = 4", "\noutlets = 3", "the script declares 1 inlets and 3 outlets"),
         ("\ninlets = 1", "\ninlets = 2", "the script declares 2 inlets and 4 outlets"),
-        ("  cancel: button", "  stop: button", "the script has no handler for cancel"),
-        ("  cancel: button", "  stop: button", "the script has a handler for stop, which no control reaches"),
+        ("  undo: button", "  stop: button", "the script has no handler for undo"),
+        ("  undo: button", "  stop: button", "the script has a handler for stop, which no control reaches"),
     ],
 )
 def test_script_and_patch_must_agree(built: bytes, old: str, new: str, told: str) -> None:
@@ -243,5 +243,5 @@ def test_script_and_patch_must_agree(built: bytes, old: str, new: str, told: str
 
 
 def test_a_device_that_would_not_work_is_not_built() -> None:
-    with pytest.raises(build.BuildError, match="the script declares 1 inlets and 2 outlets"):
+    with pytest.raises(build.BuildError, match="a cord leaves outlet 2 of js"):
         build.build("inlets = 1;\noutlets = 2;\n")
