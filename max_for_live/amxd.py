@@ -17,6 +17,7 @@ MIDI_EFFECT = b"mmmm"
 KINDS = (b"aaaa", MIDI_EFFECT, b"iiii", b"nagg", b"natt")  # audio effect, MIDI effect, instrument, and Live 12's two MIDI tools
 JSON, TEXT = b"JSON", b"TEXT"
 IS_DEVICE = 17  # the flag of the device's own patcher; other files have 0
+IS_MEDIA = 8  # the flag of a script that Node for Max runs; Max puts it into a folder of its own
 META_FROZEN = 7  # frozen, with other files
 EPOCH = 2_082_844_800  # seconds from 1904, where Max counts from, to 1970
 MODIFIED = EPOCH + 1_767_225_600  # of every file, so that the same sources give the same bytes

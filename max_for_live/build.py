@@ -41,6 +41,7 @@ DEVICE = (
     "controls.js",
     "main.js",
 )
+STARTER = Path(__file__).parent / "start_server.js"  # no part of the script: Node for Max runs it
 ENTRY = "entry.js"
 DRAWING = "drawing.js"  # what the views have in common; each view is a file of its own in the device
 OPEN_SCOPE = "var Device = (function () {\n"
@@ -62,11 +63,14 @@ def build(source: str | None = None) -> bytes:
         source = read_source()
     name, script, stamp = make_script(source)
     views = {view: make_view(view) for view in patch.VIEWS}
-    scripts = patch.Scripts(name, {view: file.name for view, file in views.items()}, declared(script)["outlets"])
+    starter = amxd.File(patch.STARTER, as_ascii(STARTER.read_text(encoding="utf-8")).encode("ascii"), flag=amxd.IS_MEDIA)
+    outlets = declared(script)["outlets"]
+    scripts = patch.Scripts(name, {view: file.name for view, file in views.items()}, starter.name, outlets)
     files = (
         amxd.patcher_file(f"{patch.NAME}.amxd", patch.patcher(scripts, stamp)),
         amxd.File(name, script.encode("ascii")),
         *views.values(),
+        starter,
     )
     data = amxd.write(amxd.Device(files))
     wrong = lint(data)

@@ -238,7 +238,7 @@ CONTROLS: tuple[Control, ...] = (
         label="Track",
         place=_row(1, MIDDLE, 64),
         modes=CORNERS,
-        words=(("track", ""),),
+        words=(("Track", ""),),
         title="Track",
         info="The track of the clip to put at a corner; clicking a clip does the same.",
     ),
@@ -248,7 +248,7 @@ CONTROLS: tuple[Control, ...] = (
         label="Clip",
         place=_row(1, MIDDLE + 68, 64),
         modes=CORNERS,
-        words=(("clip", ""),),
+        words=(("Clip", ""),),
         title="Clip",
         info="The clip to put at the corner that waits for one, else at the first empty corner.",
     ),
@@ -509,9 +509,9 @@ CONTROLS: tuple[Control, ...] = (
 )
 
 LABELS: tuple[Label, ...] = (
-    Label("count_label", "Count", (328, 25, COLUMN, 18), MAKING, align="center"),
-    Label("bars_label", "Bars", (240, 25, COLUMN, 18), SAMPLE, align="center"),
-    Label("steps_label", "Steps", (328, 85, COLUMN, 18), MORPH, align="center"),
+    Label("count_label", "Count", (328, 23, COLUMN, 18), MAKING, align="center"),
+    Label("bars_label", "Bars", (240, 23, COLUMN, 18), SAMPLE, align="center"),
+    Label("steps_label", "Steps", (328, 83, COLUMN, 18), MORPH, align="center"),
     Label("model_label", "Model", (MIDDLE, 146, 36, 18), DIALLED),
     Label("to_label", "to", (RIGHT, 66, 24, 18)),
     Label("with_label", "with", (RIGHT, 86, 24, 18)),

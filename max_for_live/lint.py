@@ -16,11 +16,10 @@ from max_for_live import amxd, objects, patch
 from max_for_live.built_device import Built, Json, name_of, parameter_of, shown
 from max_for_live.control import MODES
 from max_for_live.controls import CONTROLS, HEIGHT, UNHEARD, UNREACHED, VIEW_SAYS, is_in_sight
+from max_for_live.letters import measure
 
 BANK = 8  # parameters in a bank
-NARROW, WIDE = "iljtfrI.,:;'|-– ", "mwMW%"
-LETTERS = {"narrow": 2.9, "wide": 8.0, "upper": 6.3, "lower": 5.2}  # pixels, about, in Live's font at its usual size
-BOLD = 1.08
+RESERVE = 1.06  # for a font that is wider than the one that texts are measured by
 EDGE = 4  # pixels of frame and margin, left and right together
 MENU_EDGE = 15  # the same of a menu, with its triangle
 TRIGGERS = {control.name for control in CONTROLS if control.kind == "trigger"}
@@ -72,10 +71,13 @@ def _container(device: amxd.Device) -> Iterator[str]:
         yield "the container is not that of a MIDI effect"
     if not device.is_frozen or device.meta != amxd.META_FROZEN:
         yield f"the container has meta {device.meta}; a frozen device with a script has {amxd.META_FROZEN}"
-    if len(device.files) != 2 + len(patch.VIEWS):
-        yield f"the container holds {len(device.files)} files; a patcher, a script and {len(patch.VIEWS)} views belong there"
+    if len(device.files) != 3 + len(patch.VIEWS):
+        wanted = f"a patcher, a script, {len(patch.VIEWS)} views and what starts the server"
+        yield f"the container holds {len(device.files)} files; {wanted} belong there"
         return
-    patcher, script, *views = device.files
+    patcher, script, *views, starter = device.files
+    if (starter.kind, starter.flag, starter.name) != (amxd.TEXT, amxd.IS_MEDIA, patch.STARTER):
+        yield f"the last file, {starter.name}, is not marked as a script for Node for Max"
     if (patcher.kind, patcher.flag, patcher.name) != (amxd.JSON, amxd.IS_DEVICE, f"{patch.NAME}.amxd"):
         yield f"the first file, {patcher.name}, is not marked as the device's patcher"
     if (script.kind, script.flag) != (amxd.TEXT, 0) or script.name != f"latent_bridge_{_own_digest(script.content)}.js":
@@ -190,9 +192,9 @@ def _texts(built: Built) -> Iterator[str]:
         if box["presentation_rect"][3] < LEAST_HEIGHTS.get(box["maxclass"], 0):
             yield f"{name_of(box)} is not high enough for its text"
         edge = MENU_EDGE if box["maxclass"] == "live.menu" else EDGE
-        scale = (BOLD if box.get("fontface") else 1) * box.get("fontsize", patch.FONT_SIZE) / patch.FONT_SIZE
+        size = box.get("fontsize", patch.FONT_SIZE)
         for text in texts:
-            if measure(text) * scale + edge > width:
+            if measure(text, size, is_bold=bool(box.get("fontface"))) * RESERVE + edge > width:
                 yield f"{name_of(box)} is too narrow for {text!r}"
 
 
@@ -250,13 +252,14 @@ def _js(built: Built) -> Iterator[str]:
     if len(scripts) != 1:
         yield f"there are {len(scripts)} js objects; one belongs there"
         return
-    (box,), (name, *views) = scripts, [file.name for file in built.device.files[1:]]
+    (box,), (name, *others) = scripts, [file.name for file in built.device.files[1:]]
     dependencies = [dependency["name"] for dependency in built.patcher["dependency_cache"]]
     code = list(built.patcher["project"]["contents"]["code"])
     drawn = [view["filename"] for view in built.boxes if view["maxclass"] == "jsui"]
-    if sorted(views) != sorted(drawn):
-        yield f"the views are {', '.join(views)}; the patch draws {', '.join(drawn)}"
-    if [name, *views] != dependencies or [name, *views] != code or box["text"] != f"js {name}":
+    run = [other["text"].split()[1] for other in built.typed("node.script")]
+    if sorted(others) != sorted(drawn + run):
+        yield f"the other scripts are {', '.join(others)}; the patch names {', '.join(drawn + run)}"
+    if [name, *others] != dependencies or [name, *others] != code or box["text"] != f"js {name}":
         yield f"the script is {name}; the patch names {box['text']}, {dependencies} and {code}"
     if box["saved_object_attributes"]["filename"] != name:
         yield f"the js object's file is {box['saved_object_attributes']['filename']}, not {name}"
@@ -341,12 +344,6 @@ def find_handlers(script: str) -> set[str]:
     """Return the names of the controls that the script's table UI has handlers for."""
     table = re.search(r"^( *)var UI = \{\n(.*?)^\1\};", script, re.MULTILINE | re.DOTALL)
     return set(re.findall(rf"^{table[1]}  (\w+):", table[2], re.MULTILINE)) if table else set()
-
-
-def measure(text: str) -> float:
-    """Estimate the width of a text in pixels."""
-    kinds = ("narrow" if c in NARROW else "wide" if c in WIDE else "upper" if c.isupper() else "lower" for c in text)
-    return sum(LETTERS[kind] for kind in kinds)
 
 
 def _controls_before(built: Built, box: Json) -> Iterator[Json]:

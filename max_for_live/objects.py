@@ -80,6 +80,7 @@ _TYPED: Mapping[str, _Shape] = {
     "udpreceive": lambda _: _object(1, ""),
     "udpsend": lambda _: _object(1),
     "pattr": lambda _: _object(1, "", "", "", attributes="saved_object_attributes"),
+    "node.script": lambda _: _object(1, "", "", attributes="saved_object_attributes"),
     "t": lambda letters: _object(1, *({"b": "bang", "i": "int"}.get(letter, "") for letter in letters)),
     # `sel` of one number has an inlet to change it, and an outlet for what does not match.
     "sel": lambda numbers: _object(2 if len(numbers) == 1 else 1, *["bang"] * len(numbers), ""),

@@ -14,6 +14,7 @@ from max_for_live.objects import THEME, find_object
 
 NAME = "Latent Bridge"
 LISTEN, LISTEN_PORTS = 9130, 16  # the first port that a device listens on, and how many it may try
+STARTER = "latent_bridge_start_server.js"  # its file in the device; Max looks for files by name alone
 VIEWS = ("roll", "pad", "status")  # what is drawn by a script of its own
 FONT, FONT_SIZE, MAIN_SIZE = "Ableton Sans Medium", 9.5, 12
 BANK = 8  # an encoder each on a control surface
@@ -27,16 +28,17 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Scripts:
-    """The names of the files of the script and of the views', and how many outlets the script declares."""
+    """The names of the scripts' files, and how many outlets the main one declares."""
 
     main: str
     views: Mapping[str, str]  # by the name of the view
+    starter: str  # what Node for Max runs, to start the server
     outlets: int
 
     @property
     def files(self) -> tuple[str, ...]:
         """All names."""
-        return (self.main, *self.views.values())
+        return (self.main, *self.views.values(), self.starter)
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,10 @@ class Node:
 Cord = tuple[str, int, str, int]
 
 
-def nodes(script: str) -> tuple[Node, ...]:
-    """List the objects that are not visible; `script` is the name of the js file."""
+def nodes(scripts: Scripts) -> tuple[Node, ...]:
+    """List the objects that are not visible."""
+    script, starter = scripts.main, scripts.starter
+    sleeping = {"autostart": 0, "defer": 0, "watch": 0}  # it runs once it is asked to
     return (
         Node("midiin", "midiin"),
         Node("midiout", "midiout"),
@@ -64,6 +68,8 @@ def nodes(script: str) -> tuple[Node, ...]:
         Node("receive", f"udpreceive {LISTEN}"),
         Node("defer", "deferlow"),  # otherwise messages may arrive in another order
         Node("script", f"js {script}", {"saved_object_attributes": {"filename": script, "parameter_enable": 0}}),
+        Node("starter", f"node.script {starter}", {"saved_object_attributes": sleeping}),
+        Node("started", "prepend node"),
         Node("send", f"udpsend 127.0.0.1 {PORT}"),
         Node("show", "route " + " ".join(shown())),
         Node("status text", "prepend status"),
@@ -95,6 +101,9 @@ def cords() -> Iterator[Cord]:
     yield "script", 1, "show", 0
     yield "script", 2, "receive", 0
     yield "script", 3, "state", 0
+    yield "script", 4, "starter", 0
+    yield "starter", 0, "started", 0
+    yield "started", 0, "defer", 0
     for outlet, end in enumerate(shown().values()):
         yield "show", outlet, end, 0
     yield "status text", 0, "status", 0
@@ -118,7 +127,7 @@ def patcher(scripts: Scripts, build: str) -> Json:
         boxes[label.name] = _label(label)
     for control in CONTROLS:
         boxes[control.name] = _control(control, scripts, build)
-    for node in nodes(scripts.main):
+    for node in nodes(scripts):
         boxes[node.name] = {"maxclass": "newobj", "text": node.text, **node.more}
     ids = {name: f"obj-{number}" for number, name in enumerate(boxes, 1)}
     for (name, box), place in zip(boxes.items(), _grid(len(boxes)), strict=True):

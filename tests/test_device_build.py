@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -22,8 +23,10 @@ from max_for_live import control as control_of
 from max_for_live.control import MODES, Mode
 from max_for_live.controls import CONTROLS, RESTING, is_in_sight
 from max_for_live.lint import lint
+from max_for_live.scenes import IN_USE, SCENES, STRAINED, Scene
 
 ROOT = Path(__file__).parents[1]
+needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="peer: node")
 
 
 @pytest.fixture(scope="module")
@@ -235,17 +238,23 @@ def test_every_control_is_in_sight_somewhere_and_the_main_ones_everywhere(mode: 
 # The picture
 
 
-def test_the_picture_shows_what_is_in_sight(built: bytes) -> None:
-    svg = picture.as_svg(list(picture.draw(built, {})))
+@needs_node
+@pytest.mark.parametrize("scene", [*SCENES, *STRAINED], ids=lambda scene: scene.name)
+def test_the_picture_shows_what_is_in_sight(built: bytes, scene: Scene) -> None:
+    told = {name for name, word, *_ in scene.told if word == "text"}
+    drawn = [shape.text for shape in picture.draw(built, scene, picture.DARK) if isinstance(shape, picture.Text)]
     for control in CONTROLS:
-        if control.kind in ("button", "dial") and control.place != control_of.NOWHERE:
-            assert (f">{control.label}</text>" in svg) == is_in_sight(control.name, "vary", is_open=False), control.name
+        if control.kind in ("button", "dial") and control.place != control_of.NOWHERE and control.name not in told:
+            is_seen = is_in_sight(control.name, scene.mode, is_open=scene.is_open)
+            assert (control.label in drawn) == is_seen, control.name
 
 
+@needs_node
 def test_the_picture_in_the_docs_is_of_this_device(built: bytes) -> None:
     drawn = (ROOT / "docs" / "device.svg").read_text(encoding="utf-8")
-    assert drawn == picture.as_svg(list(picture.draw(built, picture.EXAMPLE)))
-    assert (ROOT / "docs" / "device.png").stat().st_size < 150_000
+    assert drawn == picture.as_svg(list(picture.draw(built, IN_USE, picture.DARK))), "run `python max_for_live/picture.py`"
+    for name in ("device", "device_states", "device_light"):
+        assert (ROOT / "docs" / f"{name}.png").stat().st_size < 500_000
 
 
 def test_the_manual_tells_of_every_control() -> None:

@@ -1,4 +1,119 @@
-// The piano roll: the source and the result, what changed in colour, and where it plays.
+// The piano roll: the source and the result, what changed in colour, and where it plays. A drum clip has a lane for each drum,
+// with its name; any other as many semitones as it spans, an octave at least.
 
-function paint() {}
-function anything() {}
+var TITLE = 17, EDGE = 5; // pixels: the height of the title, and what texts keep from the edges
+var LANE_NAMES = 46; // pixels for the names of drums
+var LEAST_SPAN = 12, TALLEST = 9; // semitones that are shown at least; pixels of a note at most
+var SAME = 0, CHANGED = 1, GONE = 2;
+
+var shown = null, coming = null; // the clip that is drawn, and the one that arrives: beats, bar, isDrums, lanes, notes
+var titles = ["", ""], at = -1, hint = "";
+
+function begin(beats, numerator, denominator, isDrums) {
+  var bar = (4 * numerator) / denominator || 4;
+  coming = { beats: Math.max(0.25, beats), bar: bar, isDrums: isDrums > 0, lanes: [], notes: [] };
+}
+
+function lane(index, pitch) {
+  if (coming) coming.lanes[index] = { pitch: pitch, name: arrayfromargs(arguments).slice(2).join(" ") };
+}
+
+function notes() {
+  var given = arrayfromargs(arguments);
+  for (var i = 0; coming && i + 3 < given.length; i += 4) {
+    coming.notes.push({ pitch: given[i], start: given[i + 1], duration: given[i + 2], state: given[i + 3] });
+  }
+}
+
+function end() {
+  shown = coming;
+  hint = "";
+  mgraphics.redraw();
+}
+
+function title(left, right) {
+  titles = [String(left), right === undefined ? "" : String(right)];
+  mgraphics.redraw();
+}
+
+function playhead(beat) {
+  at = beat;
+  mgraphics.redraw();
+}
+
+function empty() {
+  hint = wordsOf(arguments);
+  shown = null;
+  mgraphics.redraw();
+}
+
+function onclick(x) {
+  var room = area();
+  if (shown && x >= room.x) outlet(0, "seek", Math.min(shown.beats, ((x - room.x) / room.w) * shown.beats));
+}
+
+// Where the notes are drawn.
+function area() {
+  var names = shown && shown.isDrums ? LANE_NAMES : 0;
+  return { x: names, y: TITLE, w: mgraphics.size[0] - names, h: mgraphics.size[1] - TITLE };
+}
+
+function paint() {
+  var colors = palette(), width = mgraphics.size[0], height = mgraphics.size[1], room = area(), rows;
+  fillBox(0, 0, width, height, colors.well);
+  if (!shown) return drawLines(hint || "Select a MIDI clip", width / 2, height / 2, width - 40, colors.dim);
+  rows = rowsOf(shown, room);
+  drawGrid(room, rows, colors);
+  [GONE, SAME, CHANGED].forEach(function (state) {
+    shown.notes.forEach(function (note) { if (note.state === state) drawNote(note, room, rows, colors); });
+  });
+  if (at >= 0 && at <= shown.beats) fillBox(room.x + (at / shown.beats) * room.w - 0.5, room.y, 1, room.h, colors.text);
+  drawTitles(width, colors);
+}
+
+function drawTitles(width, colors) {
+  var right = drawText(titles[1], width - EDGE, TITLE - 5, width / 2, colors.dim, 1);
+  drawText(titles[0], EDGE, TITLE - 5, width - 3 * EDGE - right, colors.text, 0);
+}
+
+// The rows of a clip from the top: the height of one, and the row of a pitch.
+function rowsOf(clip, room) {
+  var pitches = clip.notes.map(function (note) { return note.pitch; }), places = {}, low, high, span;
+  if (clip.isDrums) {
+    clip.lanes.forEach(function (one, i) { if (one) places[one.pitch] = i; });
+    return { count: Math.max(1, clip.lanes.length), height: room.h / Math.max(1, clip.lanes.length), of: inLane };
+  }
+  low = pitches.length ? Math.min.apply(null, pitches) : 60;
+  high = pitches.length ? Math.max.apply(null, pitches) : 60;
+  span = Math.max(LEAST_SPAN, high - low + 3);
+  high += Math.floor((span - (high - low + 1)) / 2); // as much room above as below
+  return { count: span, height: room.h / span, of: function (pitch) { return high - pitch; }, high: high };
+
+  function inLane(pitch) { return places.hasOwnProperty(pitch) ? places[pitch] : -1; }
+}
+
+function drawGrid(room, rows, colors) {
+  var perBeat = room.w / shown.beats, row, beat, isOctave;
+  for (row = 1; row < rows.count; row++) {
+    isOctave = (rows.high - row + 1) % 12 === 0;
+    if (shown.isDrums || isOctave) fillBox(room.x, Math.round(room.y + row * rows.height), room.w, 1, colors.line);
+  }
+  for (beat = 0; beat < shown.beats && perBeat >= 6; beat++) fillBox(room.x + beat * perBeat, room.y, 1, room.h, colors.line);
+  for (beat = 0; beat < shown.beats; beat += shown.bar) fillBox(room.x + beat * perBeat, room.y, 1, room.h, colors.bar);
+  fillBox(0, room.y, mgraphics.size[0], 1, colors.bar);
+  shown.lanes.forEach(function (one, i) {
+    var size = Math.min(SMALL, rows.height - 0.5), y = room.y + (i + 0.5) * rows.height + size * 0.36;
+    if (one && size >= 6) drawText(one.name, EDGE, y, LANE_NAMES - EDGE - 3, colors.dim, 0, size);
+  });
+}
+
+// What was and is as before is grey, what is new stands out, what is gone is an outline.
+function drawNote(note, room, rows, colors) {
+  var row = rows.of(note.pitch), tall = Math.min(TALLEST, Math.max(2, rows.height - 1));
+  var start = Math.max(0, note.start), stop = Math.min(shown.beats, note.start + note.duration);
+  if (row < 0 || stop <= start) return;
+  var x = room.x + (start / shown.beats) * room.w, w = Math.max(2.5, ((stop - start) / shown.beats) * room.w - 1);
+  var y = room.y + (row + 0.5) * rows.height - tall / 2;
+  if (note.state === GONE) strokeBox(x, y, w, tall, colors.dim);
+  else fillBox(x, y, w, tall, note.state === CHANGED ? colors.accent : colors.note);
+}
