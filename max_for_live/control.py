@@ -28,7 +28,8 @@ class Control:
     is the field's value; `words` pairs what a menu shows with the value it sends; `part` is what a toggle adds to a field that
     is a list. `low` and `high` narrow the range of the request. A `trigger` is a button that Live can map to keys and MIDI; it
     does what the button `does` says. `is_main` draws a button in the accent of Live's theme. What the script sets (`is_set`)
-    must be no step of Live's undo history, so Live neither stores nor automates it.
+    must be no step of Live's undo history, so Live neither stores nor automates it; the puck alone is set once a drag. What the
+    script gives a text to (`is_named`) has room for it as in `controls.room_of`.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Control:
     does: str = ""
     is_main: bool = False
     is_set: bool = False
+    is_named: bool = False
 
     @property
     def is_parameter(self) -> bool:
@@ -61,6 +63,11 @@ class Control:
     def is_automatable(self) -> bool:
         """Whether Live shows it among the parameters; a button there would fill the undo history."""
         return self.kind in ("tab", "toggle", "trigger", "dial", "number", "menu") and not self.is_set
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the script tells it something: a value, a text, or what to draw."""
+        return not self.is_automatable or self.is_named
 
     @property
     def is_heard(self) -> bool:

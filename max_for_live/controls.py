@@ -12,6 +12,7 @@ from typing import Any
 from bridge.requests import VERBS
 from max_for_live.control import DEVICE_VERBS, NOWHERE, Control, Label, Mode, Rect, initial, span
 from max_for_live.families import VOICE_MENU
+from max_for_live.letters import FONT_SIZE, OTHER, RESERVE, WIDTHS
 
 WIDTH, HEIGHT = 476, 169  # pixels; Live shows no more height than this
 
@@ -89,6 +90,7 @@ def _pick(corner: str, row: int) -> tuple[Control, Control]:
                 " press again to leave it as it is, or, with the same clip selected, to empty the corner."
             ),
             is_set=True,
+            is_named=True,
         ),
     )
 
@@ -105,6 +107,7 @@ def _voice(number: int) -> Control:
         title=f"Lock Voice {number}",
         field="lock_voices",
         info="This drum stays as it is. The names are those of the clip's Drum Rack.",
+        is_named=True,
     )
 
 
@@ -136,7 +139,14 @@ CONTROLS: tuple[Control, ...] = (
         ),
     ),
     # One light and one line, above the dials and the button that they tell about; they are read and not used: no frame.
-    Control(name="status", kind="view", label="starting…", place=_row(0, MIDDLE, 206), title="Status"),
+    Control(
+        name="status",
+        kind="view",
+        label="",
+        place=_row(0, MIDDLE, 206),
+        title="Status",
+        info="Green: ready. Orange: at work, or waiting for the server. Red: no server.",
+    ),
     # The fold-out's button stands in the corner, where Live's own devices have theirs.
     Control(
         name="more",
@@ -152,12 +162,25 @@ CONTROLS: tuple[Control, ...] = (
         name="roll",
         kind="view",
         label="",
-        place=(LEFT, 26, 224, 117),
+        place=VIEW,
         modes=DIALLED,
         page="view",
         title="Clip",
+        info="The source, or the current result: what is new in colour, what is gone as an outline, the rest grey.",
     ),
-    Control(name="pad", kind="view", label="", place=(LEFT, 26, 224, 117), modes=PAD, page="view", title="Pad"),
+    Control(
+        name="pad",
+        kind="view",
+        label="",
+        place=VIEW,
+        modes=PAD,
+        page="view",
+        title="Pad",
+        info=(
+            "Drag between the corners to hear the blend at that point; the path that is drawn can be made into clips."
+            " Click a corner to pick a clip for it."
+        ),
+    ),
     # Below the music, what is done with what one hears: step, compare, mark, clear up. Steps at the left as on a tape deck,
     # with their place between them; what deletes clips at the far end.
     Control(
@@ -314,6 +337,7 @@ CONTROLS: tuple[Control, ...] = (
         title="Generate",
         info="Makes the clips. While it works, Cancel: stops, and what is made already stays.",
         is_main=True,
+        is_named=True,
     ),
     Control(
         name="to",
@@ -345,6 +369,7 @@ CONTROLS: tuple[Control, ...] = (
         place=_row(5, RIGHT, 88),
         title="Locks",
         info="What stays as it is. Opens the page where it is set.",
+        is_named=True,
     ),
     Control(
         name="key_said",
@@ -353,6 +378,7 @@ CONTROLS: tuple[Control, ...] = (
         place=_row(6, RIGHT, 88),
         title="Key in Use",
         info="The key that new notes keep to. Opens the page where it is set.",
+        is_named=True,
     ),
     Control(
         name="undo",
@@ -494,6 +520,7 @@ CONTROLS: tuple[Control, ...] = (
         high=100,
         initial=0,
         info="Position on the pad, from A and C on the left to B and D on the right.",
+        is_named=True,
     ),
     Control(
         name="puck_y",
@@ -505,6 +532,7 @@ CONTROLS: tuple[Control, ...] = (
         high=100,
         initial=0,
         info="Position on the pad, from A and B at the top to C and D at the bottom.",
+        is_named=True,
     ),
 )
 
@@ -520,6 +548,15 @@ LABELS: tuple[Label, ...] = (
     Label("seed_label", "Seed", (118, 86, 28, 18), page="more"),
     Label("map_label", "Map", (LEFT, 106, 26, 18), page="more"),
 )
+
+# What stands in a text's way on a button, left and right together, in pixels.
+MARGIN = 6
+
+
+def room_of(name: str) -> int:
+    """Return how many pixels the text of a control may be wide."""
+    return next(control.place[2] for control in CONTROLS if control.name == name) - MARGIN
+
 
 # What the views tell the script: the puck dragged and let go, a corner clicked, a place in the roll clicked.
 VIEW_SAYS = ("puck", "drop", "corner", "seek")
@@ -559,6 +596,8 @@ def tables() -> dict[str, Any]:
         "verbs": {verb: [name for name in asked if name in VERBS[verb].model_fields] for verb in DEVICE_VERBS},
         "controls": RESTING | {control.name: dict(_facts(control)) for control in CONTROLS},
         "face": sights(),
+        "rooms": {control.name: room_of(control.name) for control in CONTROLS if control.is_named and control.kind != "dial"},
+        "letters": {letter: round(width * FONT_SIZE * RESERVE, 1) for letter, width in {**WIDTHS, "other": OTHER}.items()},
     }
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+FONT_SIZE = 9.5  # of the device's texts, in pixels
+RESERVE = 1.06  # for a font that is wider than the one that texts are measured by
 BOLD = 1.08
 
 # In thousandths of the font size.

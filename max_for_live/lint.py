@@ -12,14 +12,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import combinations
 
-from max_for_live import amxd, objects, patch
+from max_for_live import amxd, guidelines, objects, patch
 from max_for_live.built_device import Built, Json, name_of, parameter_of, shown
 from max_for_live.control import MODES
 from max_for_live.controls import CONTROLS, HEIGHT, UNHEARD, UNREACHED, VIEW_SAYS, is_in_sight
-from max_for_live.letters import measure
+from max_for_live.letters import FONT_SIZE, RESERVE, measure
 
 BANK = 8  # parameters in a bank
-RESERVE = 1.06  # for a font that is wider than the one that texts are measured by
 EDGE = 4  # pixels of frame and margin, left and right together
 MENU_EDGE = 15  # the same of a menu, with its triangle
 TRIGGERS = {control.name for control in CONTROLS if control.kind == "trigger"}
@@ -192,7 +191,7 @@ def _texts(built: Built) -> Iterator[str]:
         if box["presentation_rect"][3] < LEAST_HEIGHTS.get(box["maxclass"], 0):
             yield f"{name_of(box)} is not high enough for its text"
         edge = MENU_EDGE if box["maxclass"] == "live.menu" else EDGE
-        size = box.get("fontsize", patch.FONT_SIZE)
+        size = box.get("fontsize", FONT_SIZE)
         for text in texts:
             if measure(text, size, is_bold=bool(box.get("fontface"))) * RESERVE + edge > width:
                 yield f"{name_of(box)} is too narrow for {text!r}"
@@ -337,6 +336,7 @@ RULES: tuple[Callable[[Built], Iterable[str]], ...] = (
     _sent,
     _shows,
     _handled,
+    *guidelines.RULES,
 )
 
 

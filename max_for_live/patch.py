@@ -10,13 +10,14 @@ from bridge.config import PORT
 from max_for_live.amxd import MIDI_EFFECT, MODIFIED
 from max_for_live.control import NOWHERE, Control, Label, Rect, describe, initial, span, title
 from max_for_live.controls import BANKS, CONTROLS, HEIGHT, LABELS, WIDTH, is_in_sight
+from max_for_live.letters import FONT_SIZE
 from max_for_live.objects import THEME, find_object
 
 NAME = "Latent Bridge"
 LISTEN, LISTEN_PORTS = 9130, 16  # the first port that a device listens on, and how many it may try
 STARTER = "latent_bridge_start_server.js"  # its file in the device; Max looks for files by name alone
 VIEWS = ("roll", "pad", "status")  # what is drawn by a script of its own
-FONT, FONT_SIZE, MAIN_SIZE = "Ableton Sans Medium", 9.5, 12
+FONT, MAIN_SIZE = "Ableton Sans Medium", 12
 BANK = 8  # an encoder each on a control surface
 STORED, HIDDEN = 1, 2  # parameter_invisible; 0 is automatable
 NO_MODULATION, ABSOLUTE = 0, 4  # parameter_modmode; words and switches cannot be modulated
@@ -82,8 +83,11 @@ def nodes(scripts: Scripts) -> tuple[Node, ...]:
 
 
 def shown() -> dict[str, str]:
-    """Return what the script can show, in the order of `route`, and the box that each leads to."""
-    ends = {control.name: control.name for control in CONTROLS if control.kind != "trigger"}
+    """Return what the script can show, in the order of `route`, and the box that each leads to.
+
+    A value that is set is a step of Live's undo history, so no cord leads to what the script never sets.
+    """
+    ends = {control.name: control.name for control in CONTROLS if control.is_told}
     return ends | {"status": "status text", "light": "status light"}
 
 

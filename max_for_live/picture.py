@@ -19,8 +19,7 @@ from xml.sax.saxutils import escape
 from max_for_live import amxd
 from max_for_live.build import BUILT
 from max_for_live.controls import HEIGHT, WIDTH, is_in_sight
-from max_for_live.letters import OTHER, WIDTHS, measure
-from max_for_live.patch import FONT_SIZE
+from max_for_live.letters import FONT_SIZE, OTHER, WIDTHS, measure
 from max_for_live.scenes import IN_USE, SCENES, STRAINED, Message, Scene
 
 if TYPE_CHECKING:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from max_for_live.control import Mode
+from max_for_live.controls import room_of
+from max_for_live.letters import FONT_SIZE, RESERVE, measure
 
 Atom = str | int | float
 Notes = Sequence[tuple[int, float, float, int]]
@@ -62,10 +64,12 @@ def _roll(
     )
 
 
-def _beat() -> tuple[Message, ...]:
+def _beat(left: str, right: str) -> tuple[Message, ...]:
+    """Tell of a beat; without a source (`left`) nothing in it is new or gone."""
+    notes = _BEAT if left else [(pitch, start, length, 0) for pitch, start, length, kind in _BEAT if kind < 2]
     pitches = (36, 38, 42, 46, 45, 39)
     lanes = tuple(("roll", "lane", row, pitches[row], name) for row, name in enumerate(_DRUMS))
-    _, *rest = _roll(_BEAT, 8, "Main Beat ~30 %", "30 % new", 2.6)
+    _, *rest = _roll(notes, 8, left, right, 2.6)
     return (("roll", "begin", 8, 4, 4, 1), *lanes, *rest)
 
 
@@ -73,10 +77,18 @@ def _says(light: int, status: str, *share: float) -> tuple[Message, ...]:
     return (("light", "set", light, *share), ("status", "set", status))
 
 
+def fitted(text: str, name: str) -> str:
+    """Shorten a text to what the box of that name has room for, as the script does."""
+    room = room_of(name)
+    while measure(text, FONT_SIZE) * RESERVE > room:
+        text = text.removesuffix("…")[:-1].rstrip() + "…"
+    return text
+
+
 def _corner(letter: str, state: int, name: str) -> tuple[Message, ...]:
     index, color = "abcd".index(letter), _SWATCHES[letter]
-    words = {0: "pick a clip", 2: "click a clip…", 3: f"{name} is gone"}.get(state, name)
-    text = f"{letter.upper()}  {words}"
+    words = {0: "pick a clip", 2: "click a clip"}.get(state, name)
+    text = fitted(f"{letter.upper()}  {words}", f"pick_{letter}")
     return (
         ("pad", "corner", index, *color, state, name),
         (f"pick_{letter}", "text", text),
@@ -113,7 +125,7 @@ IN_USE = Scene(
     "vary",
     (
         *_SETTLED,
-        *_roll(_BASS, 16, "Verse Bass ~30 %", "30 % new", 5.2),
+        *_roll(_BASS, 16, "Verse Bass", "~30 % 3", 5.2),
         *_says(2, "8 clips below Verse Bass, scenes 4 to 11"),
         ("result", "set", "3/8"),
         ("star", "set", 1),
@@ -137,7 +149,7 @@ SCENES: tuple[Scene, ...] = (
         "sample",
         (
             *_SETTLED,
-            *_beat(),
+            *_beat("", "Drums 1"),
             *_says(1, "sampling: 5 of 8", 0.62),
             ("generate", "text", "Cancel"),
             ("key_said", "text", "Key: –"),
@@ -202,7 +214,7 @@ SCENES: tuple[Scene, ...] = (
         "vary",
         (
             *_SETTLED,
-            *_beat(),
+            *_beat("Main Beat", "Main Beat ~30 % 3"),
             ("more", "set", 1),
             ("lock_rhythm", "set", 1),
             ("voice_1", "set", 1),
@@ -235,7 +247,7 @@ STRAINED: tuple[Scene, ...] = (
         "Long names",
         "vary",
         (
-            *_roll(_BASS, 16, LONG, "100 % new", 5.2),
+            *_roll(_BASS, 16, LONG, LONG, 5.2),
             *_says(2, f"8 clips below {LONG}, scenes 104 to 111"),
             ("result", "set", "16/16"),
             ("build", "set", "10.20.30 0a1b2c3d"),
@@ -247,7 +259,7 @@ STRAINED: tuple[Scene, ...] = (
         "pad",
         (
             *(message for letter in "abc" for message in _corner(letter, 1, LONG)),
-            *_corner("d", 3, LONG),
+            *_corner("d", 3, f"gone: {LONG}"),
             ("pad", "locked", 0),
             ("pad", "puck", 0, 0),
             *_says(0, f"{LONG} is not where it was"),

@@ -144,6 +144,44 @@ BROKEN: dict[str, tuple[Break, str]] = {
     "a start out of range": (value("count", "parameter_initial", [17]), "count starts with 17, which is not in 1..16"),
     "more whole numbers than a byte": (value("count", "parameter_mmax", 300), "count has 300 whole numbers"),
     "fewer words than numbers": (value("key", "parameter_mmax", 40), "key has 27 words and a maximum of 40"),
+    "a print": (box("deferlow", "text", "print"), "print may print or speak"),
+    "a stored value that the patch sets": (
+        lambda p: p["lines"].append(
+            {"patchline": {"source": [_route(p)["id"], 0], "destination": [box_of(p, "amount")["id"], 0]}}
+        ),
+        "amount is automated, and the patch can set it",
+    ),
+    "merged channels": (top("is_mpe", 0), "is_mpe is off"),
+    "MIDI that goes elsewhere": (uncord("midiin", "midiout"), "MIDI does not go straight"),
+    "no oldest version of Live": (top("minimum_live_version", ""), "minimum_live_version is ''"),
+    "a button that acts too early": (box("undo", "outputmode", 0), "undo acts when the mouse is pressed"),
+    "a tab of another kind": (box("mode", "livemode", 0), "mode is a tab without Live mode"),
+    "nothing for the Info View": (box("undo", "annotation", ""), "undo says nothing in Live's Info View"),
+    "a parameter without Info": (value("undo", "parameter_info", ""), "undo is a parameter without Info"),
+    "a name that Max gave": (
+        value("amount", "parameter_longname", "live.dial[3]"),
+        "amount has the generic name 'live.dial[3]'",
+    ),
+    "a word that Max gave": (value("undo", "parameter_enum", ["val1", "val2"]), "undo has the generic name 'val1'"),
+    "no modulation": (value("amount", "parameter_modmode", 0), "amount has the modulation mode 0"),
+    "modulated words": (value("key", "parameter_modmode", 4), "key has the modulation mode 4"),
+    "a parameter off the face": (
+        lambda p: box_of(p, "amount").pop("presentation"),
+        "amount is a parameter and not on the face",
+    ),
+    "what is seen and disabled": (box("pad", "ignoreclick", 1), "pad is seen, and disabled"),
+    "a parameter that Push does not have": (bank(["Variety", *["-"] * 7]), "Amount is in 0 banks"),
+    "a bank without a name": (
+        set_in(lambda p: p["parameters"]["parameterbanks"]["0"], "name", ""),
+        "parameter bank 0 has no name",
+    ),
+    "unequal margins": (box("mode", "presentation_rect", [7, 6, 225, 17]), "the margins are 7 and 8 pixels"),
+    "a wide device": (lambda p: p["openrect"].__setitem__(2, 719), "the device is 719 pixels wide"),
+    "another font": (box("model", "fontname", "Arial"), "a font is Arial"),
+    "a tab stop": (box("result", "text", "a\tb"), "result has a tab stop"),
+    "a name that all devices share": (box("deferlow", "text", "s out"), "s out shares its name"),
+    "two things in one place": (lambda p: box_of(p, "pad").pop("hidden"), "roll and pad are seen at the same place"),
+    "another unit": (value("amount", "parameter_unitstyle", 3), "amount is shown with the unit 3"),
     "an empty parameter bank": (bank([]), "parameter bank 0 is []"),
     "an empty parameter bank of 8": (bank(["-"] * 8), "parameter bank 0 is"),
     "a parameter bank with another's name": (bank(["Amount", "Size", *["-"] * 6]), "parameter bank 0 has 'Size'"),
@@ -178,13 +216,13 @@ BROKEN: dict[str, tuple[Break, str]] = {
         "prepend ui undo gets its messages from ['start']",
     ),
     "a selector that is no control": (
-        lambda p: _rename(p, "amount", "amonut"),
-        "route names amonut, which is no control",
+        lambda p: _rename(p, "seed", "sede"),
+        "route names sede, which is no control",
     ),
-    "a control that cannot be shown": (lambda p: _rename(p, "amount", "amonut"), "show anything on amount"),
+    "a control that cannot be shown": (lambda p: _rename(p, "seed", "sede"), "show anything on seed"),
     "a selector that leads to another": (
-        lambda p: _swap_outlets(p, "amount", "variety"),
-        "route's amount does not lead to amount",
+        lambda p: _swap_outlets(p, "seed", "star"),
+        "route's seed does not lead to seed",
     ),
 }
 

@@ -45,7 +45,7 @@ function palette() {
   var well = themed("well"), text = readable(themed("text"), well, 0.45);
   return {
     well: well, text: text, dim: mixed(text, well, 0.4), line: mixed(well, text, 0.1), bar: mixed(well, text, 0.24),
-    note: mixed(well, text, 0.55), accent: readable(themed("accent"), well, 0.25), label: themed("text"),
+    note: mixed(well, text, 0.6), accent: readable(themed("accent"), well, 0.25), label: themed("text"),
   };
 }
 

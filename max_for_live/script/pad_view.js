@@ -102,7 +102,7 @@ function paint() {
   if (!isLocked) drawPath(colors);
   corners.forEach(function (one, index) { drawCorner(one, index, colors); });
   if (!isLocked) drawPuck(width, height, colors);
-  if (sentence) drawLines(sentence, width / 2, height / 2, width - 60, colors.dim);
+  if (sentence) drawLines(sentence, width / 2, height / 2, width - 60, colors.text);
 }
 
 function drawGrid(width, height, colors) {
@@ -113,28 +113,27 @@ function drawGrid(width, height, colors) {
   }
 }
 
-// Quarters of discs around each corner, in the colour of its clip.
+// Each corner glows in the colour of its clip: quarters of discs, one over the other.
 function drawGlow(colors) {
   corners.forEach(function (one, index) {
     if (one.state !== PICKED) return;
     var x = index % 2 ? mgraphics.size[0] : 0, y = index > 1 ? mgraphics.size[1] : 0;
     var turn = [0, 0.5, 1.5, 1][index] * Math.PI;
-    [24, 44, 66].forEach(function (radius) {
-      setColor(readable(one.color, colors.well, 0.25), 0.07);
+    for (var radius = 8; radius <= 96; radius += 8) {
+      setColor(readable(one.color, colors.well, 0.25), 0.022);
       mgraphics.move_to(x, y);
       mgraphics.arc(x, y, radius, turn, turn + Math.PI / 2);
       mgraphics.close_path();
       mgraphics.fill();
-    });
+    }
   });
 }
 
 function drawCorner(one, index, colors) {
-  var point = cornerPoint(index), isRight = index % 2 === 1, color = readable(one.color, colors.well, 0.25);
+  var point = cornerPoint(index), isRight = index % 2 === 1, color = readable(one.color, colors.well, 0.35);
   var isTold = one.state === ARMED || one.state === GONE, words = one.name;
   if (one.state === EMPTY) words = "pick a clip";
-  if (one.state === ARMED) words = "click a clip…";
-  if (one.state === GONE) words = one.name + " is gone";
+  if (one.state === ARMED) words = "click a clip";
   if (one.state === PICKED) fillDisc(point[0], point[1], DISC, color);
   else strokeDisc(point[0], point[1], DISC, isTold ? colors.accent : colors.dim, 1.2);
   drawText(

@@ -2,8 +2,8 @@
 // with its name; any other as many semitones as it spans, an octave at least.
 
 var TITLE = 17, EDGE = 5; // pixels: the height of the title, and what texts keep from the edges
-var LANE_NAMES = 46; // pixels for the names of drums
-var LEAST_SPAN = 12, TALLEST = 9; // semitones that are shown at least; pixels of a note at most
+var LANE_NAMES = 53; // pixels for the names of drums
+var LEAST_SPAN = 12, TALLEST = 9, LEAST = 3; // semitones that are shown at least; pixels of a note at most, and at least
 var SAME = 0, CHANGED = 1, GONE = 2;
 
 var shown = null, coming = null; // the clip that is drawn, and the one that arrives: beats, bar, isDrums, lanes, notes
@@ -61,7 +61,7 @@ function area() {
 function paint() {
   var colors = palette(), width = mgraphics.size[0], height = mgraphics.size[1], room = area(), rows;
   fillBox(0, 0, width, height, colors.well);
-  if (!shown) return drawLines(hint || "Select a MIDI clip", width / 2, height / 2, width - 40, colors.dim);
+  if (!shown) return drawHint(width, height, colors);
   rows = rowsOf(shown, room);
   drawGrid(room, rows, colors);
   [GONE, SAME, CHANGED].forEach(function (state) {
@@ -69,6 +69,12 @@ function paint() {
   });
   if (at >= 0 && at <= shown.beats) fillBox(room.x + (at / shown.beats) * room.w - 0.5, room.y, 1, room.h, colors.text);
   drawTitles(width, colors);
+}
+
+// Nothing to show yet: an empty page, and what to do.
+function drawHint(width, height, colors) {
+  for (var i = 1; i < 8; i++) fillBox(Math.round((i * width) / 8), 0, 1, height, colors.line);
+  drawLines(hint || "Select a MIDI clip.", width / 2, height / 2, width - 60, colors.text);
 }
 
 function drawTitles(width, colors) {
@@ -109,7 +115,7 @@ function drawGrid(room, rows, colors) {
 
 // What was and is as before is grey, what is new stands out, what is gone is an outline.
 function drawNote(note, room, rows, colors) {
-  var row = rows.of(note.pitch), tall = Math.min(TALLEST, Math.max(2, rows.height - 1));
+  var row = rows.of(note.pitch), tall = Math.min(TALLEST, Math.max(LEAST, Math.ceil(rows.height)));
   var start = Math.max(0, note.start), stop = Math.min(shown.beats, note.start + note.duration);
   if (row < 0 || stop <= start) return;
   var x = room.x + (start / shown.beats) * room.w, w = Math.max(2.5, ((stop - start) / shown.beats) * room.w - 1);
