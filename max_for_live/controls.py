@@ -86,8 +86,8 @@ def _pick(corner: str, row: int) -> tuple[Control, Control]:
             modes=modes,
             title=f"Pick {corner}",
             info=(
-                f"The clip at {corner}, the {where} corner of the pad.{end} Press, then click any clip of the set;"
-                " press again to leave it as it is, or, with the same clip selected, to empty the corner."
+                f"The clip at {corner}, the {where} corner of the pad.{end} Press, then click any clip of the set."
+                " Press again to take the clip that is selected already; if it is this one, to empty the corner."
             ),
             is_set=True,
             is_named=True,
@@ -348,8 +348,8 @@ CONTROLS: tuple[Control, ...] = (
         title="Destination",
         initial=0,
         info=(
-            "Where results go: free slots below the source; a new track; the source's own slot, the source being kept in a free"
-            " one; or the Arrangement, from the insert marker on."
+            "Where results go: free slots below the source; a new track; the source's own clip, the source being kept in a free"
+            " slot (Vary only); or the Arrangement, at a bar where nothing is covered."
         ),
     ),
     Control(

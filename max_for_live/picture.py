@@ -96,6 +96,11 @@ class Text:
         """How wide it is measured to be, and drawn in whatever font there is."""
         return measure(self.text, self.size, is_bold=self.is_bold)
 
+    @property
+    def left(self) -> float:
+        """Where it begins."""
+        return self.x - self.width * {"start": 0, "middle": 0.5, "end": 1}[self.anchor]
+
 
 Shape = Path_ | Text
 Rect = tuple[float, float, float, float]
@@ -165,22 +170,28 @@ def draw_sheet(data: bytes, scenes: Sequence[Scene], theme: Theme) -> Iterator[S
 
 def draw(data: bytes, scene: Scene, theme: Theme) -> Iterator[Shape]:
     """Draw a built device in a scene, below Live's title bar."""
-    device = amxd.read(data)
-    boxes = [entry["box"] for entry in device.patcher["boxes"] if entry["box"].get("presentation")]
-    seen = [box for box in boxes if is_in_sight(box["varname"], scene.mode, is_open=scene.is_open)]
-    seen = [box for box in seen if not _gives_way(box["varname"], has_voices=scene.has_voices)]
-    told = _told(scene)
-    views = iter(_draw_views(device, [box for box in seen if box["maxclass"] == "jsui"], scene.told, theme))
     yield _box(0, 0, WIDTH, HEIGHT + TITLE, theme["surface"], theme["frame"])
     yield _box(0, 0, WIDTH, TITLE, theme["title"])
     yield _disc(12, 9.5, 4.5, theme["live_control_selection"])
     yield Text(22, 13.2, "Latent Bridge", theme["live_control_fg"], is_bold=True)
+    for _, shapes in draw_boxes(data, scene, theme):
+        yield from _moved(shapes, 0, TITLE)
+
+
+def draw_boxes(data: bytes, scene: Scene, theme: Theme) -> Iterator[tuple[Mapping[str, Any], list[Shape]]]:
+    """Draw each box that is in sight."""
+    device = amxd.read(data)
+    boxes = [entry["box"] for entry in device.patcher["boxes"] if entry["box"].get("presentation")]
+    seen = [box for box in boxes if is_in_sight(box["varname"], scene.mode, is_open=scene.is_open)]
+    seen = [box for box in seen if not _gives_way(box["varname"], has_voices=scene.has_voices)]
+    views = iter(_draw_views(device, [box for box in seen if box["maxclass"] == "jsui"], scene.told, theme))
+    told = _told(scene)
     for box in seen:
         x, y, w, h = box["presentation_rect"]
         if box["maxclass"] == "jsui":
-            yield from _moved(next(views), x, y + TITLE)
+            yield box, list(_moved(next(views), x, y))
         else:
-            yield from FACES[box["maxclass"]](Look(box, (x, y + TITLE, w, h), told.get(box["varname"], {}), theme))
+            yield box, list(FACES[box["maxclass"]](Look(box, (x, y, w, h), told.get(box["varname"], {}), theme)))
 
 
 def _gives_way(name: str, *, has_voices: bool) -> bool:
@@ -433,8 +444,9 @@ def _letters(text: Text) -> PathPatch:
     path = TextPath((0, 0), text.text, size=text.size * 0.92, prop=font)
     drawn = path.get_extents().x1
     stretch = text.width / drawn if drawn > 0 else 1
-    left = text.x - text.width * {"start": 0, "middle": 0.5, "end": 1}[text.anchor]
-    return PathPatch(Affine2D().scale(stretch, -1).translate(left, text.y).transform_path(path), color=text.colour, linewidth=0)
+    return PathPatch(
+        Affine2D().scale(stretch, -1).translate(text.left, text.y).transform_path(path), color=text.colour, linewidth=0
+    )
 
 
 if __name__ == "__main__":

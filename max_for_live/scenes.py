@@ -236,6 +236,7 @@ SCENES: tuple[Scene, ...] = (
             ("more", "set", 1),
             ("roll", "empty", "Select a MIDI clip, then press Generate."),
             *_says(0, "no server: press Start Server"),
+            ("generate", "text", "Start Server"),
             ("seed", "set", 7),
         ),
         is_open=True,

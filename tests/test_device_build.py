@@ -22,6 +22,7 @@ from max_for_live import amxd, build, families, manual, picture
 from max_for_live import control as control_of
 from max_for_live.control import MODES, Mode
 from max_for_live.controls import CONTROLS, RESTING, is_in_sight
+from max_for_live.letters import RESERVE
 from max_for_live.lint import lint
 from max_for_live.scenes import IN_USE, SCENES, STRAINED, Scene
 
@@ -247,6 +248,20 @@ def test_the_picture_shows_what_is_in_sight(built: bytes, scene: Scene) -> None:
         if control.kind in ("button", "dial") and control.place != control_of.NOWHERE and control.name not in told:
             is_seen = is_in_sight(control.name, scene.mode, is_open=scene.is_open)
             assert (control.label in drawn) == is_seen, control.name
+
+
+@needs_node
+@pytest.mark.parametrize("scene", [*SCENES, *STRAINED], ids=lambda scene: scene.name)
+def test_no_text_is_cut_off_or_leaves_its_box(built: bytes, scene: Scene) -> None:
+    for box, shapes in picture.draw_boxes(built, scene, picture.DARK):
+        x, y, w, h = box["presentation_rect"]
+        for text in (shape for shape in shapes if isinstance(shape, picture.Text)):
+            # A wider font than the measured one grows away from the anchor; views measure by themselves.
+            more = text.width * (RESERVE - 1) * (box["maxclass"] != "jsui")
+            share = {"start": 0, "middle": 0.5, "end": 1}[text.anchor]
+            assert x <= text.left - more * share, (box["varname"], text)
+            assert text.left + text.width + more * (1 - share) <= x + w, (box["varname"], text)
+            assert y + 0.7 * text.size <= text.y <= y + h - 0.2 * text.size, (box["varname"], text)
 
 
 @needs_node
