@@ -9,6 +9,7 @@ import errno
 import gc
 import logging
 import math
+import os
 import secrets
 import selectors
 import signal
@@ -227,8 +228,11 @@ class Server:
             log.debug("the server is gone: %s", error)
 
 
-def serve(config: ServerConfig, say: Callable[[str], None]) -> None:
-    """Serve until Ctrl-C or SIGTERM, which is how services are stopped; `say` tells a person where."""
+def serve(config: ServerConfig, say: Callable[[str], None], lifeline: int | None = None) -> None:
+    """Serve until Ctrl-C or SIGTERM, which is how services are stopped; `say` tells a person where.
+
+    Where there is a `lifeline`, a file descriptor, its end is the server's, too: whoever started it holds the other end.
+    """
     logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", level=config.log_level.upper())
     server = Server(config)
     say(f"listening on {server.host}:{server.port} (UDP)")
@@ -238,6 +242,8 @@ def serve(config: ServerConfig, say: Callable[[str], None]) -> None:
     def stop(number: int, frame: FrameType | None) -> None:
         server.stop()
 
+    if lifeline is not None:
+        threading.Thread(target=_stop_after, args=(lifeline, server), daemon=True).start()
     before: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
         before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -247,6 +253,12 @@ def serve(config: ServerConfig, say: Callable[[str], None]) -> None:
         for number, handler in before.items():
             signal.signal(number, handler)
     say("stopped")
+
+
+def _stop_after(lifeline: int, server: Server) -> None:
+    while os.read(lifeline, 4096):  # unbuffered: a thread that waits in a buffer keeps Python from ending
+        pass
+    server.stop()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,10 +1,13 @@
 """Starting the server with the computer: launchd on macOS, a systemd user unit on Linux, a scheduled task on Windows.
 
+The Live device starts it, too, where it does not run yet: `leave_note` tells it the command.
+
 What to write and what to run is told by pure functions; only `install` and `remove` do it.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import plistlib
 import shutil
@@ -15,9 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from platformdirs import user_data_path
+
 LABEL = "org.latent-bridge.server"  # launchd's names are like this
 UNIT = "latent-bridge.service"
 TASK = "Latent Bridge"
+NOTE = "server.json"  # as max_for_live/start_server.js reads it
 
 
 class ServiceError(ValueError):
@@ -104,6 +110,18 @@ def remove() -> str:
     for path in here:
         path.unlink()
     return f"the server no longer starts at login; {', '.join(map(str, here))} is removed"
+
+
+def leave_note() -> Path | None:
+    """Write down how the server is started, for the Live device; returns where. None where the program is not installed."""
+    try:
+        command = [*_program(), "serve"]
+    except ServiceError:
+        return None
+    note = user_data_path("latent-bridge", appauthor=False) / NOTE
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.write_text(json.dumps({"command": command}) + "\n", encoding="utf-8")
+    return note
 
 
 def _program() -> list[str]:

@@ -21,7 +21,7 @@ from bridge.requests import VERBS
 from max_for_live import amxd, build, families, manual, picture
 from max_for_live import control as control_of
 from max_for_live.control import MODES, Mode
-from max_for_live.controls import CONTROLS, RESTING, is_in_sight
+from max_for_live.controls import CONTROLS, is_in_sight
 from max_for_live.letters import RESERVE
 from max_for_live.lint import lint
 from max_for_live.scenes import IN_USE, SCENES, STRAINED, Scene
@@ -202,7 +202,7 @@ def test_the_header_of_the_script_is_the_table(built: bytes) -> None:
     for verb, fields in table["verbs"].items():
         assert fields
         assert set(fields) <= set(VERBS[verb].model_fields)
-    assert set(table["controls"]) == {control.name for control in CONTROLS} | set(RESTING)
+    assert set(table["controls"]) == {control.name for control in CONTROLS}
     assert table["face"]["amount"] == {"modes": ["vary"], "page": "front"}
     assert table["controls"]["amount"] == {
         "kind": "dial",
@@ -311,7 +311,10 @@ def test_the_path_is_that_of_the_device_that_ships(capsys: pytest.CaptureFixture
     assert Path(out).read_bytes() == build.BUILT.read_bytes()
 
 
-def test_installing_copies_the_device_and_never_over_another(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_installing_copies_the_device_and_never_over_another(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     place = tmp_path / "devices" / "Latent Bridge.amxd"
     assert run(capsys, "device", "install", "--to", place.parent) == (0, str(place), "")
     assert run(capsys, "device", "install", "--to", place.parent)[0] == 0  # the same one again

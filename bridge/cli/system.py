@@ -34,6 +34,9 @@ def serve(
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"] | None, typer.Option(help="debug tells all messages")
     ] = None,
+    while_input: Annotated[
+        bool, typer.Option("--while-input", help="end when standard input does, with the program that started this")
+    ] = False,
 ) -> None:
     """Serve clips over OSC, until Ctrl-C."""
     from bridge.config import ServerConfig, read_config
@@ -44,6 +47,7 @@ def serve(
     serve_until_stopped(
         settings.model_copy(update={key: value for key, value in given.items() if value is not None}),
         _say_now,
+        sys.stdin.fileno() if while_input else None,
     )
 
 
@@ -85,10 +89,13 @@ def install_device(
     to: Annotated[Path | None, typer.Option("--to", metavar="DIR", help="instead of Live's User Library")] = None,
     force: Annotated[bool, typer.Option("--force", help="write over a device there that differs")] = False,
 ) -> None:
-    """Copy the device to where Live looks for it."""
+    """Copy the device to where Live looks for it, and leave a note from which it can start the server."""
+    from bridge.service import leave_note
     from max_for_live.build import install
 
-    typer.echo(install(to, force=force))
+    place = install(to, force=force)
+    leave_note()
+    typer.echo(place)
 
 
 def print_device_path() -> None:
