@@ -27,17 +27,27 @@ DEVICE = (
     "work_queue.js",
     "live_api.js",
     "kinds.js",
+    "scales.js",
+    "locks.js",
     "context.js",
     "scene.js",
     "requests.js",
     "server.js",
+    "starter.js",
     "results.js",
+    "destination.js",
+    "hearing.js",
     "presses.js",
-    "picks.js",
+    "corners.js",
+    "menus.js",
     "puck.js",
+    "pad_clip.js",
     "history.js",
+    "rolls.js",
+    "selection.js",
     "self_test.js",
     "state.js",
+    "face.js",
     "controls.js",
     "main.js",
 )
@@ -45,7 +55,9 @@ STARTER = Path(__file__).parent / "start_server.js"  # no part of the script: No
 ENTRY = "entry.js"
 DRAWING = "drawing.js"  # what the views have in common; each view is a file of its own in the device
 OPEN_SCOPE = "var Device = (function () {\n"
-CLOSE_SCOPE = "return { start: start, restore: restore, turn: turn, receive: receive };\n}());\n"  # what the entry calls
+CLOSE_SCOPE = (  # what the entry calls
+    "return { start: start, restore: restore, turn: turn, receive: receive, hearStarter: hearStarter };\n}());\n"
+)
 BUILT = Path(__file__).parent / f"{patch.NAME}.amxd"
 FOLDER = Path("Presets", "MIDI Effects", "Max MIDI Effect")  # in Live's User Library
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from bridge.requests import VERBS
 from max_for_live.control import DEVICE_VERBS, NOWHERE, Control, Label, Mode, Rect, initial, span
-from max_for_live.families import VOICE_MENU
 from max_for_live.letters import FONT_SIZE, OTHER, RESERVE, WIDTHS
 
 WIDTH, HEIGHT = 476, 169  # pixels; Live shows no more height than this
@@ -569,32 +568,12 @@ BANKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Voices", tuple(f"voice_{number}" for number in range(1, 9))),
 )
 
-# While the script follows the new face: what it reads of the one before, what it does not hear yet, what no control reaches.
-RESTING: dict[str, dict[str, Any]] = {
-    "hear": {"kind": "toggle", "initial": 1},
-    "lock_voices": {
-        "kind": "menu",
-        "field": "lock_voices",
-        "choices": [asked for _, asked in VOICE_MENU],
-        "initial": 0,
-    },
-}
-UNHEARD = frozenset(
-    (
-        *("mode", "generate", "to", "with", "ab", "star", "keep_only", "choose_track", "choose_clip", "swap", "clear_path"),
-        *("clips", "locks_said", "key_said", "lock_time", "start", "drop", "corner", "seek"),
-        *(f"voice_{number}" for number in range(1, 9)),
-    )
-)
-UNREACHED = frozenset({"sample", "vary", "interpolate", "blend", "cancel", "hear", "lock_voices"})
-
-
 def tables() -> dict[str, Any]:
     """Return what the script needs to know: the fields of each verb, each control, and what is in sight when."""
     asked = list(dict.fromkeys(control.field for control in CONTROLS if control.field))
     return {
         "verbs": {verb: [name for name in asked if name in VERBS[verb].model_fields] for verb in DEVICE_VERBS},
-        "controls": RESTING | {control.name: dict(_facts(control)) for control in CONTROLS},
+        "controls": {control.name: dict(_facts(control)) for control in CONTROLS},
         "face": sights(),
         "rooms": {control.name: room_of(control.name) for control in CONTROLS if control.is_named and control.kind != "dial"},
         "letters": {letter: round(width * FONT_SIZE * RESERVE, 1) for letter, width in {**WIDTHS, "other": OTHER}.items()},

@@ -31,21 +31,14 @@ KINDS = (
     Kind(name="notes", label="Notes", has_drum_rack=False, follows_scale=True),
 )
 
-# What the menu for locking voices shows, and the drum voices that the request then locks.
-VOICE_MENU = (
-    ("No Voices", ""),
-    ("Kick", "kick"),
-    ("Snare", "snare"),
-    ("Kick + Snare", "kick,snare"),
-    ("Hats", "closed_hat,open_hat"),
-    ("Toms", "low_tom,mid_tom,high_tom"),
-    ("Cymbals", "crash,ride"),
-    ("All but Kick", "snare,closed_hat,open_hat,low_tom,mid_tom,high_tom,crash,ride"),
-    ("All but Snare", "kick,closed_hat,open_hat,low_tom,mid_tom,high_tom,crash,ride"),
-    ("All but Hats", "kick,snare,low_tom,mid_tom,high_tom,crash,ride"),
+# The drum voices that each of the toggles for locking them stands for. A toggle is a parameter that Live keeps and can automate,
+# so what it stands for may not depend on the clip; a drummer keeps time on one cymbal or the other.
+VOICES = (
+    *(("kick",), ("snare",), ("closed_hat",), ("open_hat",), ("low_tom",), ("mid_tom",), ("high_tom",)),
+    ("crash", "ride"),
 )
 
 
 def tables() -> dict[str, Any]:
-    """Return what the script needs to know: the kinds, and the words that tell a drum pad's voice from its name."""
-    return {"kinds": [asdict(kind) for kind in KINDS], "drum_words": drum_words()}
+    """Return what the script needs to know: the kinds, the drum voices, and the words that tell them from a pad's name."""
+    return {"kinds": [asdict(kind) for kind in KINDS], "voices": VOICES, "drum_words": drum_words()}

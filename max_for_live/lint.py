@@ -15,7 +15,7 @@ from itertools import combinations
 from max_for_live import amxd, guidelines, objects, patch
 from max_for_live.built_device import Built, Json, name_of, parameter_of, shown
 from max_for_live.control import MODES
-from max_for_live.controls import CONTROLS, HEIGHT, UNHEARD, UNREACHED, VIEW_SAYS, is_in_sight
+from max_for_live.controls import CONTROLS, HEIGHT, VIEW_SAYS, is_in_sight
 from max_for_live.letters import FONT_SIZE, RESERVE, measure
 
 BANK = 8  # parameters in a bank
@@ -312,9 +312,9 @@ def _handled(built: Built) -> Iterator[str]:
     """The script must know every control by its name, and no other."""
     handlers = find_handlers(built.script)
     reached = _prepends(built).keys() | set(VIEW_SAYS)
-    for name in sorted(reached - handlers - UNHEARD):
+    for name in sorted(reached - handlers):
         yield f"the script has no handler for {name}"
-    for name in sorted(handlers - reached - UNREACHED):
+    for name in sorted(handlers - reached):
         yield f"the script has a handler for {name}, which no control reaches"
 
 
@@ -343,7 +343,7 @@ RULES: tuple[Callable[[Built], Iterable[str]], ...] = (
 def find_handlers(script: str) -> set[str]:
     """Return the names of the controls that the script's table UI has handlers for."""
     table = re.search(r"^( *)var UI = \{\n(.*?)^\1\};", script, re.MULTILINE | re.DOTALL)
-    return set(re.findall(rf"^{table[1]}  (\w+):", table[2], re.MULTILINE)) if table else set()
+    return set(re.findall(rf'^{table[1]}  "?(\w+)"?:', table[2], re.MULTILINE)) if table else set()
 
 
 def _controls_before(built: Built, box: Json) -> Iterator[Json]:

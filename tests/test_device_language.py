@@ -43,13 +43,22 @@ def test_music_knows_nothing_of_max_live_or_the_table() -> None:
 BELONGS = {
     r"\bnew LiveAPI\b": {"main.js"},
     r"\bnew Task\b": {"main.js"},
-    r"\bapi\.(goto|get|id|unquotedpath)\b": {"live_api.js", "context.js", "scene.js", "history.js", "picks.js", "state.js"},
-    r"\b(create_clip|create_scene|duplicate_clip_to|add_new_notes|remove_notes_\w+)\b": {"results.js"},
-    r"\b(delete_clip|delete_scene)\b": {"results.js", "history.js"},
+    r"\bnew Global\b": {"state.js"},
+    r"\bapi\.(goto|get|id|unquotedpath)\b": {
+        *("live_api.js", "context.js", "scene.js", "history.js", "hearing.js", "corners.js", "state.js", "destination.js"),
+        "pad_clip.js",
+    },
+    r"\b(create_clip|create_scene|add_new_notes|remove_notes_\w+)\b": {"results.js"},
+    r"\bduplicate_clip_to\b": {"results.js", "history.js"},
+    r"\b(create_midi_track|duplicate_clip_to_arrangement)\b": {"destination.js"},
+    r"\b(delete_scene|delete_track)\b": {"history.js"},
+    r"\bdelete_clip\b": {"results.js", "history.js", "destination.js"},
     r"\boutlet\(SERVER_OUT\b": {"requests.js", "main.js"},
     r"\boutlet\(STATE_OUT\b": {"state.js"},
     r"\boutlet\(RECEIVER_OUT\b": {"server.js"},
-    r"\bMath\.random\b": {"controls.js", "main.js"},
+    r"\boutlet\(NODE_OUT\b": {"starter.js"},
+    r"\.hidden\b": {"face.js"},
+    r"\bMath\.random\b": {"controls.js", "main.js", "state.js"},
 }
 
 
@@ -77,7 +86,7 @@ def test_every_file_of_the_script_is_joined_and_short() -> None:
 def test_only_the_entry_has_global_functions_that_a_message_could_call(built: bytes) -> None:
     script = amxd.read(built).files[1].content.decode("ascii")
     entry = script.rpartition("}());")[2]
-    assert set(re.findall(r"^function (\w+)", entry, re.MULTILINE)) == {"bang", "restore", "ui", "anything"}
+    assert set(re.findall(r"^function (\w+)", entry, re.MULTILINE)) == {"bang", "restore", "ui", "node", "anything"}
     assert re.findall(r"^var (\w+) = (?:\{|\(function)", script, re.MULTILINE)[:2] == ["TABLE", "Music"]
     assert script.index(build.OPEN_SCOPE) < script.index("\nfunction showStatus(") < script.index(build.CLOSE_SCOPE)
 

@@ -1,31 +1,43 @@
 // Controls: UI, the table of what each button, dial and menu does, and the values they hold. Nothing here reads Live or
-// sends. The lint checks that UI has a handler for every control in controls.py, and no other.
+// sends. The lint checks that UI has a handler for every control in controls.py and every word of the views, and no other.
 
 var values = {}; // of dials, toggles and menus, by name
 var chosen = { seed: 1, model: "auto", made: 0 }; // saved with the set; made counts the results
 
 // What each control does; `v` are the values it sends.
 var UI = {
-  sample: button(function () { beginPress("sample", [findSamplePlace, readKey, requestClips]); }),
-  vary: button(function () { beginPress("vary", [readSelected, readContext, requestClips]); }),
-  interpolate: button(function () { beginPress("interpolate", [readPick("a"), readPick("b"), readContext, requestClips]); }),
-  blend: button(pressBlend),
-  cancel: button(pressCancel),
-  pick_a: button(function () { pressPick("a"); }),
-  pick_b: button(function () { pressPick("b"); }),
-  pick_c: button(function () { pressPick("c"); }),
-  pick_d: button(function () { pressPick("d"); }),
+  mode: chooseMode,
+  generate: button(pressGenerate),
+  to: storeValue,
+  "with": storeValue,
+  more: function (v) { openPage(Number(v[0]) > 0); },
+  locks_said: button(function () { openPage(true); }),
+  key_said: button(function () { openPage(true); }),
+  back: button(function () { step(-1); }),
+  forward: button(function () { step(1); }),
+  ab: button(pressAB, true),
+  star: button(pressStar, true),
+  keep_only: button(pressKeepOnly),
+  undo: button(pressUndo),
+  pick_a: button(function () { pressPick("a"); }, true),
+  pick_b: button(function () { pressPick("b"); }, true),
+  pick_c: button(function () { pressPick("c"); }, true),
+  pick_d: button(function () { pressPick("d"); }, true),
+  choose_track: chooseTrack,
+  choose_clip: chooseClip,
+  swap: button(pressSwap),
   keep: button(pressKeep),
   render: button(pressRender),
-  back: button(function () { pressStep(-1); }),
-  forward: button(function () { pressStep(1); }),
-  more: button(pressMore),
-  undo: button(pressUndo),
+  clear_path: button(pressClearPath),
   reroll: button(function () { showStatus("seed " + rollSeed()); }),
   selftest: button(pressSelftest),
+  start: button(pressStart),
   seed: chooseSeed,
   model: chooseModel,
-  puck: function (v) { movePuck(Number(v[0]) / 127, Number(v[1]) / 127, true); },
+  puck: function (v) { movePuck(Number(v[0]), Number(v[1]), true); },
+  drop: function (v) { dropPuck(Number(v[0]), Number(v[1])); },
+  corner: function (v) { if (CORNERS[Number(v[0])]) pressPick(CORNERS[Number(v[0])]); },
+  seek: function () {}, // the roll only shows
   puck_x: function (v) { movePuck(Number(v[0]) / 100, puck.y, false); },
   puck_y: function (v) { movePuck(puck.x, Number(v[0]) / 100, false); },
   amount: storeValue,
@@ -33,28 +45,37 @@ var UI = {
   count: storeValue,
   bars: storeValue,
   steps: storeValue,
+  clips: storeValue,
   density: storeValue,
   octave: storeValue,
-  key: storeValue,
-  hear: storeValue,
-  lock_rhythm: storeValue,
-  lock_pitch: storeValue,
-  lock_velocity: storeValue,
-  lock_notes: storeValue,
-  lock_voices: storeValue,
+  key: chooseKey,
+  lock_rhythm: chooseLock,
+  lock_pitch: chooseLock,
+  lock_velocity: chooseLock,
+  lock_notes: chooseLock,
+  lock_time: chooseLock,
+  voice_1: chooseLock,
+  voice_2: chooseLock,
+  voice_3: chooseLock,
+  voice_4: chooseLock,
+  voice_5: chooseLock,
+  voice_6: chooseLock,
+  voice_7: chooseLock,
+  voice_8: chooseLock,
 };
 
-// A button sends a bang, or 1, or 1 and then 0 when the mouse is released.
-function button(act) {
-  var isHeld = false;
-  return function (v) {
-    var isRelease = isHeld && Number(v[0]) === 0;
-    isHeld = Number(v[0]) === 1;
-    if (!isRelease) act();
-  };
+// A button sends a bang, or 1, or 1 and then 0 when it is let go: a 0 is no press. Each value of a toggle that serves as a
+// button is a press, but the one that it tells when the device is loaded.
+function button(act, isToggle) {
+  return function (v) { if (isToggle ? hasBegun : Number(v[0]) !== 0) act(v); };
 }
 
 function storeValue(v, name) { if (isFinite(Number(v[0]))) values[name] = Number(v[0]); }
+
+function chooseKey(v, name) {
+  storeValue(v, name);
+  showKey(null);
+}
 
 function chooseSeed(v) {
   var seed = Math.round(Number(v[0]));

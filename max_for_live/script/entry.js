@@ -5,7 +5,8 @@ inlets = 1;
 outlets = 5;
 autowatch = 0;
 
-function bang() { Device.start(); }
+function bang() { Device.start(this.patcher); }
 function restore() { Device.restore(arrayfromargs(arguments).join(" ")); }
 function ui(control) { Device.turn(String(control), arrayfromargs(arguments).slice(1)); }
+function node() { Device.hearStarter(arrayfromargs(arguments)); }
 function anything() { Device.receive(messagename, arrayfromargs(arguments)); }

@@ -1,72 +1,221 @@
-// History: the results of all presses, stepping through them, and undo.
-// Clips and scenes are deleted only here and in removeClip() of results.js, and only if they are as the device made them.
+// History: what each press has made and from what, stepping through it, choosing, and undo. Clips, scenes and tracks are
+// deleted only here and in removeClip() of results.js, and only if they are as the device made them.
 
-// `list` holds all results; `at` is the index of the current one. After a press it lies between two (x.5), so that
-// Forward goes to the first new result and Back to the one before.
-var history = { presses: [], list: [], at: -0.5 };
+// `presses` are [{ verb, source, made, … }]; the place in them is a press and a step: 0 is its source, 1 its first result.
+var history = { presses: [], press: -1, at: 0, isNew: false };
 
 function addToHistory(job) {
-  history.presses.push({ made: job.made, scenes: job.scenes });
-  history.at = history.list.length - 0.5;
-  history.list = history.list.concat(job.made);
+  var source = job.parts[0], isOfOne = job.verb === "vary" && source;
+  history.presses.push({
+    verb: job.verb, to: job.to, made: job.made, scenes: job.scenes, newTrack: job.newTrack, kept: job.kept || null,
+    replaced: job.replaced || null, isDrums: Boolean(job.hasDrumRack), pads: job.padNames,
+    source: !isOfOne ? null : {
+      clip: job.kept ? job.kept.clip : source.clip, name: source.name, notes: source.notes, base: source.base,
+      fingerprint: source.fingerprint, beats: source.beats, meter: source.meter, isTheirs: true,
+    },
+    look: source || null,
+  });
+  history.press = history.presses.length - 1;
+  history.at = job.replaced ? 1 : 0;
+  history.isNew = !job.replaced;
+  history.presses.slice(0, -4).forEach(forgetNotes);
   showResult();
   save();
 }
 
-function pressStep(direction) {
-  if (!history.list.length) return showStatus("there are no results yet: press Vary or Sample first");
-  var job = newJob("step");
-  enqueue(job, function () {
-    var next = direction > 0 ? Math.floor(history.at) + 1 : Math.ceil(history.at) - 1, result = history.list[next];
-    if (!result) return showStatus(direction > 0 ? "this is the newest result" : "this is the first result");
-    var slot = goTo(result.clip) && goUpTo("ClipSlot") ? Number(api.id) : 0;
-    if (!slot) {
-      history.list.splice(next, 1); // the musician has deleted it: go on to the next
-      history.at = next - 0.5;
-      showResult();
-      return pressStep(direction);
-    }
-    enqueue(job, function () { setInView("highlighted_clip_slot", slot); });
-    enqueue(job, function () { setInView("detail_clip", result.clip); });
-    history.at = next;
+// Notes are kept for the drawing only.
+function forgetNotes(press) { press.made.forEach(function (entry) { entry.notes = null; }); }
+
+function currentPress() { return history.presses[history.press] || null; }
+function currentEntry() { return entryAt(history.press, history.at); }
+
+function entryAt(index, at) {
+  var press = history.presses[index];
+  return !press ? null : at === 0 ? press.source : press.made[at - 1] || null;
+}
+
+// Go to the next clip that is there, hear it in place of the one before, and show it.
+function step(direction) {
+  if (!history.presses.length) return showStatus("there are no results yet: press Generate first");
+  enqueue(newJob("step"), go);
+
+  function go(job) {
+    var next = nextPlace(history.press, history.at, direction);
+    if (!next) return showStatus(direction > 0 ? "this is the newest result" : "this is the first result");
+    visit(job, next[0], next[1], function () { go(job); });
+  }
+}
+
+function nextPlace(press, at, direction) {
+  for (var i = 0; i < 1000; i++) {
+    at += direction;
+    if (at < 0) at = (history.presses[--press] || { made: [] }).made.length;
+    else if (history.presses[press] && at > history.presses[press].made.length) press++, (at = 0);
+    if (!history.presses[press]) return null;
+    if (entryAt(press, at)) return [press, at];
+  }
+  return null;
+}
+
+// A step that lets hear and shows a clip of the history; isGone() where the musician has deleted it.
+function visit(job, press, at, isGone) {
+  var entry = entryAt(press, at), isSession = entry && goTo(entry.clip) && goUpTo("ClipSlot");
+  var slot = isSession ? Number(api.id) : 0;
+  if (!entry || !goTo(entry.clip)) {
+    forget(history.presses[press], entry);
     showResult();
-    showStatus("at " + result.name);
-  });
+    return isGone();
+  }
+  history.press = press;
+  history.at = at;
+  history.isNew = false;
+  if (slot) hear(entry.clip);
+  else if (entry.isArranged) jumpTo(entry.clip);
+  enqueue(job, function () { showInLive(job, entry.clip, slot); });
+  showResult();
+  showStatus("at " + (at === 0 ? "the source, " : "") + entry.name);
+}
+
+// What lies in the Arrangement is heard where it lies.
+function jumpTo(clip) {
+  goTo(clip);
+  var beat = getNumber("start_time");
+  if (goTo("live_set")) api.set("current_song_time", beat);
+}
+
+// Select a clip, but only on the device's own track: on another one the device would be out of sight, since Live's Device
+// View shows the chain of the selected track.
+function showInLive(job, clip, slot) {
+  var own = deviceTrack();
+  if (!goTo(clip) || !goUpTo("Track") || Number(api.id) !== own) return;
+  if (slot) setInView("highlighted_clip_slot", slot);
+  enqueue(job, function () { setInView("detail_clip", clip); });
 }
 
 function setInView(name, id) { if (goTo(id) && goTo("live_set view")) api.set(name, "id " + id); }
 
+function forget(press, entry) {
+  if (press.source === entry) press.source = null;
+  press.made = press.made.filter(function (other) { return other !== entry; });
+  if (history.presses.indexOf(press) === history.press) history.at = Math.min(history.at, press.made.length);
+}
+
 function showResult() {
-  var total = history.list.length, result = history.list[history.at];
-  if (result) show("result", history.at + 1 + "/" + total + " " + result.name);
-  else show("result", total ? countOf(total, "result", "results") : "no results yet");
+  var press = currentPress(), entry = currentEntry(), at = history.at;
+  show("result", press ? at + "/" + press.made.length : "–");
+  show("ab", at ? 1 : 0);
+  show("star", entry && entry.isStarred ? 1 : 0);
+  drawRoll();
 }
 
-// Undo the last press: delete its clips if they are unchanged, and its scenes if they are still empty.
+// A is the source, B the result that was heard last.
+function pressAB() {
+  var press = currentPress(), isB = history.at === 0;
+  if (!press || !press.made.length) {
+    show("ab", 0);
+    return showStatus("there are no results yet: press Generate first");
+  }
+  if (!press.source) return showStatus("these results have no source to compare with");
+  if (!isB) press.last = history.at;
+  enqueue(newJob("compare"), function (job) {
+    visit(job, history.press, isB ? Math.min(press.last || 1, press.made.length) : 0, function () {
+      showStatus("this clip was deleted");
+    });
+  });
+}
+
+function pressStar(v) {
+  var entry = currentEntry(), isOn = Number(v[0]) > 0;
+  if (!entry || !history.at || history.isNew) {
+    show("star", 0);
+    return showStatus(history.at ? "there are no results yet" : "step to a result first: the source stays in any case");
+  }
+  entry.isStarred = isOn;
+  showStatus(entry.name + (isOn ? " is marked" : " is not marked any more"));
+}
+
+// Remove the results of this press that are not marked. Without a mark, the current one counts as marked.
+function pressKeepOnly() {
+  var press = currentPress(), entry = currentEntry();
+  if (isBusy()) return showStatus("something is still running: press Cancel first");
+  if (!press || !press.made.length) return showStatus("there are no results yet: press Generate first");
+  var kept = press.made.filter(function (one) { return one.isStarred; });
+  if (!kept.length && history.at && entry && !history.isNew) kept = [entry];
+  if (!kept.length) return showStatus("mark a result first: then the others are removed");
+  var others = press.made.filter(function (one) { return kept.indexOf(one) < 0 && !one.isTheirs; });
+  var job = newJob("keep");
+  playInstead(job, others, kept[0], function () {
+    removeEntries(job, others, function (gone, stay) {
+      press.made = press.made.filter(function (one) { return others.indexOf(one) < 0; });
+      history.at = press.made.indexOf(kept[0]) + 1;
+      history.isNew = false;
+      showResult();
+      showStatus("kept " + countOf(kept.length, "result", "results") + ", removed " + gone + stayText(stay));
+    });
+  });
+}
+
+// If one of these plays, have another clip take over first.
+function playInstead(job, entries, other, then) {
+  var isHeard = false;
+  enqueueEach(job, entries, function (entry) { if (goTo(entry.clip) && getNumber("is_playing")) isHeard = true; });
+  enqueue(job, function () {
+    if (isHeard && other && goTo(other.clip)) hearThen(job, other.clip, then);
+    else enqueue(job, then);
+  });
+}
+
+// Undo the last press: delete its clips if they are unchanged, and its scenes and its track if they are still empty. What was
+// replaced comes back.
 function pressUndo() {
-  if (openPresses().length) return showStatus("something is still running: press Cancel first");
-  var last = history.presses.pop();
+  if (isBusy()) return showStatus("something is still running: press Cancel first");
+  var last = history.presses.pop(), job = newJob("undo");
   if (!last) return showStatus("nothing to undo");
-  removeResults(newJob("undo"), last, function (gone, kept, scenes) {
-    history.list = history.list.filter(function (result) { return last.made.indexOf(result) < 0; });
-    history.at = history.list.length - 0.5;
-    showResult();
-    var stay = countOf(kept, "clip stays: it was", "clips stay: they were") + " changed or moved since";
-    var others = (scenes ? " and " + countOf(scenes, "scene", "scenes") : "") + (kept ? "; " + stay : "");
-    showStatus("removed " + countOf(gone, "clip", "clips") + others);
+  history.press = history.presses.length - 1;
+  history.at = 0;
+  history.isNew = true;
+  if (last.replaced) return restoreSource(job, last);
+  playInstead(job, last.made, last.source, function () {
+    removeEntries(job, last.made, function (gone, kept) {
+      removeScenes(job, last.scenes, function (scenes) {
+        removeTrack(job, last.newTrack, function () {
+          var more = scenes ? " and " + countOf(scenes, "scene", "scenes") : "";
+          showResult();
+          showStatus("removed " + countOf(gone, "clip", "clips") + more + stayText(kept));
+        });
+      });
+    });
   });
 }
 
-function removeResults(job, last, then) {
-  var gone = 0, kept = 0, scenes = 0;
-  enqueueEach(job, last.made, function (result) {
-    if (!goTo(result.clip)) return; // the musician has deleted it already
-    var isAsMade = getText("name") === result.name && Music.fingerprint(readNotes()) === result.fingerprint;
-    if (!isAsMade || !goUpTo("ClipSlot") || childId("clip") !== result.clip) return kept++;
-    api.call("delete_clip");
-    gone++;
+function stayText(n) {
+  return n ? "; " + countOf(n, "clip stays: it was", "clips stay: they were") + " changed or moved since" : "";
+}
+
+function removeEntries(job, entries, then) {
+  var gone = 0, kept = 0;
+  enqueueEach(job, entries, function (entry) {
+    if (entry.isTheirs || !goTo(entry.clip)) return; // or the musician has deleted it already
+    var isAsMade = getText("name") === entry.name && Music.fingerprint(readNotes()) === entry.fingerprint;
+    if (!isAsMade) return kept++;
+    if (entry.isArranged ? removeArranged(entry.clip) : goUpTo("ClipSlot") && childId("clip") === entry.clip) {
+      if (!entry.isArranged) api.call("delete_clip");
+      return gone++;
+    }
+    kept++;
   });
-  enqueueEach(job, last.scenes.slice().reverse(), function (scene) {
+  enqueue(job, function () { then(gone, kept); });
+}
+
+function removeArranged(clip) {
+  if (!goTo(clip) || !goUpTo("Track")) return false;
+  api.call("delete_clip", "id " + clip);
+  return true;
+}
+
+function removeScenes(job, made, then) {
+  var scenes = 0;
+  enqueueEach(job, made.slice().reverse(), function (scene) {
     if (!goTo(scene) || !getNumber("is_empty") || getText("name")) return;
     goTo("live_set");
     var all = childIds("scenes");
@@ -74,5 +223,70 @@ function removeResults(job, last, then) {
     api.call("delete_scene", all.indexOf(scene));
     scenes++;
   });
-  enqueue(job, function () { then(gone, kept, scenes); });
+  enqueue(job, function () { then(scenes); });
+}
+
+// A track of ours is removed as long as nothing was put on it.
+function removeTrack(job, made, then) {
+  var isEmpty = Boolean(made) && goTo(made.track) && getText("name") === made.name && !childIds("devices").length;
+  isEmpty = isEmpty && !childIds("arrangement_clips").length;
+  var slots = isEmpty ? childIds("clip_slots") : [];
+  for (var i = 0; i < slots.length; i += READS_PER_STEP) enqueue(job, look(slots.slice(i, i + READS_PER_STEP)));
+  enqueue(job, function () {
+    if (isEmpty && goTo("live_set")) api.call("delete_track", childIds("tracks").indexOf(made.track));
+    then();
+  });
+
+  function look(some) {
+    return function () { some.forEach(function (slot) { if (goTo(slot) && getNumber("has_clip")) isEmpty = false; }); };
+  }
+}
+
+// Bring back the source that a press has replaced: its kept copy is copied over it, with all that scripts cannot write. While
+// it plays, the kept copy plays in its stead.
+function restoreSource(job, press) {
+  var clip = press.replaced.clip, kept = press.kept;
+  enqueue(job, function () {
+    var isThere = goTo(clip) && Music.fingerprint(readNotes()) === press.replaced.fingerprint;
+    var isKept = isThere && goTo(kept.clip) && Music.fingerprint(readNotes()) === kept.fingerprint;
+    if (!isThere) throw failure("the clip was edited since: the source stays where it is kept");
+    if (!isKept) throw failure("the kept source was changed or deleted: undo it in Live");
+    var isInSlot = goTo(clip) && goUpTo("ClipSlot");
+    if (!isInSlot) return enqueue(job, function () { writeOver(job, clip, press.replaced.notes, end); });
+    var slot = Number(api.id), isHeard = goTo(clip) && getNumber("is_playing");
+    if (isHeard) hearThen(job, kept.clip, function () { copyBack(slot, true); });
+    else copyBack(slot, false);
+  });
+
+  function copyBack(slot, isHeard) {
+    if (!goTo(kept.clip) || !goUpTo("ClipSlot")) throw failure("the kept source was moved: copy it back by hand");
+    api.call("duplicate_clip_to", "id " + slot);
+    enqueue(job, function () {
+      var back = goTo(slot) ? childId("clip") : 0;
+      if (!back || !goTo(back)) throw failure("Live did not copy the source back: it is still kept");
+      var isWhole = Music.fingerprint(readNotes()) === kept.fingerprint;
+      if (!isWhole) throw failure("Live did not copy the source back: it is still kept");
+      rename(clip, back);
+      if (isHeard) hearThen(job, back, end);
+      else end();
+    });
+  }
+
+  function end() {
+    enqueue(job, function () {
+      if (goTo(kept.clip) && goUpTo("ClipSlot") && childId("clip") === kept.clip) api.call("delete_clip");
+      removeScenes(job, press.scenes, function () {
+        showResult();
+        showStatus("the source is back");
+      });
+    });
+  }
+}
+
+// A clip has another id since it was copied back.
+function rename(before, after) {
+  CORNERS.forEach(function (corner) { if (picks[corner] && picks[corner].clip === before) picks[corner].clip = after; });
+  history.presses.forEach(function (press) {
+    [press.source].concat(press.made).forEach(function (entry) { if (entry && entry.clip === before) entry.clip = after; });
+  });
 }

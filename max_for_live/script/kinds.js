@@ -9,6 +9,12 @@ function kindOf(job) {
 // The kind to put into a request. Without a Drum Rack, the server finds out from the notes, if there are any.
 function kindToRequest(job) { return job.hasDrumRack || !job.parts.length ? kindOf(job).name : ""; }
 
+// The kind of a clip that is only heard.
+function kindOfTrack(track) {
+  var hasRack = findDrumRack(track) > 0;
+  return TABLE.kinds.filter(function (kind) { return kind.has_drum_rack === hasRack; })[0].name;
+}
+
 // Look for a Drum Rack on a track, also within Racks; the names of its pads tell which drum each note is.
 function readKind(job, track, notes) {
   var rack = findDrumRack(track), pitches = [];
@@ -32,8 +38,10 @@ function readPads(job, rack, pitches) {
   if (!goTo(rack)) return;
   var pads = childIds("drum_pads");
   pitches.slice(0, READS_PER_STEP).forEach(function (pitch) {
-    var voice = goTo(pads[pitch]) ? Music.voiceOf(getText("name"), TABLE.drum_words) : "";
-    if (voice && !job.pads[pitch]) job.pads[pitch] = voice;
+    if (job.padNames[pitch] || !goTo(pads[pitch])) return;
+    var name = getText("name"), voice = Music.voiceOf(name, TABLE.drum_words);
+    job.padNames[pitch] = name;
+    if (voice) job.pads[pitch] = voice;
   });
   if (pitches.length > READS_PER_STEP) enqueue(job, function () { readPads(job, rack, pitches.slice(READS_PER_STEP)); });
 }

@@ -5,6 +5,8 @@ var READS_PER_STEP = 40; // about; some 210 reads at once have crashed Live
 var ALL_BEATS = 1 << 20; // all notes lie within this many beats of 0
 var EDGES = ["loop_start", "loop_end", "start_marker", "end_marker"];
 
+var MOST_READS = 50; // in a turn that writes, before its last clip
+
 var api = null; // the one LiveAPI object, created by start(); it stands at one object of Live at a time
 
 // Go to a path or an id; returns whether there is an object.
@@ -19,6 +21,7 @@ function goTo(where) {
 }
 
 function getValues(name) {
+  spent.reads++;
   var value = api.get(name);
   return value === null || value === undefined ? [] : [].concat(value);
 }
@@ -44,6 +47,9 @@ function requireClip(clip) { if (!goTo(clip)) throw failure("the clip was delete
 
 // What to throw: a sentence for the status line.
 function failure(sentence) { return { sentence: sentence }; }
+
+// Whether a turn has room for another clip.
+function hasRoom() { return spent.reads < MOST_READS; }
 
 // All notes of the current clip, also those before and after the loop. Live cuts off long texts: then read each half of
 // the pitches.
@@ -80,6 +86,7 @@ function readClip(clip) {
   part.slot = api.type === "ClipSlot" ? Number(api.id) : 0;
   if (!goUpTo("Track")) throw failure("the clip is not on a track");
   part.track = Number(api.id);
+  part.trackName = getText("name");
   part.firstRow = part.slot ? childIds("clip_slots").indexOf(part.slot) + 1 : selectedRow();
   return part;
 }

@@ -1,11 +1,15 @@
-// Start, and the two ways in: a control that is moved, a message that arrives. The last file within Device.
+// Start, and the ways in: a control that is moved, a message that arrives, a word of the server's starter. The last file
+// within Device.
 
 var MAX_PACKET_BYTES = 16384; // the self-test sends more than udpsend's 5096
 var hasBegun = false, begunAt = 0, liveVersion = 0;
+var observer = null; // of the clip in the Clip View
 
 // live.thisdevice bangs when the device is loaded, and again when it is saved; then nothing starts anew.
-function start() {
+function start(patcher) {
+  boxes = patcher;
   api = new LiveAPI("live_set");
+  if (observer) observer.property = "";
   if (task) task.cancel();
   task = new Task(function () {
     isAsleep = false;
@@ -16,18 +20,25 @@ function start() {
     outlet(SERVER_OUT, message); // until then, a udpsend of a saved set sends nothing
   });
   show("build", TABLE.build);
-  if (!hasBegun) {
-    hasBegun = true;
-    begunAt = now();
-    server.session = Math.floor(Math.random() * 0x7fffffff) ^ (begunAt & 0xffffff);
-    nextId = 1 + Math.floor(Math.random() * 0x3fffffff);
-    goTo("live_app");
-    liveVersion = Number(api.call("get_major_version")) || 0;
-    showServer();
-    connect();
-  }
+  if (!hasBegun) begin();
+  claimIdentity();
   showAll();
   save();
+  observer = new LiveAPI(onSelection, "live_set view");
+  observer.property = "detail_clip";
+}
+
+function begin() {
+  hasBegun = true;
+  begunAt = now();
+  server.session = Math.floor(Math.random() * 0x7fffffff) ^ (begunAt & 0xffffff);
+  nextId = 1 + Math.floor(Math.random() * 0x3fffffff);
+  goTo("live_app");
+  liveVersion = Number(api.call("get_major_version")) || 0;
+  showServer();
+  connect();
+  followCorners();
+  followPlayhead();
 }
 
 function turn(control, v) {
@@ -38,6 +49,12 @@ function turn(control, v) {
 function receive(address, v) {
   if (!hasBegun || !OSC.hasOwnProperty(address)) return;
   OSC[address](v);
+  runIfAsleep();
+}
+
+function hearStarter(v) {
+  if (!hasBegun) return;
+  onStarter(v);
   runIfAsleep();
 }
 

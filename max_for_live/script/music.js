@@ -251,6 +251,29 @@ var Music = (function () {
     }
   }
 
+  // What a clip may hold while it plays: the wanted notes, and those that sound now or within `lead` beats, until they have
+  // ended. `loop` is [start, end], `position` lies within it. `rest` are the beats until what is left may follow, or 0.
+  function playThrough(found, wanted, position, lead, loop) {
+    var soon = position + lead, wrapped = loop[0] + Math.max(0, soon - loop[1]), rest = 0;
+    var sounding = found.filter(function (n) {
+      var isNext = n.start_time >= loop[0] && n.start_time < wrapped;
+      return isNext || (n.start_time < Math.min(soon, loop[1]) && n.start_time + n.duration > position);
+    });
+    var held = compareNotes(sounding, wanted).remove;
+    held.forEach(function (n) {
+      var isNext = n.start_time < wrapped && n.start_time + n.duration <= position;
+      var end = Math.min(n.start_time + n.duration, loop[1]);
+      rest = Math.max(rest, end - position + (isNext ? loop[1] - loop[0] : 0), lead);
+    });
+    var free = wanted.filter(function (note) {
+      return !held.some(function (n) {
+        return n.pitch === note.pitch && n.start_time < note.start_time + note.duration &&
+          note.start_time < n.start_time + n.duration;
+      });
+    });
+    return { notes: free.concat(held).sort(byStart), rest: rest };
+  }
+
   // `count` points evenly along the puck's path, its ends included.
   function resample(path, count) {
     var lengths = [0], points = [];
@@ -288,6 +311,15 @@ var Music = (function () {
     return parted.replace(/([0-9])([A-Za-z])/g, "$1 $2").toLowerCase().match(/[a-z0-9]+/g) || [];
   }
 
+  // A stretch of beats from a part's time 0 that holds these notes, as a request spells it; "" for none.
+  function stretchOf(notes, base) {
+    if (!notes.length) return "";
+    var starts = notes.map(function (n) { return n.start_time - base; });
+    var ends = notes.map(function (n) { return n.start_time + n.duration - base; });
+    var from = Math.floor(Math.min.apply(null, starts) * 4 + 1e-6) / 4;
+    return from + ":" + Math.max(from + 0.25, Math.ceil(Math.max.apply(null, ends) * 4 - 1e-6) / 4);
+  }
+
   // A key by Live's name, and spelled in semitones for a server that does not know the name.
   function keyNames(root, scale, steps) {
     var name = ROOTS[((root % 12) + 12) % 12];
@@ -296,6 +328,17 @@ var Music = (function () {
 
   // A clip's name without what earlier presses have appended.
   function baseName(name) { return name.replace(/( (~?[\d/]+ %|\d+\/\d+))? #\d+$/, "") || name || "Clip"; }
+
+  // A text that fits into so many pixels; `letters` are those of each letter.
+  function shorten(text, room, letters) {
+    function width(some) {
+      return some.split("").reduce(function (sum, letter) { return sum + (letters[letter] || letters.other); }, 0);
+    }
+    if (width(text) <= room) return text;
+    var short = text;
+    while (short && width(short + "…") > room) short = short.slice(0, -1);
+    return short.replace(/[\s,;:(\ud800-\udbff]+$/, "") + "…";
+  }
 
   // A name as it is saved: at most 60 units, not cut within a surrogate pair.
   function shortName(name) { return name.slice(0, 60).replace(/[\ud800-\udbff]$/, ""); }
@@ -322,7 +365,8 @@ var Music = (function () {
     propertyChanges: propertyChanges,
     emptyReply: emptyReply, exactBeats: exactBeats, fingerprint: fingerprint, missingRanges: missingRanges, keyNames: keyNames,
     mainSource: mainSource, packState: packState, parseNotes: parseNotes, partMessages: partMessages, plainText: plainText,
-    rebuild: rebuild, resample: resample, resolveOverlaps: resolveOverlaps, shortName: shortName, baseName: baseName,
+    playThrough: playThrough, rebuild: rebuild, resample: resample, resolveOverlaps: resolveOverlaps, shortName: shortName,
+    baseName: baseName, shorten: shorten, stretchOf: stretchOf,
     addHeader: addHeader, addRows: addRows, unpackState: unpackState, voiceOf: voiceOf,
   };
 }());

@@ -1,46 +1,80 @@
 // Presses of buttons: from the press to a request, its results, and the sentence that ends it. How a request gets its
 // answer is in requests.js, how clips are written in results.js, what each button starts in controls.js.
 
-var MAX_PRESSES = 8; // running at a time
+var TITLES = { interpolate: "morph", blend: "pad", render: "path" }; // where a press has another name than its verb
+var DOUBLE_CLICK_MS = 250; // in which a second press does not cancel the first
 
 var presses = []; // the newest jobs; running are those that are not over
 var lastRequested = "", isSeedTyped = false; // what the last press asked for, and whether the seed was set since
+var generatedAt = -Infinity;
 
 // Steps of the work queue belong to a job. `parts` are the clips it reads, `beside` those that sound with them, `made` and
-// `scenes` what it has created.
-// `unfinishedClip` is the clip being written: its id, -1 where the id is not known yet, or 0.
+// `scenes` what it has created, `unfinished` the clips that are being written.
 function newJob(verb) {
   return {
-    verb: verb, parts: [], beside: [], made: [], scenes: [], total: 0, failures: [], info: [], unfinishedClip: 0, place: null,
-    pads: {}, hasDrumRack: null, key: null, lockedNotes: "",
+    verb: verb, title: TITLES[verb] || verb, parts: [], beside: [], besideKinds: [], made: [], scenes: [], total: 0,
+    failures: [], info: [], unfinished: [], place: null, to: "below", newTrack: null, kept: null, target: null, replaced: null,
+    pads: {}, padNames: {}, hasDrumRack: null, key: null, meter: null, count: 0, lockedNotes: "", lockedBeats: "",
     isCancelled: false, isOver: false, onStop: null, onFail: null,
   };
 }
 
 function openPresses() { return presses.filter(function (job) { return !job.isOver; }); }
 
+// Whether a press of the musician's runs; the puck's own requests do not count.
+function isBusy() { return openPresses().some(function (job) { return job.verb !== "puck"; }); }
+
+// Make, as the mode says; while something runs, stop it; without a server, start it.
+function pressGenerate() {
+  var isSecond = now() - generatedAt < DOUBLE_CLICK_MS;
+  if (isBusy()) return isSecond ? undefined : pressCancel();
+  if (hasBegun && isStartable()) return pressStart();
+  generatedAt = now();
+  GENERATE[modeName()]();
+}
+
+var GENERATE = {
+  vary: function () { beginPress("vary", [readSource, readContext, prepareDestination, requestClips]); },
+  sample: function () { beginPress("sample", [findSamplePlace, prepareDestination, requestClips]); },
+  morph: function () {
+    beginPress("interpolate", [readPick("a"), readPick("b"), readContext, prepareDestination, requestClips]);
+  },
+  pad: pressBlend,
+};
+
 // Start a press with these steps, or show why it cannot start. Returns its job.
 function beginPress(verb, steps) {
-  var open = openPresses();
   if (!hasBegun) return showStatus("Live is still loading");
   if (verb !== "self-test" && !isServerThere()) {
     if (now() - server.greetedAt >= HELLO_FAST_MS) connect();
     return showStatus(serverText());
   }
-  if (open.length >= MAX_PRESSES) return showStatus(open.length + " presses are still running: wait, or press Cancel");
+  if (verb !== "puck" && isBusy()) return showStatus("something is still running: press Cancel first");
   var job = newJob(verb);
-  presses = open.concat(job);
+  presses = openPresses().concat(job);
   steps.forEach(function (step) { enqueue(job, step); });
+  showGenerate();
   return job;
 }
 
-function pressMore() {
-  var result = history.list[Math.floor(history.at + 0.5)];
-  if (!result) return showStatus("there are no results yet: press Vary or Sample first");
-  beginPress("vary", [function (job) {
-    if (!goTo(result.clip)) throw failure("this result was deleted: step to another one");
-    job.parts.push(readClip(result.clip));
-  }, readContext, requestClips]);
+// The clip that is varied: the selected one. Where it was replaced by an earlier press and is as that left it, the original
+// that was kept.
+function readSource(job) {
+  var clip = selectedClip(), part = readClip(clip), before = null;
+  history.presses.forEach(function (press) {
+    var isSame = press.replaced && press.replaced.clip === clip && press.replaced.fingerprint === part.fingerprint;
+    if (isSame && destination() === "replace") before = press;
+  });
+  job.parts.push(part);
+  if (!before) return;
+  enqueue(job, function () {
+    if (!goTo(before.kept.clip)) return;
+    var kept = readClip(before.kept.clip);
+    if (kept.fingerprint !== before.kept.fingerprint) return;
+    job.kept = before.kept;
+    job.target = part;
+    job.parts = [kept];
+  });
 }
 
 function pressCancel() {
@@ -65,6 +99,7 @@ function requestClips(job) {
   isSeedTyped = false;
   lastRequested = asked();
   job.amount = Math.round(values.amount);
+  showKey(job);
   send();
 
   function asked() {
@@ -76,7 +111,7 @@ function requestClips(job) {
     var isLoading = server.state === "warming";
     showProgress(job, isLoading ? "waiting for the server to load its models…" : "waiting for the server…");
     requestForPress(job, job.verb, requestFields(job, job.verb), send, function (reply) {
-      writeResults(job, reply, resultNames(job, reply));
+      placeResults(job, reply, resultNames(job, reply));
     });
   }
 }
@@ -101,8 +136,8 @@ function requestForPress(job, verb, given, again, then) {
 function requestFields(job, verb) {
   var given = job.parts.length || job.beside.length ? ["clips", job.parts.length] : [];
   var pads = formatPads(job.pads), kind = kindToRequest(job);
-  if (job.beside.length) given.push("context", job.beside.length);
-  TABLE.verbs[verb].forEach(function (field) {
+  if (job.beside.length) given.push("context", job.beside.length, "context_kinds", job.besideKinds.join(","));
+  TABLE.verbs[verb].concat(verb === "sample" ? "meter" : "lock_beats").forEach(function (field) {
     var value = fieldValue(field, job);
     if (value !== "") given.push(field, value);
   });
@@ -115,7 +150,11 @@ function requestFields(job, verb) {
 function fieldValue(field, job) {
   if (field === "model" || field === "seed") return chosen[field];
   if (field === "key") return job.key ? job.key.named : "";
+  if (field === "count" && job.count) return job.count;
   if (field === "lock_notes") return job.lockedNotes;
+  if (field === "lock_beats") return job.lockedBeats;
+  if (field === "lock_voices") return lockedVoicesOf(job);
+  if (field === "meter") return job.meter && job.meter.join("/") !== "4/4" ? job.meter.join("/") : "";
   var parts = [];
   for (var name in TABLE.controls) {
     var control = TABLE.controls[name];
@@ -147,23 +186,24 @@ function infoText(job) { return job.info.length ? " – " + job.info.join("; ") 
 function finishPress(job, sentence) {
   if (job.isOver) return;
   job.isOver = true;
+  if (job.made.length || job.scenes.length || job.newTrack) addToHistory(job);
   job.parts = [];
   job.beside = [];
-  if (job.made.length || job.scenes.length) addToHistory(job);
   if (sentence) showStatus(sentence);
+  showGenerate();
+  showLight(0);
   if (job.onStop) job.onStop();
 }
 
 function failPress(job, sentence) {
   var made = job.made.length ? "; " + countOf(job.made.length, "clip was", "clips were") + " made before" : "";
-  finishPress(job, (job.isCancelled ? "cancelled" : job.verb + ": " + sentence) + made);
+  finishPress(job, (job.isCancelled ? "cancelled" : job.title + ": " + sentence) + made);
 }
 
 // End a press whose results are written.
 function finishWithResults(job) {
   if (job.isCancelled) return failPress(job, "");
-  var isBelow = job.parts.length > 0 && job.parts[0].slot > 0;
-  var sentence = countOf(job.made.length, "clip in a slot", "clips in slots") + (isBelow ? " below" : "");
+  var sentence = placeText(job);
   if (job.failures.length) sentence += "; " + countOf(job.failures.length, "was", "were") + " not kept: " + job.failures[0];
   finishPress(job, sentence + infoText(job));
 }

@@ -1,11 +1,13 @@
-// The puck on the pad: the palette that the server makes of the picked clips, requests for positions on it, the audition
-// clip that plays the answers, and Keep and Render.
+// The puck on the pad: the palette that the server makes of the picked clips, requests for positions on it, Keep and Render.
+// The clip that plays the answers is in pad_clip.js.
 
-var PUCK_NAME = "Latent Bridge puck";
+var COALESCE_MS = 20; // x and y arrive one after the other, and count as one move
+var MOVING_MS = 150; // after a move, the puck counts as moving
 
 var puck = {
   x: 0, y: 0, path: [], palette: null, answer: null, request: null, clip: 0, fingerprint: "", sixteenthMs: 125,
-  isWanted: false, isPreparing: false, isWriting: false, isStale: false, askedAt: -Infinity, wroteAt: -Infinity,
+  isWanted: false, isPreparing: false, isWriting: false, isStale: false, isPlaying: false, isMoving: false, isByPad: false,
+  askedAt: -Infinity, wroteAt: -Infinity, movedAt: -Infinity,
 };
 
 function pressBlend() {
@@ -21,18 +23,33 @@ function pressKeep() {
   if (!answer) return showStatus("nothing to keep yet: pick clips and drag the puck");
   beginPress("keep", [function (job) {
     job.parts = answer.parts;
-    job.place = placeBelow(job.parts[0]);
-    writeResults(job, answer.reply, [blendName(job.parts, answer.at)]);
+    prepareDestination(job);
+    enqueue(job, function () { placeResults(job, answer.reply, [blendName(job.parts, answer.at)]); });
   }]);
 }
 
 function pressRender() {
-  var points = Music.resample(puck.path.length ? puck.path : [[puck.x, puck.y]], values.count);
+  var points = Music.resample(puck.path.length ? puck.path : [[puck.x, puck.y]], values.clips);
   beginWithPalette("render", function (job) {
     job.total = points.length;
-    job.info = points.length < values.count ? ["the puck has not moved since the last pick"] : [];
+    job.info = points.length < values.clips ? ["the puck has not moved since the last pick"] : [];
+    prepareDestination(job);
     renderNext(job, puck.palette, points);
   });
+}
+
+function pressClearPath() {
+  puck.path = [];
+  drawTrail();
+  showStatus("the path is cleared");
+}
+
+function drawTrail() {
+  draw(["pad", "trail", "clear"]);
+  for (var i = 0; i < puck.path.length; i += 100) {
+    var some = puck.path.slice(i, i + 100);
+    draw(some.reduce(function (message, point) { return message.concat(point); }, ["pad", "trail"]));
+  }
 }
 
 function requestPosition(job, palette, where, then) {
@@ -40,39 +57,72 @@ function requestPosition(job, palette, where, then) {
 }
 
 // One position after the other: if there are several at once, the server answers only the last.
-function renderNext(job, palette, points) {
-  if (!points.length) return enqueue(job, finishWithResults);
+function renderNext(job, palette, points, made) {
+  var results = made || [];
+  if (!points.length) return enqueue(job, function () { writeRendered(job, results); });
   requestPosition(job, palette, points[0], function (problem, reply) {
-    if (problem && problem.code === "superseded") return renderNext(job, palette, points); // the puck has moved
+    if (problem && problem.code === "superseded") return renderNext(job, palette, points, results); // the puck has moved
     if (problem) {
       puck.palette = null;
       return failPress(job, problem.text);
     }
-    enqueue(job, function () { writeResult(job, reply, 0, blendName(job.parts, points[0])); });
-    enqueue(job, function () { renderNext(job, palette, points.slice(1)); });
+    renderNext(job, palette, points.slice(1), results.concat({ reply: reply, at: points[0] }));
   });
 }
 
+function writeRendered(job, results) {
+  if (!results.length) return job.to === "arrangement" ? layOutArrangement(job) : finishWithResults(job);
+  var next = newResult(job, results[0].reply, 0, blendName(job.parts, results[0].at));
+  enqueue(job, write);
+
+  function write() {
+    if (!writeResult(job, next)) return enqueue(job, write);
+    checkResult(job, next);
+    enqueue(job, function () { writeRendered(job, results.slice(1)); });
+  }
+}
+
+// Only Live's own steps of x and of y make a move; while a set is opened they make none.
 function movePuck(x, y, isByPad) {
   if (!(x >= 0 && x <= 1 && y >= 0 && y <= 1) || (x === puck.x && y === puck.y)) return;
   puck.x = x;
   puck.y = y;
-  if (isByPad) showDials();
-  else showPad();
-  if (!hasBegun || now() - begunAt < 1000) return; // Live moves the dials when a set is opened
+  if (!isByPad) draw(["pad", "puck", x, y]);
+  if (!hasBegun || now() - begunAt < 1000) return;
+  puck.isMoving = true;
+  puck.movedAt = now();
+  puck.isByPad = isByPad;
+  schedule("move", COALESCE_MS, takeMove);
+  schedule("rest", MOVING_MS, restPuck);
+}
+
+function takeMove() {
+  var last = puck.path[puck.path.length - 1];
+  if (last && last[0] === puck.x && last[1] === puck.y) return;
   if (puck.path.length >= 4000) puck.path = puck.path.filter(function (_, i) { return i % 2 === 0; });
-  puck.path.push([x, y]);
+  puck.path.push([puck.x, puck.y]);
+  draw(["pad", "trail", puck.x, puck.y]);
   puck.isWanted = true;
-  save();
   updatePuck();
 }
 
-function showDials() {
-  show("puck_x", Math.round(puck.x * 100));
-  show("puck_y", Math.round(puck.y * 100));
+// The puck has come to rest: what it plays there is written, and remembered.
+function restPuck() {
+  if (puck.isByPad) return; // until it is let go
+  puck.isMoving = false;
+  save();
+  if (puck.isStale) writeAudition();
 }
 
-function showPad() { outlet(CONTROLS_OUT, ["puck", "set", Math.round(puck.x * 127), Math.round(puck.y * 127)]); }
+// The puck was let go: the parameters of its place are set, once.
+function dropPuck(x, y) {
+  movePuck(x, y, true);
+  show("puck_x", Math.round(puck.x * 100));
+  show("puck_y", Math.round(puck.y * 100));
+  puck.isByPad = false;
+  takeMove();
+  restPuck();
+}
 
 // Request the clip at the puck's position, at most once per sixteenth note. If the puck has rested, check first that the
 // palette is still that of the picked clips.
@@ -116,6 +166,7 @@ function beginWithPalette(verb, then) {
   function readTempo(job) {
     goTo("live_set");
     puck.sixteenthMs = Math.max(60, 15000 / getNumber("tempo"));
+    puck.isPlaying = getNumber("is_playing") > 0;
     readContext(job);
   }
 }
@@ -132,61 +183,11 @@ function requestPalette(job, then) {
   requestForPress(job, "blend", given, function () { requestPalette(job, then); }, function (reply, id) { use(id); });
 
   function use(id) {
-    puck.palette = { id: id, mark: mark, parts: job.parts.slice(), beside: job.beside.slice() };
+    puck.palette = {
+      id: id, mark: mark, parts: job.parts.slice(), beside: job.beside.slice(), besideKinds: job.besideKinds.slice(),
+    };
     puck.isPreparing = false;
     then(job);
     updatePuck(); // it may have moved meanwhile
-  }
-}
-
-// Write the newest answer into the audition clip, at most once per sixteenth note. If the musician has edited or renamed
-// that clip, it is theirs, and a new one is created.
-function writeAudition() {
-  puck.isStale = true;
-  if (puck.isWriting) return;
-  var wait = puck.wroteAt + puck.sixteenthMs - now();
-  if (wait > 0) return schedule("write puck", wait, writeAudition);
-  var answer = puck.answer, properties = propertiesOf(answer.reply, 0, answer.parts, answer.parts[0]), job = newJob("puck");
-  var wanted = Music.rebuild(answer.reply, 0, answer.parts, properties.base);
-  properties.name = PUCK_NAME;
-  properties.isBare = true;
-  puck.isStale = false;
-  puck.isWriting = true;
-  puck.wroteAt = now();
-  job.onStop = function () { puck.isWriting = false; };
-  enqueue(job, function () {
-    if (puck.clip && goTo(puck.clip) && getText("name") === PUCK_NAME) rewrite();
-    else make();
-  });
-
-  function rewrite() {
-    writeNotes(job, puck.clip, wanted, function (found, problem) {
-      setProperties(job, puck.clip, properties, function () { done(found, problem); });
-    }, function (found) {
-      var isOurs = Music.fingerprint(found) === puck.fingerprint;
-      if (!isOurs) enqueue(job, make);
-      return isOurs;
-    });
-  }
-
-  function make() {
-    makeClip(job, placeBelow(answer.parts[0]), properties, function (clip) {
-      puck.clip = clip;
-      writeNotes(job, clip, wanted, function (found, problem) {
-        done(found, problem);
-        if (goTo("live_set") && getNumber("is_playing")) enqueue(job, launch);
-      });
-    });
-  }
-
-  function launch() { if (goTo(puck.clip)) api.call("fire"); } // as when the musician launches it
-
-  function done(found, problem) {
-    job.unfinishedClip = 0;
-    puck.fingerprint = Music.fingerprint(found);
-    puck.isWriting = false;
-    showStatus(problem ? "puck: " + problem : "puck at " + percent(answer.at) + " %");
-    save();
-    if (puck.isStale) writeAudition();
   }
 }

@@ -1,32 +1,44 @@
 // Results: clips created in free slots, their properties set, their notes written and read back. Clips are created and
-// written only here; a clip that the musician made or edited is never touched. Buttons and the server must not be known.
+// written only here; a clip that the musician made or edited is touched only by writeOver(), which is asked for. Buttons and
+// the server must not be known. Where results go is chosen in destination.js.
+//
+// A clip is created, dressed and filled in one turn, and several in it where there is room, so that Live has few steps to
+// undo; whether that worked is looked at in turns that only read. (Song.begin_undo_step is on no page of Live's object model,
+// so it is not used.)
 
 var NOTES_PER_CALL = 500; // of add_new_notes
 
-// Write each clip of a reply, then end the press. A place is a track, and the row of its first slot that may be used.
-function writeResults(job, reply, names) {
+// Write each clip of a reply, then go on. `place` is a track and the row of its first slot that may be used.
+function writeResults(job, reply, names, then) {
+  var left = names.map(function (name, index) { return newResult(job, reply, index, name); });
   job.total = reply.clips;
-  enqueueEach(job, names, function (name, index) { writeResult(job, reply, index, name); });
-  enqueue(job, finishWithResults);
+  writeSome();
+
+  function writeSome() {
+    if (!left.length) return enqueue(job, then || finishWithResults);
+    enqueue(job, function () {
+      var written = [];
+      do {
+        showProgress(job, job.made.length + job.failures.length + written.length + 1 + " of " + job.total + "…");
+        if (!writeResult(job, left[0])) break;
+        written.push(left.shift());
+      } while (left.length && hasRoom() && written.length * left[0].wanted.length < NOTES_PER_CALL);
+      enqueueEach(job, written, function (result) { checkResult(job, result); });
+      enqueue(job, writeSome);
+    });
+  }
 }
 
-function writeResult(job, reply, index, name) {
+// A clip that is to be made: its properties, the notes it must hold, and what is tried to that end.
+function newResult(job, reply, index, name) {
   var properties = propertiesOf(reply, index, job.parts, Music.mainSource(reply, index, job.parts));
-  var wanted = Music.rebuild(reply, index, job.parts, properties.base);
   chosen.made++;
   properties.name = name + " #" + chosen.made;
   if (!properties.source) properties.color = job.place.color;
-  showProgress(job, job.made.length + job.failures.length + 1 + " of " + job.total + "…");
-  makeClip(job, job.place, properties, function (clip) {
-    writeNotes(job, clip, wanted, function (found, problem) {
-      if (problem) {
-        job.failures.push(problem);
-        return removeClip(job, clip);
-      }
-      job.made.push({ clip: clip, fingerprint: Music.fingerprint(found), name: properties.name });
-      job.unfinishedClip = 0;
-    });
-  });
+  return {
+    properties: properties, wanted: Music.rebuild(reply, index, job.parts, properties.base), tried: null, slot: 0, clip: 0,
+    name: properties.name,
+  };
 }
 
 // The properties of a result: those of its source, with a loop as long as the result.
@@ -42,65 +54,83 @@ function propertiesOf(reply, index, parts, source) {
   return properties;
 }
 
-// Create a clip in the next free slot of a place; if there is none, in a new scene.
-function makeClip(job, place, properties, then) {
-  if (!goTo(place.track)) throw failure("the track was deleted");
-  if (!getNumber("has_midi_input") || getNumber("is_foldable")) throw failure(getText("name") + " is not a MIDI track");
-  if (getNumber("is_frozen")) throw failure("track " + getText("name") + " is frozen: unfreeze it first");
+// Create, dress and fill a clip, in this turn; false if that goes on in the next.
+function writeResult(job, result) {
+  if (!result.slot) {
+    result.slot = nextSlot(job, job.place);
+    if (!result.slot) return false;
+    createClip(result.slot, result.properties);
+  }
+  result.clip = goTo(result.slot) ? childId("clip") : 0;
+  if (!result.clip && !result.isLate) return !(result.isLate = true); // a Live that takes a turn for it
+  if (!result.clip) throw failure("Live did not create a clip in a free slot");
+  job.unfinished.push(result.clip);
+  setProperties(result.clip, result.properties);
+  result.tried = fillClip(result.clip, result.wanted);
+  return true;
+}
+
+// Read a clip back, mend what Live did otherwise, and keep it or delete it.
+function checkResult(job, result) {
+  writeNotes(job, result.clip, result.wanted, result.tried, function (found, problem) {
+    if (problem) {
+      job.failures.push(problem);
+      return removeClip(job, result.clip);
+    }
+    job.made.push(newEntry(result.clip, result.name, found, result.properties));
+    settle(job, result.clip);
+  });
+}
+
+// What the history keeps of a clip that was made.
+function newEntry(clip, name, notes, properties) {
+  return {
+    clip: clip, name: name, fingerprint: Music.fingerprint(notes), notes: notes, isStarred: false, base: properties.base,
+    beats: properties.beats, meter: [properties.signature_numerator, properties.signature_denominator],
+  };
+}
+
+// A clip is whole: it stays if the job fails.
+function settle(job, clip) { job.unfinished = job.unfinished.filter(function (other) { return other !== clip; }); }
+
+// The next free slot of a place, in a new scene if there is none; 0 if it is to be looked for further in another step.
+function nextSlot(job, place) {
+  requireMidiTrack(place.track);
   var slots = childIds("clip_slots");
   place.row = Math.min(place.row, slots.length); // scenes may have been deleted since
   var end = Math.min(slots.length, place.row + READS_PER_STEP);
   while (place.row < end && !(goTo(slots[place.row]) && !getNumber("has_clip"))) place.row++;
-  if (place.row < end) createClip(job, place, slots[place.row], properties, then);
-  else if (place.row < slots.length) enqueue(job, again);
-  else addScene(job, slots.length, again);
-
-  function again() { makeClip(job, place, properties, then); }
+  if (place.row < end) return slots[place.row++];
+  if (place.row < slots.length) return 0;
+  goTo("live_set");
+  var before = childIds("scenes");
+  if (place.isFull) throw failure("there is no free slot, and Live did not create a new scene");
+  api.call("create_scene", -1);
+  var scenes = childIds("scenes");
+  if (scenes.length > before.length) job.scenes.push(scenes[scenes.length - 1]);
+  else place.isFull = true;
+  return 0;
 }
 
-function addScene(job, before, then) {
-  goTo("live_set");
-  api.call("create_scene", -1);
-  job.unfinishedClip = -1; // not to be cancelled before undo knows the scene
-  enqueue(job, function () {
-    goTo("live_set");
-    var scenes = childIds("scenes");
-    job.unfinishedClip = 0;
-    if (scenes.length <= before) throw failure("there is no free slot, and Live did not create a new scene");
-    job.scenes.push(scenes[scenes.length - 1]);
-    then();
-  });
+function requireMidiTrack(track) {
+  if (!goTo(track)) throw failure("the track was deleted");
+  if (!getNumber("has_midi_input") || getNumber("is_foldable")) throw failure(getText("name") + " is not a MIDI track");
+  if (getNumber("is_frozen")) throw failure("track " + getText("name") + " is frozen: unfreeze it first");
 }
 
 // The slot was seen to be empty in this same step, so nothing is overwritten. A result as long as its source starts as a
 // copy of it, to keep what scripts cannot read or write: envelopes, launch settings, MPE of untouched notes.
-function createClip(job, place, slot, properties, then) {
+function createClip(slot, properties) {
   var source = properties.source, isAlike = source && source.slot && source.beats === properties.beats && !properties.isBare;
   var canCopy = isAlike && goTo(source.slot) && childId("clip") === source.clip;
-  job.unfinishedClip = -1; // its id can only be read in the next step
   if (canCopy) api.call("duplicate_clip_to", "id " + slot);
-  else if (goTo(slot)) api.call("create_clip", properties.beats);
-  enqueue(job, function () {
-    var clip = goTo(slot) ? childId("clip") : 0;
-    if (clip) {
-      job.unfinishedClip = clip;
-      place.row++;
-      return setProperties(job, clip, properties, function () { then(clip); });
-    }
-    if (!canCopy) throw failure("Live did not create a clip in a free slot");
-    properties.isBare = true;
-    makeClip(job, place, properties, then);
-  });
+  if (goTo(slot) && !childId("clip")) api.call("create_clip", properties.beats);
 }
 
-// Set the properties that differ, one write per step.
-function setProperties(job, clip, properties, then) {
+// Set the properties that differ.
+function setProperties(clip, properties) {
   requireClip(clip);
-  enqueueEach(job, Music.propertyChanges(readProperties(), properties), function (pair) {
-    requireClip(clip);
-    api.set(pair[0], pair[1]);
-  });
-  enqueue(job, then);
+  Music.propertyChanges(readProperties(), properties).forEach(function (pair) { api.set(pair[0], pair[1]); });
 }
 
 // Versions of Live differ in the arguments they accept. To add notes: an object, JSON text, or a Dict. To remove notes: a
@@ -109,31 +139,52 @@ var CALL_FORMS = { add: 3, remove: 2 };
 
 var callForm = { add: 0, remove: 0 };
 
-// Give a clip of ours the wanted notes: compare, make one change, compare again, until they agree. Then calls
-// then(notes, problem), where problem is "" or a sentence. Does nothing if the first notes do not pass `isOurs`, if given.
-function writeNotes(job, clip, wanted, then, isOurs) {
-  var did = "", left = "";
+// Make the notes of a clip the wanted ones, as far as one turn goes. Returns what was tried.
+function fillClip(clip, wanted) {
+  requireClip(clip);
+  return changeNotes(Music.compareNotes(readNotes(), wanted), wanted);
+}
+
+// Remove and add in one turn: what plays on must not miss a beat.
+function changeNotes(difference, wanted) {
+  var isAll = difference.remove.length > 0 && callForm.remove > 0;
+  var add = isAll ? wanted.slice().sort(Music.byStart) : difference.add;
+  var tried = { removed: {}, missing: add.length, form: { add: callForm.add, remove: callForm.remove } };
+  difference.remove.forEach(function (n) { tried.removed[n.note_id] = true; });
+  if (difference.remove.length) removeNotes(difference.remove);
+  if (add.length) addNotes(add.slice(0, NOTES_PER_CALL));
+  return tried;
+}
+
+// Give a clip the wanted notes: compare, change, compare again, until they agree. Then calls then(notes, problem), where
+// problem is "" or a sentence. `tried` is what was done before, or null.
+function writeNotes(job, clip, wanted, tried, then) {
+  enqueue(job, step);
 
   function step() {
     requireClip(clip);
     var found = readNotes(), difference = Music.compareNotes(found, wanted);
-    if (!did && isOurs && !isOurs(found)) return;
-    var size = difference.remove.length + "/" + difference.add.length;
-    if (size === "0/0") return then(found, "");
-    if (did === "add" && difference.remove.length) return then(found, "Live changed one of its notes");
-    if (did && size === left) callForm[did]++; // no effect: this Live needs another form
-    did = difference.remove.length ? "remove" : "add";
-    left = size;
-    if (callForm[did] === CALL_FORMS[did]) {
-      callForm[did] = 0;
-      return then(found, "Live did not accept " + (found.length ? "all of its notes" : "any notes from the device"));
-    }
-    if (did === "remove") removeNotes(difference.remove);
-    else addNotes(difference.add.slice(0, NOTES_PER_CALL));
+    var problem = tried ? judge(found, difference, tried) : "";
+    if (problem || !(difference.remove.length + difference.add.length)) return then(found, problem);
+    tried = changeNotes(difference, wanted);
     enqueue(job, step);
   }
+}
 
-  step();
+// What was tried had no effect: this Live needs another form. It had another effect than wanted: a sentence.
+function judge(found, difference, tried) {
+  var stays = difference.remove.some(function (n) { return tried.removed[n.note_id]; });
+  var isUnheard = difference.add.length > 0 && difference.add.length >= tried.missing;
+  if (difference.remove.length && !stays) return "Live changed one of its notes";
+  if (stays) return nextForm("remove", found, tried);
+  return isUnheard ? nextForm("add", found, tried) : "";
+}
+
+function nextForm(verb, found, tried) {
+  if (callForm[verb] !== tried.form[verb]) return ""; // another clip of this turn has found the form
+  callForm[verb] = (callForm[verb] + 1) % CALL_FORMS[verb];
+  if (callForm[verb]) return "";
+  return "Live did not accept " + (found.length ? "all of its notes" : "any notes from the device");
 }
 
 function addNotes(notes) {
@@ -154,6 +205,6 @@ function removeNotes(notes) {
 function removeClip(job, clip) {
   enqueue(job, function () {
     if (goTo(clip) && goUpTo("ClipSlot") && childId("clip") === clip) api.call("delete_clip");
-    job.unfinishedClip = 0;
+    settle(job, clip);
   });
 }

@@ -55,18 +55,23 @@ function testClip(job, check) {
       probability: i === 1 ? 0.5 : 1, velocity_deviation: i === 2 ? 20 : 0, release_velocity: 64 + i,
     };
   });
-  makeClip(job, { track: deviceTrack(), row: 0 }, properties, function (clip) {
-    writeNotes(job, clip, wanted, function (found, problem) {
+  var result = { properties: properties, wanted: wanted, tried: null, slot: 0, clip: 0 };
+  job.place = { track: deviceTrack(), row: 0 };
+  enqueue(job, write);
+
+  function write() {
+    if (!writeResult(job, result)) return enqueue(job, write);
+    writeNotes(job, result.clip, wanted, result.tried, function (found, problem) {
       var differs = Music.propertyChanges(readProperties(), properties).filter(function (pair) { return pair[0] !== "color"; });
-      var test = { made: [{ clip: clip, fingerprint: Music.fingerprint(found), name: properties.name }], scenes: job.scenes };
-      var way = ", call forms " + callForm.add + " and " + callForm.remove;
+      var way = ", call forms " + callForm.add + " and " + callForm.remove, scenes = job.scenes;
       check(!problem, "notes: " + (problem || "written and read back") + way);
       check(!differs.length, "clip: " + (differs.join(" ") || "loop, markers and meter are as set"));
-      job.unfinishedClip = 0;
+      settle(job, result.clip);
       job.scenes = [];
-      removeResults(job, test, function (gone) {
+      removeEntries(job, [newEntry(result.clip, properties.name, found, properties)], function (gone) {
         check(gone === 1, "undo: the clip " + (gone ? "was removed" : "is still there"));
+        removeScenes(job, scenes, function () {});
       });
     });
-  });
+  }
 }

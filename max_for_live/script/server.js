@@ -8,7 +8,8 @@ var HELLO_FAST_MS = 500, HELLO_SLOW_MS = 2000, HELLO_READY_MS = 5000; // between
 var SERVER_TEXTS = {
   searching: "looking for the server…",
   warming: "the server is loading its models…",
-  gone: "no server: run latent-bridge serve",
+  gone: "no server: press Start Server",
+  starting: "the server is starting…",
   stopped: "the server stopped",
 };
 
@@ -28,7 +29,9 @@ var OSC = {
   "/bridge/bye": onBye,
   "/bridge/progress": forRequest(function (request, v) {
     var share = Math.round(Number(v[0]) * 100);
-    if (share > 0 && share <= 100) showProgress(request.job, share + " %…");
+    if (!(share > 0 && share <= 100)) return;
+    showProgress(request.job, share + " %…");
+    showLight(share / 100);
   }),
   "/bridge/info": forRequest(function (request, v) {
     var said = v.join(" ");
@@ -57,7 +60,7 @@ var OSC = {
 // Say hello, and again and again: often until the server answers, then to notice when it is gone.
 function connect() {
   if (server.unanswered >= MAX_UNANSWERED && now() - server.heardAt > SERVER_GONE_MS) {
-    if (server.state !== "version") setServerState("gone");
+    if (server.state !== "version" && starter.state !== "failed") setServerState("gone");
     if (!server.isPortOurs && server.unanswered % MAX_UNANSWERED === 0) {
       // A udpreceive whose port is taken hears nothing and does not report it; only a welcome proves that it works.
       server.port = TABLE.listen[0] + ((server.port - TABLE.listen[0] + 1) % TABLE.listen[1]);
@@ -118,9 +121,7 @@ function hasAllModels() { return server.received.filter(String).length >= server
 function showModels() {
   modelMenu = ["auto"].concat(server.models);
   if (modelMenu.indexOf(chosen.model) < 0) modelMenu.push(chosen.model); // no longer there: the server says so when it is asked
-  outlet(CONTROLS_OUT, ["model", "clear"]);
-  modelMenu.forEach(function (name) { outlet(CONTROLS_OUT, ["model", "append", name]); });
-  show("model", modelMenu.indexOf(chosen.model));
+  fillList("model", modelMenu, modelMenu.indexOf(chosen.model));
 }
 
 function setServerState(state, sentence) {
@@ -128,6 +129,10 @@ function setServerState(state, sentence) {
   if (server.state === state && server.text === text) return;
   server.state = state;
   server.text = text;
+  setAbsent("start", state !== "gone");
+  layOut();
+  showGenerate();
+  showLight(0);
   if (!openPresses().length || state === "version") showServer();
 }
 

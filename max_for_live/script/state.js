@@ -1,62 +1,93 @@
-// State: what is saved with the set, as one text, and how it is restored when the set is opened again.
+// State: what is saved with the set, as one text, how it is restored when the set is opened again, and whose it is. `assign`
+// keeps it out of the undo history (docs.cycling74.com/reference/pattr: for parameters that are Stored Only).
+//
+// A device is copied with its state: with its track, as a preset, into another set. So each has an identity of its own, which
+// is in its state and in the name of its pad clip; the copy, which starts while the original lives, takes a new one. Max's
+// Global objects are shared by all scripts of all devices.
 
-var savedText = "";
-var restored = null; // the saved audition clip: [path, fingerprint]
+var DIGITS = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+
+var savedText = "", hasState = false;
+var identity = "";
+var devices = null; // all identities in use: the id of Live's for each
 
 function save() { schedule("save", 300, function () { if (hasBegun) enqueue(newJob("save"), writeState); }); }
 
 // The clips' paths are read anew: scenes may have been inserted above them.
 function writeState() {
+  if (puck.isMoving) return save(); // once it rests
   var kept = CORNERS.map(function (corner) {
-    var pick = picks[corner];
-    if (pick && pick.clip && goTo(pick.clip)) pick.path = currentPath();
-    return pick ? [pick.path, pick.name, pick.fingerprint] : 0;
+    var one = picks[corner];
+    if (one && one.clip && goTo(one.clip)) one.path = currentPath();
+    return one ? [one.path, one.name, one.fingerprint, one.color, one.trackName, one.key] : 0;
   });
-  var audition = puck.clip && goTo(puck.clip) ? [currentPath(), puck.fingerprint] : 0;
-  var saved = Music.packState([chosen.seed, chosen.model, chosen.made, puck.x, puck.y, kept, audition]);
+  var saved = Music.packState({
+    identity: identity, seed: chosen.seed, model: chosen.model, made: chosen.made, x: puck.x, y: puck.y, corners: kept,
+    pad: puck.fingerprint,
+  });
   if (saved === savedText) return;
   savedText = saved;
-  outlet(STATE_OUT, [saved]);
+  outlet(STATE_OUT, ["assign", saved]);
 }
 
 function restore(given) {
-  var saved = Music.unpackState(given);
-  if (!saved || given === savedText) return;
-  savedText = given;
-  chosen = { seed: Number(saved[0]) || 0, model: String(saved[1]), made: Number(saved[2]) || 0 };
-  puck.x = Music.clamp(Number(saved[3]) || 0, 0, 1);
-  puck.y = Music.clamp(Number(saved[4]) || 0, 0, 1);
-  CORNERS.forEach(function (corner, i) {
-    var kept = saved[5] && saved[5][i], isPlace = kept && /^live_set tracks \d+ [a-z_\d ]+$/.test(kept[0]);
-    var part = isPlace && { clip: 0, path: kept[0], name: String(kept[1]), fingerprint: String(kept[2]) };
-    picks[corner] = part ? newPick(part) : null;
-  });
-  restored = saved[6] || null;
-  if (hasBegun) showAll();
+  var text = given.replace(/^assign /, ""), saved = Music.unpackState(text);
+  if (!saved || text === savedText) return;
+  savedText = text;
+  identity = String(saved.identity || "").slice(0, 8);
+  chosen = { seed: Number(saved.seed) || 0, model: String(saved.model || "auto"), made: Number(saved.made) || 0 };
+  puck.x = Music.clamp(Number(saved.x) || 0, 0, 1);
+  puck.y = Music.clamp(Number(saved.y) || 0, 0, 1);
+  puck.clip = 0;
+  puck.fingerprint = String(saved.pad || "");
+  CORNERS.forEach(function (corner, i) { picks[corner] = restorePick(saved.corners && saved.corners[i]); });
+  if (!hasBegun) return;
+  claimIdentity();
+  showAll();
+}
+
+function restorePick(kept) {
+  if (!kept || !/^live_set tracks \d+ [a-z_\d ]+$/.test(kept[0])) return null;
+  var key = kept[5] && kept[5].intervals instanceof Array ? kept[5] : null;
+  return {
+    clip: 0, path: kept[0], name: String(kept[1]), fingerprint: String(kept[2]), color: Number(kept[3]) || 0,
+    trackName: String(kept[4] || ""), key: key, isLost: false,
+  };
+}
+
+// Take a new identity if there is none, or if the device that had it before is still there: this one is its copy.
+function claimIdentity() {
+  if (!devices) devices = new Global("latent_bridge_devices");
+  var own = goTo("this_device") ? Number(api.id) : 0, holder = identity ? Number(devices[identity]) || 0 : 0;
+  if (!identity || (holder && holder !== own && goTo(holder))) {
+    identity = "";
+    for (var i = 0; i < 4; i++) identity += DIGITS.charAt(Math.floor(Math.random() * DIGITS.length));
+    puck.clip = 0;
+    puck.fingerprint = "";
+    save();
+  }
+  devices[identity] = own;
 }
 
 // Look for the saved clips, so that a missing one shows at once.
 function findRestored() {
-  var job = newJob("restore");
-  enqueueEach(job, CORNERS, function (corner) {
-    var pick = picks[corner];
-    if (pick && !pick.clip) pick.isLost = !findPick(pick);
-    showPick(corner);
+  CORNERS.forEach(function (corner) {
+    var one = picks[corner];
+    if (!one || one.clip) return;
+    findPick(newJob("restore"), one, showCorners);
   });
-  enqueue(job, function () {
-    var isPlace = restored && /^live_set tracks \d+ clip_slots \d+ clip$/.test(restored[0]);
-    if (isPlace && goTo(restored[0]) && getText("name") === PUCK_NAME) {
-      puck.clip = Number(api.id);
-      puck.fingerprint = String(restored[1]);
-    }
-    restored = null;
-  });
+  if (!puck.clip && puck.fingerprint) enqueue(newJob("restore"), findPadClip);
 }
 
 function showAll() {
   show("seed", chosen.seed);
-  showDials();
-  showPad();
+  layOut();
+  showGenerate();
+  showLight(0);
+  showLocks();
+  showKey(null);
+  draw(["pad", "puck", puck.x, puck.y]);
+  showCorners();
   showModels();
   showResult();
   findRestored();

@@ -1,12 +1,14 @@
 // Scheduling: the queue of steps, of which one runs per tick, the timers, and the one Task that drives both.
 // What a step does must not be known here.
 //
-// Live stays responsive because each step does few reads or one write. What a step enqueues runs right after it, before
+// Live stays responsive because each step does few reads, or the writes of few clips: as few turns as that allows, since each
+// may be a step of the undo history. What a step enqueues runs right after it, before
 // the steps of other jobs.
 
 var TICK_MS = 5; // between two steps
 
 var queue = [];
+var spent = { reads: 0 }; // by the running step, of Live
 var queuedByStep = null; // what the running step has enqueued; null between steps
 
 function enqueue(job, step) {
@@ -23,21 +25,22 @@ function runStep() {
   var next = queue.shift();
   if (!next) return;
   queuedByStep = [];
+  spent.reads = 0;
   // A cancelled press ends between two clips, never while one is being written.
-  runForJob(next.job, next.job.isCancelled && !next.job.unfinishedClip ? finishWithResults : next.step);
+  runForJob(next.job, next.job.isCancelled && !next.job.unfinished.length ? finishWithResults : next.step);
   queue = queuedByStep.concat(queue);
   queuedByStep = null;
 }
 
-// Do something for a job. If it throws, the job ends with a sentence, and an unfinished clip is deleted.
+// Do something for a job. If it throws, the job ends with a sentence, and unfinished clips are deleted.
 function runForJob(job, step) {
   try {
     step(job);
   } catch (problem) {
     if (!problem.sentence) post("Latent Bridge: " + problem + "\n");
     if (queuedByStep) queuedByStep = [];
-    if (job.unfinishedClip > 0) removeClip(newJob(job.verb), job.unfinishedClip);
-    job.unfinishedClip = 0;
+    job.unfinished.forEach(function (clip) { removeClip(newJob(job.verb), clip); });
+    job.unfinished = [];
     if (job.onFail) job.onFail(problem.sentence || String(problem));
     else failPress(job, problem.sentence || "internal error of the device: " + problem);
   }

@@ -1,0 +1,61 @@
+// The face: which controls are in sight, what Generate says, the light. What each control does is in controls.js, what is in
+// sight when in TABLE.face. A box is hidden by its `hidden` (docs.cycling74.com/apiref/js/maxobj), which is no parameter.
+
+var MODES = ["vary", "sample", "morph", "pad"];
+var RED = 0, ORANGE = 1, GREEN = 2;
+
+var boxes = null; // the patcher
+var hidden = null; // by name, as it is now; null before anything was laid out
+var absent = { start: true }; // by name: what is out of sight whatever the mode
+var shownLight = "";
+
+function modeName() { return MODES[Math.round(values.mode)] || MODES[0]; }
+
+// Show what belongs to the mode and the page. As saved, the device is in its first mode with the fold-out closed.
+function layOut() {
+  if (!boxes || !hasBegun) return;
+  if (!hidden) hidden = {};
+  Object.keys(TABLE.face).forEach(function (name) {
+    var isHidden = !isInSight(name), box = hidden[name] === isHidden ? null : boxes.getnamed(name);
+    if (box) box.hidden = isHidden ? 1 : 0;
+    hidden[name] = isHidden;
+  });
+}
+
+function isInSight(name) {
+  var sight = TABLE.face[name], isOpen = values.more > 0;
+  if (absent[name] || (sight.modes.length && sight.modes.indexOf(modeName()) < 0)) return false;
+  return sight.page === "front" || sight.page === (isOpen ? "more" : "view");
+}
+
+function setAbsent(name, isAbsent) { absent[name] = isAbsent; }
+
+function chooseMode(v) {
+  storeValue(v, "mode");
+  armed = "";
+  layOut();
+  showGenerate();
+  if (!hasBegun) return;
+  showCorners();
+  drawRoll();
+}
+
+function openPage(isOpen) {
+  values.more = isOpen ? 1 : 0;
+  show("more", values.more);
+  layOut();
+}
+
+// Generate says what it will do: make, stop, or start the server.
+function showGenerate() {
+  showText("generate", isBusy() ? "Cancel" : isStartable() ? "Start Server" : modeName() === "pad" ? "Blend" : "Generate");
+}
+
+// The light, with the share of the work that is done while something is under way.
+function showLight(share) {
+  var color = server.state === "ready" ? GREEN : server.state === "warming" || server.state === "searching" ? ORANGE : RED;
+  var message = share > 0 ? ["light", "set", isBusy() ? ORANGE : color, share] : ["light", "set", color];
+  if (message.join() === shownLight) return;
+  shownLight = message.join();
+  outlet(CONTROLS_OUT, message);
+}

@@ -1,0 +1,46 @@
+// Hearing a clip at once, in time and without a gap: launching it in place of what its track plays. What is heard is chosen
+// in history.js and puck.js.
+//
+// A clip with Legato takes over the play position of the clip that played on its track, and with a Launch Quantization of
+// None at once (Ableton's manual, Launching Clips). Both are properties of clips (docs.cycling74.com/apiref/lom/clip);
+// ClipSlot.fire has no documented argument for Legato. So both are set, the clip is fired, and they are put back as soon as
+// it plays: a clip keeps the launch settings that the musician gave it.
+
+var RESTORE_MS = 300; // until a clip that was fired surely plays
+var LAUNCH = { legato: 1, launch_quantization: 1 };
+
+var lent = {}; // launch settings to be put back, by clip: [[name, value], …]
+
+// The step that launches a clip, unless it plays already. Where its track plays nothing it is launched as it is; while the
+// transport stands, that starts it, as the musician's own launching would.
+function hear(clip) {
+  if (!goTo(clip) || getNumber("is_playing")) return;
+  var slot = goUpTo("ClipSlot") ? Number(api.id) : 0;
+  if (!slot || !goUpTo("Track")) return;
+  var isInPlace = getNumber("playing_slot_index") >= 0 && goTo("live_set") && getNumber("is_playing");
+  goTo(clip);
+  if (isInPlace) lend(clip);
+  api.call("fire");
+}
+
+function lend(clip) {
+  var before = Object.keys(LAUNCH).map(function (name) { return [name, getNumber(name)]; });
+  var changed = before.filter(function (pair) { return pair[1] !== LAUNCH[pair[0]]; });
+  changed.forEach(function (pair) { api.set(pair[0], LAUNCH[pair[0]]); });
+  if (!lent[clip]) lent[clip] = changed;
+  schedule("put back " + clip, RESTORE_MS, function () { enqueue(newJob("launch"), function () { putBack(clip); }); });
+}
+
+function putBack(clip) {
+  var pairs = lent[clip] || [];
+  delete lent[clip];
+  if (goTo(clip)) pairs.forEach(function (pair) { api.set(pair[0], pair[1]); });
+}
+
+// Hear one clip, and go on once it surely plays.
+function hearThen(job, clip, then) {
+  enqueue(job, function () { hear(clip); });
+  enqueue(job, function () {
+    schedule("heard " + clip, RESTORE_MS + 4 * TICK_MS, function () { enqueue(job, then); });
+  });
+}
