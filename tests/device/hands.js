@@ -15,9 +15,11 @@ function* press(patch, name) {
     yield* reach(patch, name);
     patch.click(name);
   } else if (name === "cancel") {
-    if (patch.shown.generate === "Cancel") patch.click("generate");
+    yield* reach(patch, "generate");
+    if (patch.get("generate").label === "Cancel") patch.click("generate");
   } else {
     yield* toMode(patch, MODES[name]);
+    yield* reach(patch, "generate");
     patch.click("generate");
   }
 }
@@ -48,14 +50,15 @@ function* pick(patch, corner, clip) {
 
 function* move(patch, [x, y]) {
   yield* reach(patch, "pad");
-  patch.drag("pad", [pixels(patch, x / MOST_PAD, y / MOST_PAD)]);
+  patch.drag("pad", [pixels(patch, ...patch.views.pad.world.place), pixels(patch, x / MOST_PAD, y / MOST_PAD)]);
+  yield* pause(patch, 40);
 }
 
-// Where on the view of the pad a place of the puck is.
+// The pixel on the view of the pad where a place of the puck is.
 function pixels(patch, x, y) {
   const [, , width, height] = patch.get("pad").json.presentation_rect;
   const edge = patch.views.pad.world.EDGE;
-  return [edge + x * (width - 2 * edge), edge + y * (height - 2 * edge)];
+  return [Math.round(edge + x * (width - 2 * edge)), Math.round(edge + y * (height - 2 * edge))];
 }
 
 // The device is in Device View only while its track is selected.
@@ -66,23 +69,24 @@ function* look({ live, device }) {
 // Go where a control can be seen: to its mode, with the fold-out open or closed.
 function* reach(patch, name) {
   yield* look(patch);
-  const place = (patch.max.world.TABLE.face || {})[name];
+  const place = (patch.table.face || {})[name];
   if (!place) return;
   const { modes, page } = place;
   const isOpen = patch.has("more") && patch.shown.more === 1;
   if (page !== "front" && isOpen !== (page === "more")) patch.click("more");
   if (modes.length && !modes.includes(modeOf(patch))) yield* toMode(patch, modes[0]);
   yield () => !patch.get(name).isHidden;
+  yield* look(patch); // a new track may have been selected meanwhile
 }
 
 function modeOf(patch) {
-  return patch.max.world.TABLE.controls.mode.choices[patch.shown.mode];
+  return patch.table.controls.mode.choices[patch.shown.mode];
 }
 
 function* toMode(patch, mode) {
   yield* look(patch);
   if (modeOf(patch) === mode) return;
-  patch.choose("mode", patch.max.world.TABLE.controls.mode.choices.indexOf(mode));
+  patch.choose("mode", patch.table.controls.mode.choices.indexOf(mode));
   yield* pause(patch, 100);
 }
 

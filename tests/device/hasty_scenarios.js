@@ -11,7 +11,7 @@ const { Stage } = require("./stage.js");
 
 const DEEDS = 80;
 const BUTTONS =
-  "vary vary sample interpolate blend keep render back forward more more undo undo reroll cancel cancel cancel cancel".split(
+  "vary vary sample interpolate blend generate generate keep render back forward ab star keep_only undo undo reroll cancel cancel".split(
     " ",
   );
 const PUCK = "Latent Bridge puck";
@@ -71,15 +71,18 @@ class Musician {
 
   play() {
     const deeds = "press press press press pick puck turn click edit serve save meddle".split(" ");
+    const launch = () => this.own.map(({ legato, launch_quantization: step }) => [legato, step]);
+    const settings = launch();
     for (let i = 0; i < DEEDS; i++) {
       this[this.any(deeds)]();
-      const before = this.live.snapshot();
+      const before = this.live.snapshot(false);
       this.stage.wait(this.any([0, 5, 5, 10, 10, 15, 20, 40, 70, 100, 400, 1500]));
-      assert.equal(this.live.snapshot(), before, "the musician's own has changed");
+      assert.equal(this.live.snapshot(false), before, "the musician's own has changed");
     }
     this.stage.server.isUp = true;
     this.stage.settle().wait(10000).settle();
     this.stage.check();
+    assert.deepEqual(launch(), settings, "launch settings were not put back");
     this.look();
     if (!this.reopens) this.takeAllBack();
     this.stage.check();
@@ -101,7 +104,19 @@ class Musician {
   }
 
   turn() {
-    const dials = { amount: 100, count: 5, steps: 4, variety: 100, lock_rhythm: 1, lock_notes: 1, key: 1, seed: 9 };
+    const dials = {
+      amount: 100,
+      count: 5,
+      steps: 4,
+      variety: 100,
+      lock_rhythm: 1,
+      lock_notes: 1,
+      key: 5,
+      seed: 9,
+      mode: 3,
+      with: 2,
+      to: 1,
+    };
     const dial = this.any(Object.keys(dials));
     this.stage.turn(dial, this.upTo(dials[dial]) + (dial === "count" ? 1 : dial === "steps" ? 3 : 0));
   }
@@ -146,18 +161,17 @@ class Musician {
   look() {
     assert.ok(!this.stage.status.endsWith("…"), this.stage.status);
     for (const { what, gets, writes } of this.stage.max.turns) {
-      assert.ok(gets <= 50 && writes <= 1, `${what}: ${gets} gets and ${writes} writes at once`);
+      assert.ok(gets <= 105 && writes <= 40, `${what}: ${gets} gets and ${writes} writes at once`);
     }
     const made = this.live.made();
     const names = made.map(({ path, name }) => `${path} ${name}`).join("\n");
-    const results = made.filter(({ name }) => name !== PUCK);
+    const results = made.filter(({ name }) => !name.startsWith(PUCK));
     for (const { looping, name } of made) {
-      assert.match(name, / #\d+$|^Latent Bridge puck$/, names);
+      assert.match(name, / #\d+$|^Latent Bridge puck \w+$/, names);
       assert.equal(looping, 1);
     }
     if (this.meddles || this.reopens) return;
-    const said = /^(?:\d+\/)?(\d+) /.exec(this.stage.shown.result); // "no results yet" else
-    assert.equal(results.length, said ? Number(said[1]) : 0, `${this.stage.shown.result}\n${names}`);
+    if (this.stage.shown.result === "–") assert.equal(results.length, 0, names);
     assert.ok(made.length - results.length <= 1, names);
   }
 
@@ -165,7 +179,7 @@ class Musician {
     const before = this.live.snapshot();
     for (let i = 0; i < DEEDS && this.stage.status !== "nothing to undo"; i++) this.stage.press("undo").wait(700);
     assert.equal(this.live.snapshot(), before);
-    const left = this.live.made().filter(({ name }) => name !== PUCK);
+    const left = this.live.made().filter(({ name }) => !name.startsWith(PUCK));
     assert.deepEqual(
       left.map(({ path, name }) => `${path} ${name}`),
       [],

@@ -9,24 +9,27 @@ const { audition, picked, places, sound, varied } = require("./stages.js");
 
 // History
 
-test("back and forward step through the results, more varies the one that is stood at", () => {
+test("back and forward step through the results and their source, and Generate varies the one that is stood at", () => {
   const stage = varied();
   const at = () => stage.live.path(stage.live.view.detail_clip);
-  assert.equal(stage.shown.result, "3 results");
+  assert.equal(stage.shown.result, "0/3");
   stage.press("forward").settle();
-  assert.equal(stage.shown.result, "1/3 A ~30 % #1");
+  assert.deepEqual([stage.shown.result, stage.drawn("roll", "title")], ["1/3", ["A", "A ~30 % #1"]]);
   assert.equal(at(), stage.made()[0].path);
   assert.equal(stage.live.path(stage.live.highlighted()) + " clip", stage.made()[0].path);
   stage.press("forward").settle().press("forward").settle().press("forward").settle();
   assert.equal(stage.status, "this is the newest result");
   stage.press("back").settle();
-  assert.equal(stage.shown.result, "2/3 A ~30 % #2");
+  assert.deepEqual([stage.shown.result, stage.status], ["2/3", "at A ~30 % #2"]);
   const source = stage.made()[1];
-  stage.press("more").settle();
+  stage.press("generate").settle();
   assert.deepEqual(stage.server.asked.at(-1).clips[0].rows.map((r) => r[0]), source.notes.map((n) => n.pitch));
   assert.deepEqual(stage.made().map((c) => c.name).slice(3), ["A ~30 % #4", "A ~30 % #5", "A ~30 % #6"]);
+  assert.equal(stage.shown.result, "0/3");
   stage.press("back").settle();
-  assert.equal(stage.shown.result, "3/6 A ~30 % #3");
+  assert.deepEqual([stage.shown.result, stage.status], ["3/3", "at A ~30 % #3"]);
+  stage.press("back").press("back").press("back").settle();
+  assert.deepEqual([stage.shown.result, stage.status], ["0/3", "at the source, A"]);
   sound(stage);
 });
 
@@ -34,17 +37,17 @@ test("a result that was deleted by hand is stepped over", () => {
   const stage = varied();
   stage.live.remove(stage.made()[1].thing);
   stage.press("forward").settle().press("forward").settle();
-  assert.equal(stage.shown.result, "2/2 A ~30 % #3");
-  stage.press("back").settle().press("back").settle();
+  assert.deepEqual([stage.shown.result, stage.status], ["2/2", "at A ~30 % #3"]);
+  for (let i = 0; i < 4; i++) stage.press("back").settle();
   assert.equal(stage.status, "this is the first result");
   stage.check();
 });
 
-test("without results, stepping and more say so", () => {
+test("without results, stepping, comparing and keeping say so", () => {
   const stage = picked();
-  for (const button of ["back", "forward", "more"]) {
+  for (const button of ["back", "forward", "ab", "keep_only"]) {
     stage.press(button).settle();
-    assert.equal(stage.status, "there are no results yet: press Vary or Sample first");
+    assert.equal(stage.status, "there are no results yet: press Generate first");
   }
   stage.check();
 });
@@ -60,7 +63,7 @@ test("undo removes what the last press made, then the one before, with the scene
   assert.equal(stage.made().length, 4);
   stage.press("undo").settle();
   assert.equal(stage.status, "removed 4 clips and 3 scenes");
-  assert.equal(stage.shown.result, "no results yet");
+  assert.equal(stage.shown.result, "–");
   assert.equal(stage.live.scenes.length, scenes);
   stage.press("undo").settle();
   assert.equal(stage.status, "nothing to undo");
@@ -109,9 +112,9 @@ test("a set that is opened again knows picks, puck, seed and model", () => {
   assert.match(stage.saved, /^[A-Za-z0-9_.~-]+$/);
   assert.ok(stage.saved.length <= 4000);
   stage.reopen().start();
-  assert.deepEqual([stage.shown.name_a, stage.shown.name_b, stage.shown.name_c], ["A", "B", "–"]);
+  assert.deepEqual(["a", "b", "c"].map((c) => stage.corner(c).name), ["A", "B", ""]);
   assert.equal(stage.shown.seed, 4321);
-  assert.deepEqual([stage.shown.puck_x, stage.shown.puck_y], [100, 50]);
+  assert.deepEqual([stage.shown.puck_x, stage.shown.puck_y], [100, 51]);
   assert.deepEqual(places(stage).length, 1);
   stage.turn("steps", 3).press("interpolate").settle();
   assert.equal(stage.server.asked.at(-1).keys.model, "melody");
@@ -132,7 +135,7 @@ test("when a set is opened again, the audition clip is taken up again", () => {
   const stage = picked();
   stage.turn("puck", 10, 10).settle();
   stage.reopen().start().settle();
-  assert.equal(stage.shown.name_a, "A");
+  assert.equal(stage.corner("a").name, "A");
   stage.turn("puck", 90, 10).settle();
   assert.equal(audition(stage).length, 1);
   sound(stage);
@@ -143,9 +146,9 @@ test("a pick whose place holds another clip is shown with a question mark, and s
   stage.live.remove(stage.a);
   stage.live.addClip(stage.track, 0, { name: "Else", length: 4, notes: [] });
   stage.reopen().start();
-  assert.equal(stage.shown.name_a, "?");
+  assert.deepEqual([stage.corner("a").name, stage.corner("a").state], ["gone: A", "gone"]);
   stage.press("interpolate").settle();
-  assert.equal(stage.status, "interpolate: clip A (A) is not where it was: pick it again");
+  assert.equal(stage.status, "morph: clip A (A) is not where it was: pick it again");
   stage.check();
 });
 
@@ -155,7 +158,7 @@ test("a pick whose notes were edited is still the clip, also after the set was o
   stage.press("interpolate").settle();
   assert.equal(stage.server.asked.at(-1).clips[0].rows[0][0], 77);
   stage.reopen().start();
-  assert.equal(stage.shown.name_a, "A");
+  assert.equal(stage.corner("a").name, "A");
   stage.check();
 });
 
@@ -164,7 +167,7 @@ test("a scene put in above a pick does not lose it, and is seen when the set is 
   stage.live.addScene(0);
   stage.bang().settle(); // live.thisdevice bangs when a device is saved
   stage.reopen().start();
-  assert.deepEqual([stage.shown.name_a, stage.shown.name_b], ["A", "B"]);
+  assert.deepEqual([stage.corner("a").name, stage.corner("b").name], ["A", "B"]);
   stage.press("interpolate").settle();
   assert.equal(stage.server.asked.at(-1).clips[0].name, "A");
   stage.check();
@@ -174,7 +177,7 @@ test("damaged or foreign state is the same as none", () => {
   for (const text of ["", "bang", "0", "lb1", "lb1~7B~22", "lb1~5B1~2C2~5D", "lb1~5B1~2C~22auto~22~2C0~2C0~2C0~2C~5B~5B~22live_set~22~5D~5D~2C~5B~22live_app~22~5D~5D"]) {
     const stage = new Stage({ saved: { State: text } }).start();
     assert.equal(stage.status, "ready: drums, melody", text);
-    assert.equal(stage.shown.name_a, "–");
+    assert.equal(stage.corner("a").state, "empty");
     stage.check();
   }
 });
@@ -187,7 +190,7 @@ test("long and foreign names do not burst the state", () => {
   }
   assert.match(stage.saved, /^[A-Za-z0-9_.~-]{1,4000}$/);
   stage.reopen().start();
-  assert.deepEqual(["a", "b", "c", "d"].map((c) => stage.shown[`name_${c}`]), [names[0].slice(0, 60), names[1].slice(0, 59), names[2], "clip"]);
+  assert.deepEqual(["a", "b", "c", "d"].map((c) => stage.corner(c).name), [names[0].slice(0, 60), names[1].slice(0, 59), names[2], "clip"]);
   stage.turn("steps", 3).press("interpolate").settle();
   assert.equal(stage.made().length, 3);
   stage.check();

@@ -75,6 +75,7 @@ class Live {
     this.undone = [];
     this._step = null;
     this.observers = [];
+    this.granted = new Set(); // what is the musician's and may be written nevertheless
     this.cuts = []; // notes that ended too early: transport.js
     this.transport = new Transport(this);
     this._makeSong(given);
@@ -231,6 +232,11 @@ class Live {
     this.notify();
   }
 
+  // The musician has chosen that this clip is to be replaced.
+  grant(clip) {
+    this.granted.add(clip);
+  }
+
   // Change fields of something by hand.
   edit(thing, fields) {
     this.asStep(null, () => {
@@ -351,7 +357,8 @@ class Live {
   }
 
   // Text of all that the musician has made, to the last bit. Where a clip lies is told by its scene: rows move with scenes.
-  snapshot() {
+  // While a clip is launched it may have other launch settings; `isQuiet` says that nothing is.
+  snapshot(isQuiet = true) {
     const isOwn = (thing) => thing.owner === null;
     const rowOf = ({ parent }) => (parent.type === "ClipSlot" ? parent.parent.slots.indexOf(parent) : -1);
     const sceneOf = (clip) => (this.scenes[rowOf(clip)] || { mark: 0 }).mark;
@@ -359,7 +366,11 @@ class Live {
     const tracks = this.tracks.filter(isOwn).map((track) => {
       const clips = this._clipsOf(track).filter(isOwn);
       const { name, color } = track;
-      return { name, color, clips: clips.map((clip) => ({ scene: sceneOf(clip), ...data(clip, true) })) };
+      return {
+        name,
+        color,
+        clips: clips.map((clip) => ({ scene: sceneOf(clip), ...data(clip, true), ...(isQuiet ? {} : LENT) })),
+      };
     });
     const scenes = this.scenes.filter(isOwn).map(({ mark, name }) => ({ mark, name }));
     return JSON.stringify({ tempo, signature, scale, groove, scenes, tracks }, null, 1);
@@ -433,10 +444,13 @@ class Live {
   asStep(by, call, trespass, said = { by, what: "" }) {
     const isAllowed = (thing, field, before) => {
       if (thing.type === "Song.View") return true;
-      if (thing.type === "ClipSlot" && field === "clip") return !before || before.owner === by;
+      if (thing.type === "ClipSlot" && field === "clip") return !before || before.owner === by || this.granted.has(before);
       if (thing.type === "Song" && (field === "scenes" || field === "tracks")) return true; // checked where they are deleted
       if (thing.type === "Track" && (field === "slots" || field === "arrangement")) return true; // and where they are covered
       if (thing.type === "DeviceParameter") return thing.parent === by;
+      // What was granted; and launch settings, which may be lent: in the end the snapshot must be the same.
+      if (this.granted.has(thing)) return true;
+      if (thing.type === "Clip" && ["legato", "launch_quantization"].includes(field)) return true;
       return thing.owner === by;
     };
     this._step = { by, changes: [], isAllowed, trespass };
@@ -742,6 +756,8 @@ function scaleOf(given) {
   return { mode, root, name, intervals: intervals || SCALES[name] };
 }
 
+const LENT = { legato: null, launch_quantization: null };
+
 // A clip as plain data; with ids, to the last field.
 function data(clip, hasIds) {
   const notes = [...clip.notes].sort((a, b) => a.start_time - b.start_time || a.pitch - b.pitch);
@@ -754,6 +770,7 @@ function data(clip, hasIds) {
     at: clip.at,
     launch_mode: clip.launch_mode,
     legato: clip.legato,
+    launch_quantization: clip.launch_quantization,
     velocity_amount: clip.velocity_amount,
     notes: shown,
   };

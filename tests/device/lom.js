@@ -485,7 +485,8 @@ const TABLES = {
         if (!target || target.type !== "ClipSlot") throw new Refused(`${values.join(" ")} is no clip slot`);
         if (target.parent.kind !== slot.parent.kind || target.parent.frozen)
           throw new Refused("the clip cannot lie on that track");
-        if (target.clip) max.fail(`trespass: duplicate_clip_to overwrites ${live.path(target.clip)}`);
+        if (target.clip && !live.granted.has(target.clip))
+          max.fail(`trespass: duplicate_clip_to overwrites ${live.path(target.clip)}`);
         live.change(target, "clip", live.copyClip(slot.clip, target, max.device));
       }),
       fire: reads((slot, values, { live }) => fire(live, slot, values)),

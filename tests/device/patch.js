@@ -191,6 +191,12 @@ class Patch {
     return this.boxes.find(({ text }) => text && text.split(" ")[0] === word);
   }
 
+  // What the script knows of the face: controls, their choices, where each is to be seen.
+  get table() {
+    this._table = this._table || JSON.parse(JSON.stringify(this.max.world.TABLE || {}));
+    return this._table;
+  }
+
   get shown() {
     return Object.fromEntries([...this._byName].map(([name, box]) => [name, box.shown]));
   }
@@ -283,9 +289,21 @@ class Patch {
     const [, , width, height] = box.json.presentation_rect;
     const max = this._run(box, box.json.filename, { view: { width, height } });
     this.views[box.name] = max;
-    const touch = (name, [x, y], isDown) => max.touch(name, x, y, isDown);
+    // What it was told, all of each word; the text of a line of status is what it shows.
+    box.told = {};
+    const tell = (message) => {
+      const [word, ...values] = message;
+      (box.told[word] = box.told[word] || []).push(values);
+      if (word !== box.name || values[0] !== "set") return;
+      box.label = values.slice(1).join(" ");
+      this.onShow(box.name, box.label);
+    };
+    const touch = (name, [x, y], isDown) => max.touch(name, Math.round(x), Math.round(y), isDown); // in whole pixels
     return {
-      receive: (inlet, message) => this.app.defer(() => max.sendTo(inlet, ...message)),
+      receive: (inlet, message) => {
+        tell(message);
+        this.app.defer(() => max.sendTo(inlet, ...message));
+      },
       click: () => {
         touch("onclick", [width / 2, height / 2], 1);
         touch("ondrag", [width / 2, height / 2], 0);

@@ -4,7 +4,7 @@
 
 const assert = require("node:assert/strict");
 const { test } = require("node:test");
-const { whole } = require("./stage.js");
+const { fresh, whole } = require("./stage.js");
 const { verbs, withClip } = require("./stages.js");
 
 test("the server's own sentence stands in the status line", () => {
@@ -18,7 +18,7 @@ test("the server's own sentence stands in the status line", () => {
 test("numbers that come as symbols are numbers, and half a message is none", () => {
   const stage = withClip({}, 3);
   stage.server.answer.vary = () => null;
-  stage.press("vary").wait(100);
+  stage.press("vary").wait(400);
   const id = stage.server.asked[0].id;
   stage.say("/bridge/notes", id, 0, 0, 10, 60, 0);
   stage.say("/bridge/notes", id, 99999, 0, 10, 60, 0, 1, 100, 0, 1, 0, 64, -1, -1);
@@ -137,7 +137,7 @@ test("progress keeps a request alive, and is shown", () => {
   const { vary } = stage.server.answer;
   let ask = null;
   stage.server.answer.vary = (given) => ((ask = given), null);
-  stage.press("vary").wait(100);
+  stage.press("vary").wait(400);
   stage.server.run = (to, _verb, id) => stage.server.tell(to, "/bridge/progress", id, 0.4); // what the server says to a repeat
   stage.wait(30000);
   assert.equal(stage.status, "vary: 40 %…");
@@ -151,29 +151,31 @@ test("progress keeps a request alive, and is shown", () => {
 test("cancel ends what is under way, tells the server, and leaves no half clip", () => {
   const stage = withClip();
   stage.server.answer.vary = () => null;
-  stage.press("vary").wait(100).press("cancel").settle();
+  stage.press("vary").wait(400).press("cancel").settle();
   assert.equal(stage.status, "cancelled");
   assert.equal(stage.server.cancelled, stage.server.asked[0].id);
   const late = withClip();
-  late.press("vary");
-  late.clock.advance(2000, () => late.made().length === 3);
+  const { vary } = late.server.answer;
+  late.server.answer.vary = (ask) => vary(ask).map((clip) => ({ ...clip, rows: Array.from({ length: 700 }, (_, i) => fresh(i % 100, i / 100, 1 / 128)) }));
+  late.turn("count", 8).press("vary");
+  late.clock.advance(20000, () => late.track.slots[3].clip);
+  assert.equal(late.text("generate"), "Cancel");
   late.press("cancel").settle();
-  assert.match(late.status, /^cancelled; [23] clips were made before$/);
-  assert.ok(late.made().every((c) => c.notes.length === 200));
   const made = late.made().length;
+  assert.equal(late.status, made ? `cancelled; ${made} clips were made before` : "cancelled");
+  assert.ok(made < 8 && late.made().every((c) => c.notes.length === 700));
   late.press("undo").settle();
-  assert.equal(late.status, `removed ${made} clips`);
+  assert.equal(late.status, made ? `removed ${made} clips` : "nothing to undo");
   for (const one of [stage, late]) {
     assert.equal(one.live.snapshot(), one.before);
-    one.press("cancel").settle();
-    assert.equal(one.status, "nothing is running");
+    assert.equal(one.text("generate"), "Vary");
     one.check();
   }
 });
 
 test("of a request that was cancelled nothing more is sent", () => {
   const stage = withClip({}, 3000);
-  stage.press("vary").wait(20).press("cancel");
+  stage.press("vary").wait(300).press("cancel").wait(100);
   const sent = stage.max.sent(0).length;
   stage.settle();
   assert.ok(stage.max.sent(0).slice(sent).every(([a]) => a === "/bridge/hello" || a === "/bridge/cancel"));
@@ -185,7 +187,7 @@ test("an answer that comes after all is not written when it was cancelled", () =
   let ask = null;
   const { vary } = stage.server.answer;
   stage.server.answer.vary = (given) => ((ask = given), null);
-  stage.press("vary").wait(100).press("cancel").wait(100);
+  stage.press("vary").wait(400).press("cancel").wait(200);
   for (const m of [...stage.server.messages(ask.id, vary(ask)), ["/bridge/done", ask.id, 8, 5, "drums"]]) stage.server.tell(stage, ...m);
   stage.settle();
   assert.deepEqual(stage.made(), []);

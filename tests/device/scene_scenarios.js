@@ -42,17 +42,19 @@ test("a clip that does not play hears the clips of its row", () => {
   sound(stage);
 });
 
-test("a clip that plays hears what plays, in whatever row", () => {
+test("new notes fit the scene, or where that is chosen what plays, in whatever row", () => {
   const stage = withBand([{ 0: { name: "Verse Keys" }, 1: { name: "Keys" } }, { 1: { name: "Lead" } }, { 5: { name: "Pad" } }]);
   play(stage, stage.track, 1);
   play(stage, stage.band[0], 0);
   play(stage, stage.band[2], 5);
   stage.press("vary").settle();
+  assert.deepEqual(names(stage), ["Keys", "Lead"]);
+  stage.choose("with", "playing").press("vary").settle();
   assert.deepEqual(names(stage), ["Verse Keys", "Pad"]);
   sound(stage);
 });
 
-test("only what can be heard is sent: no audio, no drums, no muted notes, none outside the loop or beyond the source", () => {
+test("only what can be heard is sent: no audio, no muted notes, none outside the loop or beyond the source", () => {
   const long = { name: "Long", length: 16, notes: [0, 3.5, 4, 8].map((at) => ({ pitch: 60, start_time: at, duration: 1, probability: 0.5 })) };
   const muted = { name: "Muted", notes: CHORD.map((n) => ({ ...n, mute: 1 })) };
   const looped = { name: "Loop", length: 8, notes: [0, 2, 3].map((at) => ({ pitch: 50, start_time: at, duration: 1 })), loop: [2, 4] };
@@ -63,22 +65,23 @@ test("only what can be heard is sent: no audio, no drums, no muted notes, none o
   stage.before = stage.live.snapshot();
   stage.press("vary").settle();
   const [{ context }] = stage.server.asked;
-  assert.deepEqual(context.map((clip) => clip.name), ["Long", "Loop"]);
+  assert.deepEqual(context.map((clip) => clip.name), ["Long", "Beat", "Loop"]);
+  assert.equal(stage.server.asked[0].keys.context_kinds, "notes,drums,notes");
   assert.deepEqual(context[0].rows.map((row) => [row.length, row[1]]), [[4, 0], [4, 3.5]]);
-  assert.deepEqual([context[1].beats, context[1].rows.map((row) => row[1])], [2, [0, 1]]);
+  assert.deepEqual([context[2].beats, context[2].rows.map((row) => row[1])], [2, [0, 1]]);
   sound(stage);
 });
 
-test("switched off, on a drum track, or in the Arrangement, nothing beside the clip is heard", () => {
+test("switched off, or in the Arrangement, nothing beside the clip is heard; drums hear the others too", () => {
   const off = withBand([{ 1: { name: "Keys" } }]);
-  off.turn("hear", 0).press("vary").settle();
-  off.turn("hear", 1).press("vary").settle();
+  off.choose("with", "off").press("vary").settle();
+  off.choose("with", "scene").press("vary").settle();
   assert.deepEqual(off.server.asked.map((a) => a.keys.context), [undefined, 1]);
   sound(off);
   const drums = withBand([{ 1: { name: "Keys" } }]);
   drums.live.addDrumRack(drums.track, { 36: "Kick" });
   drums.press("vary").settle();
-  assert.equal(drums.server.asked[0].keys.context, undefined);
+  assert.deepEqual([drums.server.asked[0].keys.context, drums.server.asked[0].keys.kind], [1, "drums"]);
   sound(drums);
   const arranged = withBand([{ 1: { name: "Keys" } }], { live: { view: "Arranger" } });
   arranged.live.select(arranged.live.addArrangementClip(arranged.track, 16, { name: "There", length: 4, notes: CHORD }));
@@ -93,7 +96,7 @@ test("sampled clips hear the row of the highlighted slot, or what plays", () => 
   const { keys, context } = stage.server.asked[0];
   assert.deepEqual([keys.clips, keys.context, context[0].name], [0, 1, "Keys"]);
   play(stage, stage.band[0], 4);
-  stage.press("sample").settle();
+  stage.choose("with", "playing").press("sample").settle();
   assert.deepEqual(names(stage), ["Chorus"]);
   sound(stage);
 });

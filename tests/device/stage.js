@@ -3,10 +3,11 @@
 //
 //   const stage = new Stage({ live: {...}, server: {...} }).start();   start() lets the device begin, and waits until it is ready
 //   stage.press("vary");  stage.turn("amount", 30);  stage.wait(100);   what the musician's hands do: hands.js
-//   stage.pick("a", clip)                   a clip is put at a corner
+//   stage.turn("puck", 64, 0);  stage.drag([[0, 0], [9, 9]], 30)        the puck on the pad, in places from 0 to 127
+//   stage.pick("a", clip)                   a clip is put at a corner;  stage.choose("to", "track")  an item of a menu
 //   stage.look()                            the musician clicks on the device's track, if another one is selected
 //   stage.settle()                          time passes until nothing is under way any more
-//   stage.status, stage.shown.result        what the face shows
+//   stage.status, stage.shown.result        what the face shows;  stage.text("generate"), stage.corner("a"), stage.drawn("roll", "title")
 //   stage.server.asked                      verbs as they came: { verb, id, keys, clips: [{ beats, meter, rows, name }], context }
 //   stage.server.answer.vary = (ask) => [clips] | { error: [code, text] } | null for no answer
 //   stage.server.loses = (message, isRequest) => true for a message that gets lost
@@ -70,6 +71,23 @@ class Stage {
     return this.patch.store().State;
   }
 
+  // What is written on a button, whatever its value.
+  text(name) {
+    return this.patch.get(name).label;
+  }
+
+  // A corner of the pad as it is drawn: { name, state, color }, where the state is empty, picked, armed or gone.
+  corner(letter) {
+    const index = "abcd".indexOf(letter);
+    const [, red, green, blue, state, name] = this.patch.get("pad").told.corner.filter(([i]) => i === index).pop();
+    return { name, state: ["empty", "picked", "armed", "gone"][state], color: (red << 16) | (green << 8) | blue };
+  }
+
+  // What a view was told of a word, the newest.
+  drawn(view, word) {
+    return (this.patch.get(view).told[word] || []).slice(-1)[0];
+  }
+
   get port() {
     return this.patch.typed("udpreceive").udp.port;
   }
@@ -93,8 +111,24 @@ class Stage {
     return this.do(hands.press(this.patch, button));
   }
 
+  // An item of a menu, by what it stands for.
+  choose(control, choice) {
+    return this.turn(control, this.patch.table.controls[control].choices.indexOf(choice));
+  }
+
   turn(control, ...values) {
     return this.do(hands.turn(this.patch, control, ...values));
+  }
+
+  // The puck is dragged over these places (0..127) in one go, with so many ms between them.
+  drag(places, ms) {
+    this.do(hands.reach(this.patch, "pad"));
+    for (const [x, y] of places) {
+      this.patch.hold("pad", hands.pixels(this.patch, x / 127, y / 127));
+      this.wait(ms);
+    }
+    this.patch.release();
+    return this;
   }
 
   pick(corner, clip) {

@@ -4,7 +4,7 @@
 const assert = require("node:assert/strict");
 const { Stage, fresh, whole } = require("./stage.js");
 
-const NO_SERVER = "no server: run latent-bridge serve";
+const NO_SERVER = "no server: press Start Server";
 
 // A stage with a clip of many notes that is selected.
 function withClip(options, size = 200) {
@@ -56,7 +56,7 @@ function picked(options) {
 }
 
 function audition(stage) {
-  return stage.made().filter((c) => c.name === PUCK_NAME);
+  return stage.made().filter((c) => c.name.startsWith(PUCK_NAME));
 }
 
 function places(stage) {
