@@ -568,6 +568,7 @@ BANKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Voices", tuple(f"voice_{number}" for number in range(1, 9))),
 )
 
+
 def tables() -> dict[str, Any]:
     """Return what the script needs to know: the fields of each verb, each control, and what is in sight when."""
     asked = list(dict.fromkeys(control.field for control in CONTROLS if control.field))

@@ -31,7 +31,7 @@ KINDS = (
     Kind(name="notes", label="Notes", has_drum_rack=False, follows_scale=True),
 )
 
-# The drum voices that each of the toggles for locking them stands for. A toggle is a parameter that Live keeps and can automate,
+# The drum voices that each of the toggles for locking them stands for. A toggle is a parameter that Live keeps and automates,
 # so what it stands for may not depend on the clip; a drummer keeps time on one cymbal or the other.
 VOICES = (
     *(("kick",), ("snare",), ("closed_hat",), ("open_hat",), ("low_tom",), ("mid_tom",), ("high_tom",)),

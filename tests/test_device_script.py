@@ -27,7 +27,13 @@ def device(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["results", "asking", "network", "requests", "puck", "history", "scene"])
+SCENARIOS = (
+    *("results", "asking", "network", "requests", "puck", "history", "scene"),
+    *("corners", "choosing", "destination", "source", "start"),
+)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
 def test_every_scenario_ends_as_a_musician_expects(name: str, device: Path) -> None:
     done = run(name, device)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -53,7 +53,7 @@ function showGenerate() {
 
 // The light, with the share of the work that is done while something is under way.
 function showLight(share) {
-  var color = server.state === "ready" ? GREEN : server.state === "warming" || server.state === "searching" ? ORANGE : RED;
+  var color = server.state === "ready" ? GREEN : ["warming", "searching", "starting"].indexOf(server.state) >= 0 ? ORANGE : RED;
   var message = share > 0 ? ["light", "set", isBusy() ? ORANGE : color, share] : ["light", "set", color];
   if (message.join() === shownLight) return;
   shownLight = message.join();

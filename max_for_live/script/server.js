@@ -9,7 +9,7 @@ var SERVER_TEXTS = {
   searching: "looking for the server…",
   warming: "the server is loading its models…",
   gone: "no server: press Start Server",
-  starting: "the server is starting…",
+  starting: "starting the server…",
   stopped: "the server stopped",
 };
 
@@ -60,7 +60,7 @@ var OSC = {
 // Say hello, and again and again: often until the server answers, then to notice when it is gone.
 function connect() {
   if (server.unanswered >= MAX_UNANSWERED && now() - server.heardAt > SERVER_GONE_MS) {
-    if (server.state !== "version" && starter.state !== "failed") setServerState("gone");
+    if (server.state !== "version" && !starter.state) setServerState("gone");
     if (!server.isPortOurs && server.unanswered % MAX_UNANSWERED === 0) {
       // A udpreceive whose port is taken hears nothing and does not report it; only a welcome proves that it works.
       server.port = TABLE.listen[0] + ((server.port - TABLE.listen[0] + 1) % TABLE.listen[1]);
@@ -82,6 +82,7 @@ function onWelcome(v) {
   if (!server.unanswered && server.state !== "warming") return; // no hello is open: not from our server
   var protocol = Number(v[0]), state = v[3] === "ready" ? "ready" : "warming";
   server.unanswered = 0;
+  endStart();
   server.isPortOurs = true;
   server.heardAt = now();
   server.version = String(v[1]);

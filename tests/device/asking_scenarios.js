@@ -90,7 +90,7 @@ test("a double click on Generate is one press; pressed again while it runs it is
   stage.turn("mode", 1).wait(100);
   assert.equal(stage.text("generate"), "Cancel");
   stage.press("generate").settle();
-  assert.deepEqual([stage.status, stage.text("generate"), stage.server.asked.length], ["cancelled", "Sample", 1]);
+  assert.deepEqual([stage.status, stage.text("generate"), stage.server.asked.length], ["cancelled", "Generate", 1]);
   stage.turn("count", 3).press("generate").settle();
   assert.equal(stage.made().length, 3);
   sound(stage);

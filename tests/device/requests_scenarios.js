@@ -168,7 +168,7 @@ test("cancel ends what is under way, tells the server, and leaves no half clip",
   assert.equal(late.status, made ? `removed ${made} clips` : "nothing to undo");
   for (const one of [stage, late]) {
     assert.equal(one.live.snapshot(), one.before);
-    assert.equal(one.text("generate"), "Vary");
+    assert.equal(one.text("generate"), "Generate");
     one.check();
   }
 });
