@@ -66,7 +66,7 @@ FACES: Mapping[str, Object] = {
     "live.comment": _object(1, attributes="textjustification", colours="textcolor bgcolor"),
     "umenu": _object(1, "int", "", "", attributes="items allowdrag bgfillcolor_type", colours="bgfillcolor textcolor"),
     "jsui": _object(1, "", attributes="filename border ignoreclick"),
-    "panel": _object(1, attributes="mode border rounded", colours="bgfillcolor"),
+    "panel": _object(1, attributes="mode border rounded angle proportion bgcolor"),
 }
 
 # Objects that are typed as text: a name, and arguments on which inlets and outlets may depend.

@@ -264,7 +264,9 @@ def _view(control: Control, scripts: Scripts) -> Json:
 
 
 def _swatch(_: Control) -> Json:
-    return {"maxclass": "panel", "mode": 0, "border": 0, "rounded": 0, **_themed({"bgfillcolor": "live_control_bg"})}
+    # Nothing to see until a clip gives its colour; a panel's one colour is saved as bgcolor, and set as bgfillcolor.
+    look = {"mode": 0, "border": 0, "rounded": 0, "angle": 270.0, "proportion": 0.5, "bgcolor": [0.0, 0.0, 0.0, 0.0]}
+    return {"maxclass": "panel", **look}
 
 
 def _text(control: Control) -> Json:

@@ -336,7 +336,7 @@ def _live_comment(look: Look) -> Iterator[Shape]:
 
 
 def _panel(look: Look) -> Iterator[Shape]:
-    *channels, opacity = look.told.get("bgcolor", (*_channels(look.colour("bgfillcolor", "live_control_bg"))[:3], 0))
+    *channels, opacity = look.told.get("bgfillcolor", look.box["bgcolor"])
     colour = "#" + "".join(f"{round(255 * channel):02x}" for channel in channels)
     yield replace(_box(*look.rect, colour), opacity=opacity)
 

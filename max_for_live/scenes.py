@@ -94,7 +94,7 @@ def _corner(letter: str, state: int, name: str) -> tuple[Message, ...]:
         (f"pick_{letter}", "text", text),
         (f"pick_{letter}", "texton", text),
         (f"pick_{letter}", "set", int(state == 2)),
-        (f"swatch_{letter}", "bgcolor", *(channel / 255 for channel in color), int(state == 1)),
+        (f"swatch_{letter}", "bgfillcolor", *(channel / 255 for channel in color), int(state == 1)),
     )
 
 

@@ -106,7 +106,7 @@ function paint() {
 }
 
 function drawGrid(width, height, colors) {
-  for (var i = 0; i <= 4; i++) {
+  for (var i = 1; i < 4; i++) {
     var point = pointOf([i / 4, i / 4]);
     fillBox(Math.round(point[0]), 0, 1, height, colors.line);
     fillBox(0, Math.round(point[1]), width, 1, colors.line);
