@@ -202,7 +202,13 @@ def _told(scene: Scene) -> dict[str, dict[str, Any]]:
     """Return the last value of each word that each box was told."""
     told: dict[str, dict[str, Any]] = {"mode": {"set": ("vary", "sample", "morph", "pad").index(scene.mode)}}
     for name, word, *values in scene.told:
-        told.setdefault(str(name), {})[str(word)] = values[0] if len(values) == 1 else values
+        words = told.setdefault(str(name), {})
+        if word == "append":  # to the items of a menu, which `clear` takes away
+            words.setdefault("append", []).append(values[0])
+        elif word == "clear":
+            words.pop("append", None)
+        else:
+            words[str(word)] = values[0] if len(values) == 1 else values
     return told
 
 
@@ -315,8 +321,8 @@ def _live_menu(look: Look) -> Iterator[Shape]:
 
 
 def _umenu(look: Look) -> Iterator[Shape]:
-    items = look.box["items"] if isinstance(look.box["items"], str) else look.box["items"][0]
-    yield from _menu(look, str(look.told.get("set", items)))
+    items = look.told.get("append", [look.box["items"]])
+    yield from _menu(look, str(items[int(look.told.get("set", 0))]))
 
 
 def _menu(look: Look, text: str) -> Iterator[Shape]:

@@ -84,7 +84,8 @@ function drawTitles(width, colors) {
 
 // The rows of a clip from the top: the height of one, and the row of a pitch.
 function rowsOf(clip, room) {
-  var pitches = clip.notes.map(function (note) { return note.pitch; }), places = {}, low, high, span;
+  var seen = clip.notes.filter(function (note) { return note.start < clip.beats && note.start + note.duration > 0; });
+  var pitches = seen.map(function (note) { return note.pitch; }), places = {}, low, high, span;
   if (clip.isDrums) {
     clip.lanes.forEach(function (one, i) { if (one) places[one.pitch] = i; });
     return { count: Math.max(1, clip.lanes.length), height: room.h / Math.max(1, clip.lanes.length), of: inLane };
@@ -119,7 +120,7 @@ function drawNote(note, room, rows, colors) {
   var start = Math.max(0, note.start), stop = Math.min(shown.beats, note.start + note.duration);
   if (row < 0 || stop <= start) return;
   var x = room.x + (start / shown.beats) * room.w, w = Math.max(2.5, ((stop - start) / shown.beats) * room.w - 1);
-  var y = room.y + (row + 0.5) * rows.height - tall / 2;
+  var y = Math.min(room.y + room.h - tall, Math.max(room.y + 1, room.y + (row + 0.5) * rows.height - tall / 2));
   if (note.state === GONE) strokeBox(x, y, w, tall, colors.dim);
   else fillBox(x, y, w, tall, note.state === CHANGED ? colors.accent : colors.note);
 }
