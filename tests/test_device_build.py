@@ -24,7 +24,7 @@ from max_for_live.control import MODES, Mode
 from max_for_live.controls import CONTROLS, is_in_sight
 from max_for_live.letters import RESERVE
 from max_for_live.lint import lint
-from max_for_live.scenes import IN_USE, SCENES, STRAINED, Scene
+from max_for_live.scenes import IN_USE, SCENES, STRAINED, Message, Scene
 
 ROOT = Path(__file__).parents[1]
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="peer: node")
@@ -241,19 +241,13 @@ def test_every_control_is_in_sight_somewhere_and_the_main_ones_everywhere(mode: 
 
 @needs_node
 @pytest.mark.parametrize("scene", [*SCENES, *STRAINED], ids=lambda scene: scene.name)
-def test_the_picture_shows_what_is_in_sight(built: bytes, scene: Scene) -> None:
-    told = {name for name, word, *_ in scene.told if word == "text"}
-    drawn = [shape.text for shape in picture.draw(built, scene, picture.DARK) if isinstance(shape, picture.Text)]
+def test_the_picture_shows_what_is_in_sight_and_cuts_off_no_text(built: bytes, scene: Scene) -> None:
+    drawn = list(picture.draw_boxes(built, scene, picture.DARK))
+    names = {box["varname"] for box, _ in drawn}
     for control in CONTROLS:
-        if control.kind in ("button", "dial") and control.place != control_of.NOWHERE and control.name not in told:
-            is_seen = is_in_sight(control.name, scene.mode, is_open=scene.is_open)
-            assert (control.label in drawn) == is_seen, control.name
-
-
-@needs_node
-@pytest.mark.parametrize("scene", [*SCENES, *STRAINED], ids=lambda scene: scene.name)
-def test_no_text_is_cut_off_or_leaves_its_box(built: bytes, scene: Scene) -> None:
-    for box, shapes in picture.draw_boxes(built, scene, picture.DARK):
+        if control.kind in ("button", "dial") and control.place != control_of.NOWHERE:
+            assert (control.name in names) == is_in_sight(control.name, scene.mode, is_open=scene.is_open), control.name
+    for box, shapes in drawn:
         x, y, w, h = box["presentation_rect"]
         for text in (shape for shape in shapes if isinstance(shape, picture.Text)):
             # A wider font than the measured one grows away from the anchor; views measure by themselves.
@@ -262,6 +256,59 @@ def test_no_text_is_cut_off_or_leaves_its_box(built: bytes, scene: Scene) -> Non
             assert x <= text.left - more * share, (box["varname"], text)
             assert text.left + text.width + more * (1 - share) <= x + w, (box["varname"], text)
             assert y + 0.7 * text.size <= text.y <= y + h - 0.2 * text.size, (box["varname"], text)
+
+
+ODD: dict[str, tuple[Message, ...]] = {
+    "nothing told": (),
+    "a clip without notes": (("roll", "begin", 4, 4, 4, 0), ("roll", "end")),
+    "an end without a beginning": (("roll", "end"),),
+    "no beats": (("roll", "begin", 0, 4, 4, 0), ("roll", "notes", 60, 0, 1, 0), ("roll", "end")),
+    "a thousand beats in 7/8": (
+        ("roll", "begin", 1000, 7, 8, 0),
+        *(("roll", "notes", pitch, 7.5 * pitch, 3, pitch % 3) for pitch in range(128)),
+        ("roll", "end"),
+        ("roll", "playhead", 999.9),
+    ),
+    "notes on all sides of the loop": (
+        ("roll", "begin", 4, 3, 4, 0),
+        ("roll", "notes", 0, -2, 1, 0, 127, -0.5, 1, 1, 60, 3.9, 8, 2, 64, 4, 1, 1),
+        ("roll", "end"),
+        ("roll", "playhead", 4.5),
+    ),
+    "many drums, and one without a lane": (
+        ("roll", "begin", 4, 4, 4, 1),
+        *(("roll", "lane", row, 30 + row, f"Drum of the number {row}") for row in range(30)),
+        ("roll", "notes", 99, 0, 1, 0, 30, 0, 0.01, 1, 59, 3.99, 1, 2),
+        ("roll", "end"),
+    ),
+    "words that are numbers": (("roll", "begin", 4, 4, 4, 0), ("roll", "end"), ("roll", "title", 7, 8), ("status", "set", 404)),
+    "another version's words": (("roll", "bend", 1), ("pad", "spin", 2), ("status", "append", "x"), ("light", "set", 9, 7)),
+    "the pad's edges": (
+        ("pad", "locked", 0),
+        ("pad", "puck", 1, 1),
+        ("pad", "corner", 9, 0, 0, 0, 1, "E"),
+        ("pad", "corner", 0, 0, 0, 0, 1, "A", "black", "one"),
+        ("pad", "trail", 0, 0, 1, 1, 5, -5),
+    ),
+}
+
+
+@needs_node
+@pytest.mark.parametrize(("mode", "theme"), [("vary", picture.DARK), ("pad", picture.LIGHT)], ids=["vary", "pad"])
+def test_views_draw_whatever_they_are_told_inside_their_boxes(built: bytes, theme: picture.Theme, mode: Mode) -> None:
+    # One after the other: what a view was told before must not harm it either.
+    told = tuple(message for messages in ODD.values() for message in messages)
+    for scene in (*(Scene(what, what, mode, messages) for what, messages in ODD.items()), Scene("all", "all", mode, told)):
+        for box, shapes in picture.draw_boxes(built, scene, theme):
+            x, y, w, h = box["presentation_rect"]
+            for shape in shapes if box["maxclass"] == "jsui" else ():
+                points = (
+                    shape.points
+                    if isinstance(shape, picture.Path_)
+                    else ((shape.left, shape.y), (shape.left + shape.width, shape.y))
+                )
+                outside = [(px, py) for px, py in points if not (x - 1 <= px <= x + w + 1 and y - 1 <= py <= y + h + 1)]
+                assert not outside, (scene.name, box["varname"], shape)
 
 
 @needs_node

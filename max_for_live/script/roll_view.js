@@ -119,7 +119,8 @@ function drawNote(note, room, rows, colors) {
   var row = rows.of(note.pitch), tall = Math.min(TALLEST, Math.max(LEAST, Math.ceil(rows.height)));
   var start = Math.max(0, note.start), stop = Math.min(shown.beats, note.start + note.duration);
   if (row < 0 || stop <= start) return;
-  var x = room.x + (start / shown.beats) * room.w, w = Math.max(2.5, ((stop - start) / shown.beats) * room.w - 1);
+  var w = Math.max(2.5, ((stop - start) / shown.beats) * room.w - 1);
+  var x = Math.min(room.x + room.w - w, room.x + (start / shown.beats) * room.w);
   var y = Math.min(room.y + room.h - tall, Math.max(room.y + 1, room.y + (row + 0.5) * rows.height - tall / 2));
   if (note.state === GONE) strokeBox(x, y, w, tall, colors.dim);
   else fillBox(x, y, w, tall, note.state === CHANGED ? colors.accent : colors.note);
