@@ -7,6 +7,7 @@ A control that sets a field of a request names the field and its own appearance 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from bridge.requests import VERBS
@@ -581,6 +582,7 @@ def tables() -> dict[str, Any]:
     }
 
 
+@cache
 def sights() -> dict[str, dict[str, Any]]:
     """Return in which modes and on which page each thing is in sight; what is always in sight is not listed."""
     everything: tuple[Control | Label, ...] = (*CONTROLS, *LABELS)

@@ -34,10 +34,12 @@ def lint(data: bytes) -> list[str]:
         return [str(error)]
     script = device.files[1].content.decode(errors="replace") if len(device.files) > 1 else ""
     wrong = list(_container(device))
+    if wrong:
+        return wrong  # what is in a broken container tells nothing
     try:
-        return wrong + lint_patcher(Built(device, device.patcher, script))
+        return lint_patcher(Built(device, device.patcher, script))
     except (KeyError, TypeError, IndexError, AttributeError) as error:
-        return [*wrong, f"the patcher is not built like one: {error!r}"]
+        return [f"the patcher is not built like one: {error!r}"]
 
 
 def lint_patcher(built: Built) -> list[str]:
