@@ -79,8 +79,8 @@ function chooseKey(v, name) {
 
 function chooseSeed(v) {
   var seed = Math.round(Number(v[0]));
-  if (!(seed >= 0)) return;
-  isSeedTyped = hasBegun && seed !== chosen.seed;
+  if (!(seed >= 0) || !hasBegun) return; // what the box tells as it is loaded; the seed is in the state
+  isSeedTyped = seed !== chosen.seed;
   chosen.seed = seed;
   save();
 }

@@ -177,7 +177,12 @@ function resultNames(job, reply) {
 }
 
 function blendName(parts, at) { return baseNames(parts).join(" + ") + " " + percent(at) + " %"; }
-function baseNames(parts) { return parts.map(function (part) { return Music.baseName(part.name); }); }
+
+// What results are called after: a result's source, and not the pad's own clip by its long name.
+function baseNames(parts) {
+  return parts.map(function (part) { return part.name.indexOf(PUCK_NAME) === 0 ? "Pad" : Music.baseName(part.name); });
+}
+
 function percent(at) { return Math.round(at[0] * 100) + "/" + Math.round(at[1] * 100); }
 function countOf(n, one, many) { return n + " " + (n === 1 ? one : many); }
 function infoText(job) { return job.info.length ? " – " + job.info.join("; ") : ""; }
