@@ -275,9 +275,12 @@ def _choose(
     is_near = [i for i in order if abs(far[i] - amount) <= near]
     balanced = [i for i in is_near if not source.imbalance(made[i])]
     uneven = [i for i in is_near if i not in balanced]
+    hopeless: set[int] = set()  # to bring into balance
     for i in [*balanced, *beyond, *beyond, *beyond, *uneven, *(too_little if is_last else ())]:
         if sum(off <= near + 1e-9 for off, *_ in found.values()) == count:
             break
+        if i in hopeless:
+            continue
         grid, off, clip = grids[i], abs(far[i] - amount), made[i]
         if off > near or i in uneven:
             others = [grids[j] for j in (*range(i + 1, len(grids)), *range(i))] if is_last or source.slack < math.inf else []
@@ -286,6 +289,7 @@ def _choose(
             off = abs(source.distance_to(clip) - amount)
         if imbalance := source.imbalance(clip):
             off = max(off, near) + IMBALANCE * imbalance  # where nothing better comes
+            hopeless.add(i)
         found.setdefault(_onsets_key(clip), (off, clip, _count_decoded(source, clip, grid)))
     return far
 
