@@ -41,10 +41,10 @@ from models.training.publishing import habits_of
 from models.training.trainer import Trainer
 
 FILES = 12
-MOST_WINDOWS = 96  # of an artist that are scored, as many of each piece as there is room for
+MOST_WINDOWS = 36  # of an artist that are scored, as many of each piece as there is room for
 SAMPLES, PAIRS = 400, 400
 CURVE = (5, 12, 25, 50, 100)
-RATES = (3e-5, 1e-4, 3e-4)  # of plain fine-tuning; the best on `valid` is what is compared with
+RATES = (3e-5, 1e-4)  # of plain fine-tuning; the best on `valid` is what is compared with
 
 # Whose music a file is: the set, and a pattern whose group is the artist. Those of `outside` are in no training set.
 ARTISTS = {

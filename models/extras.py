@@ -33,7 +33,11 @@ EXTRAS = {
     extra.name: extra
     for extra in (
         Extra("gpu", "computing on a GPU", {"torch": "PyTorch"}),
-        Extra("train", "the verbs train and evaluate", {"torch": "PyTorch", "sklearn": "scikit-learn", "scipy": "SciPy"}),
+        Extra(
+            "train",
+            "the verbs train, personalise and evaluate",
+            {"torch": "PyTorch", "sklearn": "scikit-learn", "scipy": "SciPy"},
+        ),
         Extra("note-seq", "NoteSequences, from Python", {"note_seq": "note-seq"}),
         Extra("pretty-midi", "PrettyMIDI objects, from Python", {"pretty_midi": "pretty_midi"}),
     )

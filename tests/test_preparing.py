@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from bridge.cli import app
 from models.families.registry import find_family
 from models.music.clip import Note
 from models.tensor_file import read_tensors
-from models.training.dataset import MUSIC, find_sources, part_of
+from models.training.dataset import MUSIC, find_sources, pack, part_of
 from models.training.packed import load_packed, save_packed
 from models.training.preparing import Prepared, grid_agreement, held_out, prepare
 
@@ -60,6 +61,14 @@ def test_parts_are_told_apart(prepared: Prepared) -> None:
     assert band.took == {"drums": 1, "melody": 1}
     assert band.left == ("Bass: too low for melody: a bass",)
     assert "120" in band.tempo
+
+
+def test_a_loop_of_one_bar_is_played_twice(prepared: Prepared, clips: Path) -> None:
+    (loop,) = [report for report in prepared.files if report.name == "one_bar.mid"]
+    assert loop.took == {"drums": 1}
+    half = DRUMS.spec.half_steps
+    alone = pack(iter([replace(next(s for s in find_sources(clips) if s.name == "one_bar.mid"), is_own=True)]), DRUMS).grid
+    assert (alone.tokens[0, :half] == alone.tokens[0, half:]).all()
 
 
 def test_what_is_there_twice_is_taken_once(clips: Path, tmp_path: Path) -> None:

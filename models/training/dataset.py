@@ -323,13 +323,13 @@ class _Timeline:
     """The parts of a piece on the beats that training reads them by."""
 
     def __init__(self, song: Song, source: Source) -> None:
-        self.song, self.annotation = song, source.beats
+        self.song, self.annotation, self._is_own = song, source.beats, source.is_own
 
     def stretches(self, clip: Clip) -> Iterator[Clip]:
         """Cut a part into its runs of bars of four beats."""
         if self.annotation:
             return _follow_beats(clip, self.song.tempos, self.annotation)
-        return common_time(clip, self.song.meters)
+        return common_time(repeated_loop(clip) if self._is_own else clip, self.song.meters)
 
     @cached_property
     def pitched(self) -> list[Note]:
@@ -420,6 +420,15 @@ def _beat(clip: Clip, first: int, family: Family) -> int:
 def _bars(clip: Clip, family: Family) -> int:
     """Count the windows of a clip that lie wholly in it."""
     return max(1, int(clip.beats // family.spec.half_beats) - 1)
+
+
+def repeated_loop(clip: Clip) -> Clip:
+    """Play a clip of one bar of four beats twice, as loops are meant; others are left as they are."""
+    end = max((note.end for note in clip.notes), default=0.0)
+    if clip.start or not 2 < end <= 4.5 or any(note.start < 0 or note.start >= 3.875 for note in clip.notes):
+        return clip
+    again = tuple(replace(note, start=note.start + 4) for note in clip.notes)
+    return replace(clip, notes=(*clip.notes, *again), beats=8.0)
 
 
 def common_time(clip: Clip, meters: Sequence[tuple[float, tuple[int, int]]]) -> Iterator[Clip]:

@@ -29,6 +29,7 @@ from models.training.dataset import (
     join_windows,
     learned_parts,
     part_of,
+    repeated_loop,
 )
 
 COPY = 0.8  # a file of which so much is in an earlier one is that file over again
@@ -200,7 +201,7 @@ def _reason(part: Part, number: int, family: str, asked: dict[str, set[int]], so
         return f"{family}, which was not asked for"
     if number not in asked[family]:
         return f"too low for {family}: a bass"
-    if not any(common_time(part.clip, song.meters)):
+    if not any(common_time(repeated_loop(part.clip), song.meters)):
         return "no two bars of 4/4"
     return "too few notes in any two bars" if family == "drums" else "no line by itself, or too few notes in any two bars"
 
