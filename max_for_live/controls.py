@@ -57,8 +57,8 @@ CORNERS: tuple[Mode, ...] = ("morph", "pad")
 NOTES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 # The menu of keys: the rule, none, Live's own, then each by name.
 KEYS = (
-    ("Any Notes", "free"),
     ("Auto", "auto"),
+    ("Any Notes", "free"),
     ("Live's Scale", "live"),
     *((f"{note} {mode.title()}", f"{note} {mode}") for mode in ("major", "minor") for note in NOTES),
 )
@@ -459,7 +459,7 @@ CONTROLS: tuple[Control, ...] = (
         page="more",
         field="key",
         words=KEYS,
-        initial=1,
+        initial=0,
         info=(
             "What new notes keep to: Auto is Live's scale where that is on, else the key of the music; a key of its own; or any"
             " notes. Nothing for drums."
