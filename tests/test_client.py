@@ -164,15 +164,21 @@ def test_many_threads_ask_one_client_and_each_gets_its_own(client: Client) -> No
     assert answers[1].clips == client.ask("vary", [BEAT], count=2, seed=1).clips
 
 
-def test_a_callback_that_fails_harms_no_one(client: Client) -> None:
+def test_a_callback_that_fails_harms_no_one_and_one_may_begin_something(client: Client) -> None:
+    told = threading.Event()
+    begun: list[Pending] = []
+
     def fail(fraction: float) -> None:
+        begun.append(client.begin("sample", count=1))
+        told.set()
         raise RuntimeError("mine")
 
-    assert client.ask("sample", count=32, bars=16, progress=fail).clips
-    begun: list[Pending] = []
-    client.ask("sample", count=32, bars=16, progress=lambda fraction: begun.append(client.begin("sample", count=1)))
-    assert begun
-    assert all(len(pending.result(20).clips) == 1 for pending in begun)
+    pending = client.begin("sample", count=64, bars=64, progress=fail)
+    assert told.wait(20)
+    pending.cancel()
+    assert len(begun[0].result(20).clips) == 1
+    with pytest.raises(ServerError, match="cancel"):
+        pending.result(20)
 
 
 def test_where_no_server_is_that_is_said_and_nothing_is_waited_for_after_the_end() -> None:
