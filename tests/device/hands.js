@@ -54,6 +54,16 @@ function* move(patch, [x, y]) {
   yield* pause(patch, 40);
 }
 
+// Drag the puck over places in one go, with so many ms between them.
+function* drag(patch, places, ms) {
+  yield* reach(patch, "pad");
+  for (const [x, y] of places) {
+    patch.hold("pad", pixels(patch, x / MOST_PAD, y / MOST_PAD));
+    yield* pause(patch, ms);
+  }
+  patch.release();
+}
+
 // The pixel on the view of the pad where a place of the puck is.
 function pixels(patch, x, y) {
   const [, , width, height] = patch.get("pad").json.presentation_rect;
@@ -62,8 +72,11 @@ function pixels(patch, x, y) {
 }
 
 // The device is in Device View only while its track is selected.
-function* look({ live, device }) {
-  if (!live.isInView(device)) live.select(live.trackOf(device));
+function* look(patch) {
+  const { live, device } = patch;
+  if (live.isInView(device)) return;
+  live.select(live.trackOf(device));
+  yield* pause(patch, 150); // a hand has a way to go
 }
 
 // Go where a control can be seen: to its mode, with the fold-out open or closed.
@@ -92,6 +105,7 @@ function* toMode(patch, mode) {
 
 function* pause({ app }, ms) {
   const until = app.clock.now + ms;
+  app.clock.after(ms, () => undefined); // so that time stops there
   yield () => app.clock.now >= until;
 }
 
@@ -102,4 +116,4 @@ function play(clock, steps) {
   }
 }
 
-module.exports = { SOON, look, pick, pixels, play, press, reach, turn };
+module.exports = { SOON, drag, look, pick, pixels, play, press, reach, turn };

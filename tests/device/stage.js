@@ -122,13 +122,7 @@ class Stage {
 
   // The puck is dragged over these places (0..127) in one go, with so many ms between them.
   drag(places, ms) {
-    this.do(hands.reach(this.patch, "pad"));
-    for (const [x, y] of places) {
-      this.patch.hold("pad", hands.pixels(this.patch, x / 127, y / 127));
-      this.wait(ms);
-    }
-    this.patch.release();
-    return this;
+    return this.do(hands.drag(this.patch, places, ms));
   }
 
   pick(corner, clip) {

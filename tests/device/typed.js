@@ -194,9 +194,12 @@ function udpsend(box) {
   return (_, message) => send.hear(message);
 }
 
-function udpreceive(box, [port]) {
+// A port of 0 is none; @quiet keeps errors out of the console (docs.cycling74.com/reference/udpreceive).
+function udpreceive(box, [port, ...words]) {
+  const isQuiet = words[words.indexOf("@quiet") + 1] === "1" && words.includes("@quiet");
   const pass = (atoms) => box.isOpen && box.app.high(() => box.send(0, atoms));
-  const given = { net: box.patch.net, clock: box.app.clock, pass, fail: box.fail, say: box.error };
+  const say = isQuiet ? () => undefined : box.error;
+  const given = { net: box.patch.net, clock: box.app.clock, pass, fail: box.fail, say };
   const receive = new UdpReceive(Number(port) || 0, given);
   box.onClose = () => receive.close();
   box.udp = receive;

@@ -103,6 +103,10 @@ class Device {
     return this.do(() => hands.pick(this.patch, corner, clip));
   }
 
+  drag(places, ms) {
+    return this.do(() => hands.drag(this.patch, places, ms));
+  }
+
   // A click on a clip or a slot.
   select(thing) {
     return this.do(function* click() {

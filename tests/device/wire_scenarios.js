@@ -142,6 +142,49 @@ const SCENARIOS = {
     set.close(4);
   },
 
+  "destinations, and choosing by ear": async ({ built, port }) => everyPlace(built, port),
+
+  "destinations, and choosing by ear, where packets are lost": async ({ built, port }) => {
+    const relay = await new Relay(port, { seed: 9, share: 0.1 }).open();
+    await everyPlace(built, relay.port);
+    relay.close();
+  },
+
+  "a pad that plays through": async ({ built, port }) => {
+    const relay = await new Relay(port, { seed: 10, share: 0.1 }).open();
+    await playPad(built, relay.port);
+    relay.close();
+  },
+
+  "a duplicated track, and Live's own undo": async ({ built, port }) => {
+    const set = new LiveSet(built, port);
+    const { live, world } = set;
+    await set.isReady();
+    await set.pick("a", set.tune);
+    await set.pick("b", set.answer);
+    await set.device.turn("puck", 64, 64);
+    await set.device.until(() => /^puck at/.test(set.device.status), LONG);
+    await set.idle(500);
+    const copy = live.duplicateTrack(live.tracks[0]);
+    const twin = world.open(built, null, { device: live.maxDeviceOf(copy), saved: set.device.saved });
+    await twin.until(() => twin.status.startsWith("ready"), READY);
+    assert.deepEqual([...twin.patch.console, ...set.device.patch.console], []);
+    set.before = live.snapshot();
+    const [first] = live.made(set.device.thing);
+    await twin.turn("puck", 20, 100);
+    await twin.until(() => /^puck at/.test(twin.status), LONG);
+    assert.deepEqual(music(first.thing), music(first));
+    // A press is taken back by Live's undo, and the next one works.
+    set.select(set.tune);
+    const steps = live.done.length;
+    await set.press("vary", /^3 clips in slots below/);
+    while (live.done.length > steps) live.undo();
+    assert.equal(live.made(set.device.thing).length, 1);
+    set.select(set.tune);
+    await set.press("vary", /^3 clips in slots below/);
+    set.close(3 + live.made().filter(({ name }) => name.startsWith(PUCK)).length);
+  },
+
   "strangers on the network": async ({ built, port }) => {
     const set = new LiveSet(built, port);
     await set.isReady();
@@ -285,6 +328,83 @@ async function everyVerb(built, port, tested = /^self-test: PASS/) {
   await set.press("vary", /^3 clips in slots below/);
   assert.equal(news().length, 3);
   set.close(known.length);
+}
+
+// Results go where they are sent, and come back from there; some are heard, marked and kept.
+async function everyPlace(built, port) {
+  const set = new LiveSet(built, port);
+  const { device, live } = set;
+  await set.isReady();
+  set.select(set.tune);
+  await set.to(1);
+  await set.press("vary", /^3 clips on the new track 1-MIDI ideas/);
+  assert.equal(live.tracks[1].name, "1-MIDI ideas");
+  await set.press("undo", /^removed 3 clips/);
+  assert.equal(live.tracks[1].name, "Drums");
+  set.select(set.tune);
+  await set.to(3);
+  await set.press("vary", /^3 clips in the Arrangement, from bar/);
+  assert.equal(live.tracks[0].arrangement.length, 3);
+  await set.press("undo", /^removed 3 clips/);
+  // In place of the source, which comes back.
+  const answer = music(set.answer);
+  live.grant(set.answer);
+  set.select(set.answer);
+  await set.to(2);
+  await set.press("vary", /^Answer is replaced/);
+  assert.notDeepEqual(music(set.answer), answer);
+  await set.press("undo", /^the source is back/);
+  const { clip: back } = live.tracks[0].slots[3];
+  assert.deepEqual(music(back), answer);
+  back.owner = null;
+  set.before = live.snapshot();
+  // By ear: the source plays, then results in its place; one is kept.
+  await set.to(0);
+  set.select(set.tune);
+  live.launch(live.tracks[0].slots[0]);
+  await set.press("vary", /^3 clips in slots below/);
+  const made = live.made().map(({ thing }) => thing);
+  await set.press("forward", /^at Tune ~/);
+  await device.until(() => made[0].is_playing, LONG);
+  await set.press("forward", /^at Tune ~/);
+  await device.until(() => made[1].is_playing && !made[0].is_playing, LONG);
+  await set.press("ab", /^at the source, Tune/);
+  await device.until(() => set.tune.is_playing, LONG);
+  await set.press("ab", /^at Tune ~/);
+  await device.until(() => made[1].is_playing, LONG);
+  await set.press("star", /is marked$/);
+  await set.press("keep_only", /^kept 1 result, removed 2/);
+  await set.idle(500);
+  assert.deepEqual(
+    live.made().map(({ thing }) => thing),
+    [made[1]],
+  );
+  set.close(1);
+}
+
+// The pad between clips of two tracks, of which one holds long chords, is dragged while it plays: nothing is cut.
+async function playPad(built, port) {
+  const set = new LiveSet(built, port);
+  const { device, live } = set;
+  const keys = live.tracks[3].slots[0].clip;
+  await set.isReady();
+  await set.pick("a", keys);
+  await set.pick("b", set.answer);
+  await device.turn("puck", 30, 10);
+  await device.until(() => /^puck at/.test(device.status), LONG);
+  const [{ thing }] = live.made();
+  live.launch(thing.parent);
+  await device.until(() => live.sounding(thing).length > 0, LONG, "notes that sound");
+  await device.drag(
+    Array.from({ length: 40 }, (_, i) => [30 + 2 * i, 10 + i]),
+    120,
+  );
+  await device.until(() => /^puck at 8\d\/39 %/.test(device.status), LONG, "where it was let go");
+  await set.idle(3000);
+  const cut = live.cuts.filter(({ by }) => by);
+  assert.deepEqual(cut, []);
+  assert.equal(thing.is_playing, 1);
+  set.close(1);
 }
 
 // Vary clips of all sizes, at amount 0 too; `sampled` is what is said of the one without notes.

@@ -84,6 +84,16 @@ class LiveSet {
     return this.device.status;
   }
 
+  // The first parts of what the device says of corners, as buttons show it.
+  text(name) {
+    return this.device.patch.get(name).label;
+  }
+
+  // Where results go: 0 below, 1 a new track, 2 in place of the source, 3 the Arrangement.
+  to(place) {
+    return this.device.turn("to", place);
+  }
+
   async pick(corner, clip) {
     const said = new RegExp(`^${corner.toUpperCase()} is ${clip.name}$`);
     await this.device.pick(corner, clip);
