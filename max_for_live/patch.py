@@ -66,7 +66,8 @@ def nodes(scripts: Scripts) -> tuple[Node, ...]:
         Node("begin", "t b b"),
         Node("state", "pattr state @thru 0", _state()),
         Node("restore", "prepend restore"),
-        Node("receive", f"udpreceive {LISTEN}"),
+        # No port that others want: the script says which, and whether it works (docs.cycling74.com/max8/refpages/udpreceive).
+        Node("receive", "udpreceive 0 @quiet 1"),
         Node("defer", "deferlow"),  # otherwise messages may arrive in another order
         Node("script", f"js {script}", {"saved_object_attributes": {"filename": script, "parameter_enable": 0}}),
         Node("starter", f"node.script {starter}", {"saved_object_attributes": sleeping}),

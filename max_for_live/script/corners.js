@@ -26,6 +26,7 @@ function arm(corner, clip) {
   var name = goTo(clip) ? getText("name") || "this clip" : "", letter = corner.toUpperCase();
   var isOwn = picks[corner] && picks[corner].clip === clip;
   armed = corner;
+  selected.clip = clip; // an observer may tell of the last click only now
   showCorners();
   fillTracks();
   showStatus(letter + ": click a clip" + (name ? ", or " + letter + " again to " + (isOwn ? "empty it" : "take " + name) : ""));

@@ -124,7 +124,8 @@ function layOutArrangement(job) {
   if (!made.length) return finishWithResults(job);
   enqueueEach(job, made, function (entry) {
     requireClip(entry.clip);
-    lengths.push(getNumber("length"));
+    // No page says whether a clip that begins before its loop is as long as its loop there, or longer.
+    lengths.push(Math.max(getNumber("length"), getNumber("end_marker") - getNumber("start_marker")));
   });
   enqueue(job, function () {
     var source = job.parts[0];

@@ -36,6 +36,7 @@ function begin() {
   goTo("live_app");
   liveVersion = Number(api.call("get_major_version")) || 0;
   showServer();
+  listenOn(server.port);
   connect();
   followCorners();
   followPlayhead();

@@ -8,6 +8,13 @@
 // The clip's name holds the identity of the device; one with another identity is never written.
 
 var PUCK_NAME = "Latent Bridge puck";
+var MOST_WRITTEN = 64; // fingerprints
+
+// What the device has written last: also after Live's own Undo the clip is as one of these, and still the device's.
+function noteWritten(fingerprint) {
+  puck.fingerprint = fingerprint;
+  puck.written = puck.written.slice(1 - MOST_WRITTEN).concat(fingerprint);
+}
 
 function padName() { return PUCK_NAME + " " + identity; }
 
@@ -48,7 +55,7 @@ function writeAudition() {
 
   function isOwn(clip) {
     if (!clip || !goTo(clip) || getText("name") !== padName()) return false;
-    if (Music.fingerprint(readNotes()) !== puck.fingerprint) return false;
+    if (puck.written.indexOf(Music.fingerprint(readNotes())) < 0) return false;
     return goUpTo("Track") && Number(api.id) === deviceTrack();
   }
 
@@ -77,7 +84,7 @@ function writeAudition() {
   function check(notes, tried) {
     writeNotes(job, puck.clip, notes, tried, function (found, problem) {
       settle(job, puck.clip);
-      puck.fingerprint = Music.fingerprint(found);
+      noteWritten(Music.fingerprint(found));
       puck.isWriting = false;
       showStatus(problem ? "puck: " + problem : "puck at " + percent(answer.at) + " %");
       goTo("live_set");

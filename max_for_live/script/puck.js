@@ -5,7 +5,7 @@ var COALESCE_MS = 20; // x and y arrive one after the other, and count as one mo
 var MOVING_MS = 150; // after a move, the puck counts as moving
 
 var puck = {
-  x: 0, y: 0, path: [], palette: null, answer: null, request: null, clip: 0, fingerprint: "", sixteenthMs: 125,
+  x: 0, y: 0, path: [], palette: null, answer: null, request: null, clip: 0, fingerprint: "", written: [], sixteenthMs: 125,
   isWanted: false, isPreparing: false, isWriting: false, isStale: false, isPlaying: false, isMoving: false, isByPad: false,
   askedAt: -Infinity, wroteAt: -Infinity, movedAt: -Infinity,
 };

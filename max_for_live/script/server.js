@@ -20,6 +20,7 @@ var server = {
   version: "", expected: 0, received: [], models: [], shownText: "",
 };
 
+var ports = null; // of the devices of this Live: their ids by the ports that they listen on
 var modelMenu = ["auto"]; // the models as the menu shows them
 
 // What may come from the server; `v` are the values of the message, in forRequest() those after the id.
@@ -63,14 +64,29 @@ function connect() {
     if (server.state !== "version" && !starter.state) setServerState("gone");
     if (!server.isPortOurs && server.unanswered % MAX_UNANSWERED === 0) {
       // A udpreceive whose port is taken hears nothing and does not report it; only a welcome proves that it works.
-      server.port = TABLE.listen[0] + ((server.port - TABLE.listen[0] + 1) % TABLE.listen[1]);
-      outlet(RECEIVER_OUT, ["port", server.port]);
+      listenOn(server.port + 1);
     }
   }
   sendHello();
   var isSlow = server.unanswered > 4 * MAX_UNANSWERED || server.state === "version";
   schedule("hello", isSlow ? HELLO_SLOW_MS : HELLO_FAST_MS, connect);
 }
+
+// Listen on a port, or the next that no other device of this Live listens on: all share one Global.
+function listenOn(port) {
+  if (!ports) ports = new Global("latent_bridge_ports");
+  var own = goTo("this_device") ? Number(api.id) : 0;
+  for (var i = 0; i < TABLE.listen[1]; i++) {
+    var next = TABLE.listen[0] + ((port - TABLE.listen[0] + i) % TABLE.listen[1]);
+    if (!isTaken(next, own)) break;
+  }
+  if (ports[server.port] === own) ports[server.port] = 0;
+  ports[next] = own;
+  server.port = next;
+  outlet(RECEIVER_OUT, ["port", next]);
+}
+
+function isTaken(port, own) { return ports[port] > 0 && ports[port] !== own && goTo(Number(ports[port])); }
 
 function sendHello() {
   server.unanswered++;

@@ -40,6 +40,7 @@ function restore(given) {
   puck.y = Music.clamp(Number(saved.y) || 0, 0, 1);
   puck.clip = 0;
   puck.fingerprint = String(saved.pad || "");
+  puck.written = [puck.fingerprint];
   CORNERS.forEach(function (corner, i) { picks[corner] = restorePick(saved.corners && saved.corners[i]); });
   if (!hasBegun) return;
   claimIdentity();
@@ -64,6 +65,7 @@ function claimIdentity() {
     for (var i = 0; i < 4; i++) identity += DIGITS.charAt(Math.floor(Math.random() * DIGITS.length));
     puck.clip = 0;
     puck.fingerprint = "";
+    puck.written = [];
     save();
   }
   devices[identity] = own;

@@ -89,7 +89,7 @@ function* reach(patch, name) {
   if (page !== "front" && isOpen !== (page === "more")) patch.click("more");
   if (modes.length && !modes.includes(modeOf(patch))) yield* toMode(patch, modes[0]);
   yield () => !patch.get(name).isHidden;
-  yield* look(patch); // a new track may have been selected meanwhile
+  if (!patch.live.isInView(patch.device)) patch.live.select(patch.live.trackOf(patch.device)); // a new track was selected
 }
 
 function modeOf(patch) {
