@@ -43,9 +43,9 @@ def test_music_knows_nothing_of_max_live_or_the_table() -> None:
 BELONGS = {
     r"\bnew LiveAPI\b": {"main.js"},
     r"\bnew Task\b": {"main.js"},
-    r"\bnew Global\b": {"state.js"},
+    r"\bnew Global\b": {"state.js", "server.js"},
     r"\bapi\.(goto|get|id|unquotedpath)\b": {
-        *("live_api.js", "context.js", "scene.js", "history.js", "hearing.js", "corners.js", "state.js", "destination.js"),
+        *("live_api.js", "context.js", "scene.js", "history.js", "hearing.js", "corners.js", "destination.js"),
         "pad_clip.js",
     },
     r"\b(create_clip|create_scene|add_new_notes|remove_notes_\w+)\b": {"results.js"},

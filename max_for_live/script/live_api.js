@@ -109,6 +109,8 @@ function selectedRow() {
   return Math.max(0, childIds("scenes").indexOf(scene));
 }
 
+function ownDevice() { return goTo("this_device") ? Number(api.id) : 0; }
+
 // In a Rack, the device's parent is a chain.
 function deviceTrack() {
   if (!goTo("this_device") || !goUpTo("Track")) throw failure("the device is not on a track");

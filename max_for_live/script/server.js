@@ -75,7 +75,7 @@ function connect() {
 // Listen on a port, or the next that no other device of this Live listens on: all share one Global.
 function listenOn(port) {
   if (!ports) ports = new Global("latent_bridge_ports");
-  var own = goTo("this_device") ? Number(api.id) : 0;
+  var own = ownDevice();
   for (var i = 0; i < TABLE.listen[1]; i++) {
     var next = TABLE.listen[0] + ((port - TABLE.listen[0] + i) % TABLE.listen[1]);
     if (!isTaken(next, own)) break;

@@ -59,7 +59,7 @@ function restorePick(kept) {
 // Take a new identity if there is none, or if the device that had it before is still there: this one is its copy.
 function claimIdentity() {
   if (!devices) devices = new Global("latent_bridge_devices");
-  var own = goTo("this_device") ? Number(api.id) : 0, holder = identity ? Number(devices[identity]) || 0 : 0;
+  var own = ownDevice(), holder = identity ? Number(devices[identity]) || 0 : 0;
   if (!identity || (holder && holder !== own && goTo(holder))) {
     identity = "";
     for (var i = 0; i < 4; i++) identity += DIGITS.charAt(Math.floor(Math.random() * DIGITS.length));

@@ -73,10 +73,16 @@ function pixels(patch, x, y) {
 
 // The device is in Device View only while its track is selected.
 function* look(patch) {
-  const { live, device } = patch;
-  if (live.isInView(device)) return;
-  live.select(live.trackOf(device));
+  if (show(patch)) return;
   yield* pause(patch, 150); // a hand has a way to go
+  show(patch);
+}
+
+// Click on the device's track, unless it is selected; returns whether it was.
+function show({ live, device }) {
+  const isThere = live.isInView(device);
+  if (!isThere) live.select(live.trackOf(device));
+  return isThere;
 }
 
 // Go where a control can be seen: to its mode, with the fold-out open or closed.
@@ -89,7 +95,7 @@ function* reach(patch, name) {
   if (page !== "front" && isOpen !== (page === "more")) patch.click("more");
   if (modes.length && !modes.includes(modeOf(patch))) yield* toMode(patch, modes[0]);
   yield () => !patch.get(name).isHidden;
-  if (!patch.live.isInView(patch.device)) patch.live.select(patch.live.trackOf(patch.device)); // a new track was selected
+  show(patch); // a new track may have been selected meanwhile
 }
 
 function modeOf(patch) {
