@@ -107,6 +107,22 @@ def test_a_set_that_is_opened_again_knows_its_picks_and_dials(stage: Stage) -> N
     stage.play("a set that is opened again")
 
 
+def test_results_go_where_they_are_sent_and_are_chosen_by_ear(stage: Stage) -> None:
+    stage.play("destinations, and choosing by ear")
+
+
+def test_results_go_where_they_are_sent_where_packets_are_lost(stage: Stage) -> None:
+    stage.play("destinations, and choosing by ear, where packets are lost")
+
+
+def test_the_pad_plays_through_where_packets_are_lost(stage: Stage) -> None:
+    stage.play("a pad that plays through")
+
+
+def test_a_duplicated_track_and_lives_undo_leave_each_device_its_own(stage: Stage) -> None:
+    stage.play("a duplicated track, and Live's own undo")
+
+
 def test_what_strangers_send_changes_nothing(stage: Stage) -> None:
     stage.play("strangers on the network")
 
