@@ -558,6 +558,9 @@ def room_of(name: str) -> int:
     return next(control.place[2] for control in CONTROLS if control.name == name) - MARGIN
 
 
+# The hint stands where the voices are, while there are none.
+VOICES, HINT = tuple(f"voice_{number}" for number in range(1, 9)), "voice_hint"
+
 # What the views tell the script: the puck dragged and let go, a corner clicked, a place in the roll clicked.
 VIEW_SAYS = ("puck", "drop", "corner", "seek")
 
@@ -566,7 +569,7 @@ BANKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Vary", ("amount", "variety", "count", "density", "octave", "to", "with", "mode")),
     ("Pad", ("puck_x", "puck_y", "clips", "steps", "bars", "map_generate", "map_back", "map_forward")),
     ("Locks", ("lock_rhythm", "lock_pitch", "lock_velocity", "lock_notes", "lock_time", "key", "map_ab")),
-    ("Voices", tuple(f"voice_{number}" for number in range(1, 9))),
+    ("Voices", VOICES),
 )
 
 
@@ -592,8 +595,10 @@ def sights() -> dict[str, dict[str, Any]]:
     }
 
 
-def is_in_sight(name: str, mode: Mode, *, is_open: bool) -> bool:
-    """Return whether a thing is in sight in a mode, with the fold-out open or closed."""
+def is_in_sight(name: str, mode: Mode, *, is_open: bool, has_voices: bool = True) -> bool:
+    """Return whether a thing is in sight in a mode, with the fold-out open or not, for a clip with drum voices or without."""
+    if name == HINT or name in VOICES:
+        return is_open and (name in VOICES) == has_voices
     sight = sights().get(name, {"modes": [], "page": "front"})
     return (not sight["modes"] or mode in sight["modes"]) and sight["page"] in ("front", "more" if is_open else "view")
 

@@ -10,7 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from itertools import combinations
+from itertools import combinations, product
 
 from max_for_live import amxd, guidelines, objects, patch
 from max_for_live.built_device import Built, Json, name_of, parameter_of, shown
@@ -174,10 +174,10 @@ def _frame(built: Built) -> Iterator[str]:
 
 def _are_seen_at_once(one: Json, other: Json) -> bool:
     names = name_of(one), name_of(other)
-    if any(name.startswith("voice_hint") for name in names) and any(name[6:].isdigit() for name in names):
-        return False  # the one stands where the others are not
-    states = [(mode, is_open) for mode in MODES for is_open in (False, True)]
-    return any(all(is_in_sight(name, mode, is_open=is_open) for name in names) for mode, is_open in states)
+    return any(
+        all(is_in_sight(name, mode, is_open=is_open, has_voices=has_voices) for name in names)
+        for mode, is_open, has_voices in product(MODES, (False, True), (False, True))
+    )
 
 
 def _texts(built: Built) -> Iterator[str]:

@@ -68,7 +68,7 @@ PAPER, INK = "#ffffff", "#404040"  # of a sheet
 
 
 @dataclass(frozen=True)
-class Path_:
+class Polygon:
     """Points that are joined by lines: an area with a colour, an outline, or both."""
 
     points: tuple[tuple[float, float], ...]
@@ -102,7 +102,7 @@ class Text:
         return self.x - self.width * {"start": 0, "middle": 0.5, "end": 1}[self.anchor]
 
 
-Shape = Path_ | Text
+Shape = Polygon | Text
 Rect = tuple[float, float, float, float]
 
 
@@ -182,8 +182,8 @@ def draw_boxes(data: bytes, scene: Scene, theme: Theme) -> Iterator[tuple[Mappin
     """Draw each box that is in sight."""
     device = amxd.read(data)
     boxes = [entry["box"] for entry in device.patcher["boxes"] if entry["box"].get("presentation")]
-    seen = [box for box in boxes if is_in_sight(box["varname"], scene.mode, is_open=scene.is_open)]
-    seen = [box for box in seen if not _gives_way(box["varname"], has_voices=scene.has_voices)]
+    state = {"is_open": scene.is_open, "has_voices": scene.has_voices}
+    seen = [box for box in boxes if is_in_sight(box["varname"], scene.mode, **state)]
     views = iter(_draw_views(device, [box for box in seen if box["maxclass"] == "jsui"], scene.told, theme))
     told = _told(scene)
     for box in seen:
@@ -192,10 +192,6 @@ def draw_boxes(data: bytes, scene: Scene, theme: Theme) -> Iterator[tuple[Mappin
             yield box, list(_moved(next(views), x, y))
         else:
             yield box, list(FACES[box["maxclass"]](Look(box, (x, y, w, h), told.get(box["varname"], {}), theme)))
-
-
-def _gives_way(name: str, *, has_voices: bool) -> bool:
-    return (name == "voice_hint") if has_voices else (name.startswith("voice_") and name != "voice_hint")
 
 
 def _told(scene: Scene) -> dict[str, dict[str, Any]]:
@@ -252,8 +248,8 @@ def _shape(drawn: Mapping[str, Any]) -> Shape:
         return Text(drawn["x"], drawn["y"], drawn["text"], colour, size=drawn["size"])
     points = tuple((x, y) for x, y in drawn["points"])
     if drawn["kind"] == "fill":
-        return Path_(points, fill=colour, opacity=opacity)
-    return Path_(points, line=colour, width=drawn["width"], opacity=opacity, is_closed=drawn["isClosed"])
+        return Polygon(points, fill=colour, opacity=opacity)
+    return Polygon(points, line=colour, width=drawn["width"], opacity=opacity, is_closed=drawn["isClosed"])
 
 
 def _channels(colour: str) -> list[float]:
@@ -306,7 +302,7 @@ def _live_dial(look: Look) -> Iterator[Shape]:
     yield _arc(cx, cy, radius, (angle(max(low, 0)), angle(look.number)), theme["live_value_arc"])
     along = angle(look.number)
     tip = (cx + radius * math.cos(along), cy + radius * math.sin(along))
-    yield Path_(((cx, cy), tip), line=theme["live_control_fg"], width=1.6, is_closed=False)
+    yield Polygon(((cx, cy), tip), line=theme["live_control_fg"], width=1.6, is_closed=False)
     unit = " %" if parameter["parameter_unitstyle"] == 5 else ""
     yield Text(cx, y + 45.5, f"{look.number}{unit}", theme["live_control_fg"], "middle")
 
@@ -331,7 +327,7 @@ def _menu(look: Look, text: str) -> Iterator[Shape]:
     yield Text(x + 4, y + h / 2 + 3.4, text, look.theme["live_control_fg"])
     right, middle = x + w - 8, y + h / 2
     triangle = ((right - 3, middle - 2), (right + 3, middle - 2), (right, middle + 2.5))
-    yield Path_(triangle, fill=look.theme["live_control_fg"])
+    yield Polygon(triangle, fill=look.theme["live_control_fg"])
 
 
 def _live_comment(look: Look) -> Iterator[Shape]:
@@ -359,18 +355,18 @@ FACES: Mapping[str, Callable[[Look], Iterator[Shape]]] = {
 }
 
 
-def _box(x: float, y: float, w: float, h: float, fill: str, line: str = "") -> Path_:
-    return Path_(((x, y), (x + w, y), (x + w, y + h), (x, y + h)), fill, line)
+def _box(x: float, y: float, w: float, h: float, fill: str, line: str = "") -> Polygon:
+    return Polygon(((x, y), (x + w, y), (x + w, y + h), (x, y + h)), fill, line)
 
 
-def _frame(rect: Rect, fill: str, theme: Theme) -> Path_:
+def _frame(rect: Rect, fill: str, theme: Theme) -> Polygon:
     x, y, w, h = rect
     return _box(x + 0.5, y + 0.5, w - 1, h - 1, fill, theme["edge"])
 
 
-def _disc(x: float, y: float, radius: float, fill: str) -> Path_:
+def _disc(x: float, y: float, radius: float, fill: str) -> Polygon:
     turns = [2 * math.pi * step / 32 for step in range(32)]
-    return Path_(tuple((x + radius * math.cos(t), y + radius * math.sin(t)) for t in turns), fill)
+    return Polygon(tuple((x + radius * math.cos(t), y + radius * math.sin(t)) for t in turns), fill)
 
 
 def _centred(rect: Rect, text: str, colour: str, *, is_bold: bool = False, size: float = FONT_SIZE) -> Text:
@@ -378,12 +374,12 @@ def _centred(rect: Rect, text: str, colour: str, *, is_bold: bool = False, size:
     return Text(x + w / 2, y + h / 2 + 0.36 * size, text, colour, "middle", is_bold, size)
 
 
-def _arc(cx: float, cy: float, radius: float, angles: tuple[float, float], colour: str) -> Path_:
+def _arc(cx: float, cy: float, radius: float, angles: tuple[float, float], colour: str) -> Polygon:
     start, end = angles
     steps = max(2, int(abs(end - start) * 12))
     turns = [start + (end - start) * step / steps for step in range(steps + 1)]
     points = tuple((cx + radius * math.cos(t), cy + radius * math.sin(t)) for t in turns)
-    return Path_(points, line=colour, width=2.6, is_closed=False)
+    return Polygon(points, line=colour, width=2.6, is_closed=False)
 
 
 # Files
@@ -392,7 +388,7 @@ def _arc(cx: float, cy: float, radius: float, angles: tuple[float, float], colou
 def _size(shapes: Sequence[Shape]) -> tuple[float, float]:
     """Return how large a picture is: as large as its first shape."""
     first = shapes[0]
-    return first.points[2] if isinstance(first, Path_) else (0, 0)
+    return first.points[2] if isinstance(first, Polygon) else (0, 0)
 
 
 def as_svg(shapes: Sequence[Shape]) -> str:
@@ -404,7 +400,7 @@ def as_svg(shapes: Sequence[Shape]) -> str:
 
 
 def _svg(shape: Shape) -> str:
-    if isinstance(shape, Path_):
+    if isinstance(shape, Polygon):
         points = " ".join(f"{round(x, 2):g},{round(y, 2):g}" for x, y in shape.points)
         kind = "polygon" if shape.is_closed else "polyline"
         line = f' stroke="{shape.line}" stroke-width="{shape.width:g}"' if shape.line else ""
@@ -429,7 +425,7 @@ def write_png(shapes: Sequence[Shape], path: Path, scale: float = 2) -> None:
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
     axes.axis("off")
     for shape in shapes:
-        if isinstance(shape, Path_):
+        if isinstance(shape, Polygon):
             look = {"linewidth": shape.width if shape.line else 0, "alpha": shape.opacity}
             inks = {"facecolor": shape.fill or "none", "edgecolor": shape.line or "none"}
             axes.add_patch(patches.Polygon(shape.points, closed=shape.is_closed, fill=bool(shape.fill), **inks, **look))

@@ -304,7 +304,7 @@ def test_views_draw_whatever_they_are_told_inside_their_boxes(built: bytes, them
             for shape in shapes if box["maxclass"] == "jsui" else ():
                 points = (
                     shape.points
-                    if isinstance(shape, picture.Path_)
+                    if isinstance(shape, picture.Polygon)
                     else ((shape.left, shape.y), (shape.left + shape.width, shape.y))
                 )
                 outside = [(px, py) for px, py in points if not (x - 1 <= px <= x + w + 1 and y - 1 <= py <= y + h + 1)]
