@@ -74,7 +74,7 @@ function paint() {
 // Nothing to show yet: an empty page, and what to do.
 function drawHint(width, height, colors) {
   for (var i = 1; i < 8; i++) fillBox(Math.round((i * width) / 8), 0, 1, height, colors.line);
-  drawLines(hint || "Select a MIDI clip.", width / 2, height / 2, width - 60, colors.text);
+  drawLines(hint || "Select a MIDI clip, then press Generate.", width / 2, height / 2, width - 60, colors.text);
 }
 
 function drawTitles(width, colors) {

@@ -3,7 +3,7 @@
 var LIGHTS = [[0.85, 0.3, 0.28, 1], [0.96, 0.66, 0.25, 1], [0.45, 0.76, 0.4, 1]]; // no server; at work; ready
 var RADIUS = 3.5, TEXT_X = 14;
 
-var state = 0, share = -1, sentence = "";
+var state = 1, share = -1, sentence = ""; // until it is told, it waits for the server
 
 // Messages come as `status set TEXT` and `light set STATE [SHARE]`; without a share there is no bar.
 function status(word) {
