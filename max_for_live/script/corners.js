@@ -82,7 +82,7 @@ function showCorners() {
     draw(["pad", "corner", i, (color >> 16) & 255, (color >> 8) & 255, color & 255, state, name]);
     showText("pick_" + corner, letter + "  " + (state === 2 ? "click a clip" : name || "pick a clip"));
     show("pick_" + corner, state === 2 ? 1 : 0);
-    outlet(CONTROLS_OUT, ["swatch_" + corner, "bgcolor"].concat(shares(color), state === 1 ? 1 : 0));
+    outlet(CONTROLS_OUT, ["swatch_" + corner, "bgfillcolor"].concat(shares(color), state === 1 ? 1 : 0));
   });
   var isReady = picks.a && picks.b && !picks.a.isLost && !picks.b.isLost;
   draw(["pad", "locked", isReady ? 0 : 1]);

@@ -53,8 +53,9 @@ function showGenerate() {
 
 // The light, with the share of the work that is done while something is under way.
 function showLight(share) {
-  var color = server.state === "ready" ? GREEN : ["warming", "searching", "starting"].indexOf(server.state) >= 0 ? ORANGE : RED;
-  var message = share > 0 ? ["light", "set", isBusy() ? ORANGE : color, share] : ["light", "set", color];
+  var isWaiting = isBusy() || ["warming", "searching", "starting"].indexOf(server.state) >= 0;
+  var message = ["light", "set", isWaiting ? ORANGE : server.state === "ready" ? GREEN : RED];
+  if (isBusy()) message.push(share);
   if (message.join() === shownLight) return;
   shownLight = message.join();
   outlet(CONTROLS_OUT, message);

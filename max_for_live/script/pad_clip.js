@@ -60,8 +60,9 @@ function writeAudition() {
   }
 
   function rewrite() {
-    setProperties(puck.clip, properties);
+    requireClip(puck.clip);
     var heard = playing(puck.clip), found = readNotes();
+    setProperties(puck.clip, properties);
     var part = heard ? Music.playThrough(found, wanted, heard.position, heard.lead, heard.loop) : { notes: wanted, rest: 0 };
     if (part.rest) schedule("rest of the pad", part.rest * heard.beatMs + TICK_MS, writeAudition);
     check(part.notes, changeNotes(Music.compareNotes(found, part.notes), part.notes));

@@ -20,6 +20,14 @@ function enqueueEach(job, list, step) {
   list.forEach(function (item, index) { enqueue(job, function () { step(item, index); }); });
 }
 
+// Put steps before all others: what the musician has pressed comes first, as long as what is selected is so.
+function enqueueFirst(job, steps) {
+  var first = steps.map(function (step) { return { job: job, step: step }; });
+  if (queuedByStep) queuedByStep = queuedByStep.concat(first);
+  else queue = first.concat(queue);
+  scheduleTick();
+}
+
 function runStep() {
   while (queue.length && queue[0].job.isOver) queue.shift();
   var next = queue.shift();
