@@ -52,9 +52,9 @@ function beginPress(verb, steps) {
   if (verb !== "puck" && isBusy()) return showStatus("something is still running: press Cancel first");
   var job = newJob(verb);
   presses = openPresses().concat(job);
-  enqueueFirst(job, steps);
   showGenerate();
   showLight(0);
+  enqueueFirst(job, steps);
   return job;
 }
 

@@ -143,10 +143,11 @@ function requestPuckPosition() {
   puck.askedAt = now();
   if (puck.request) dropRequest(puck.request); // its answer would be outdated
   puck.request = requestPosition(newJob("puck"), puck.palette, where, function (problem, reply) {
-    if (!problem) {
+    if (!problem && reply.headers[0]) {
       puck.answer = { reply: reply, parts: parts, at: where };
       return writeAudition();
     }
+    if (!problem) return showStatus("puck: the server's answer holds no clip");
     // The server was restarted, or a position of Render's superseded this one.
     if (problem.code === "no_palette") puck.palette = null;
     else if (problem.code !== "superseded") return showStatus("puck: " + problem.text);
@@ -159,7 +160,7 @@ function requestPuckPosition() {
 function beginWithPalette(verb, then) {
   var corners = CORNERS.filter(function (corner, i) { return i < 2 || picks[corner]; }); // A and B must be there
   var press = beginPress(verb, corners.map(readPick).concat(readTempo, function (job) { requestPalette(job, then); }));
-  if (!press) return;
+  if (!press || press.isOver) return;
   puck.isPreparing = true;
   press.onStop = function () { puck.isPreparing = false; };
 

@@ -20,11 +20,12 @@ function enqueueEach(job, list, step) {
   list.forEach(function (item, index) { enqueue(job, function () { step(item, index); }); });
 }
 
-// Put steps before all others: what the musician has pressed comes first, as long as what is selected is so.
+// Take the first of these steps at once and the others before all that waits: what the musician has pressed is about what is
+// selected at that moment, and Max may take its time for the next turn.
 function enqueueFirst(job, steps) {
-  var first = steps.map(function (step) { return { job: job, step: step }; });
-  if (queuedByStep) queuedByStep = queuedByStep.concat(first);
-  else queue = first.concat(queue);
+  if (queuedByStep) return steps.forEach(function (step) { enqueue(job, step); });
+  queue = steps.map(function (step) { return { job: job, step: step }; }).concat(queue);
+  runStep();
   scheduleTick();
 }
 
