@@ -78,8 +78,9 @@ function drawHint(width, height, colors) {
 }
 
 function drawTitles(width, colors) {
-  var right = drawText(titles[1], width - EDGE, TITLE - 5, width / 2, colors.dim, 1);
-  drawText(titles[0], EDGE, TITLE - 5, width - 3 * EDGE - right, colors.text, 0);
+  var left = titles[0] || titles[1]; // what comes from nothing stands alone
+  var right = titles[0] ? drawText(titles[1], width - EDGE, TITLE - 5, width / 2, colors.dim, 1) : 0;
+  drawText(left, EDGE, TITLE - 5, width - 3 * EDGE - right, colors.text, 0);
 }
 
 // The rows of a clip from the top: the height of one, and the row of a pitch.
