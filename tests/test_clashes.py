@@ -95,3 +95,11 @@ def test_music_of_many_bars_stays_in_its_range_and_two_bars_are_free() -> None:
         raised = MELODY.compile(layout, Constraints(octave=1)).logit_bias
         assert raised is not None
         assert (raised[:][0, 1, 80] > raised[:][0, 1, 60]).all()
+
+
+def test_two_bars_of_a_bass_stay_a_bass() -> None:
+    bass = Clip(tuple(Note(32 + k, k * 1.0, 1.0) for k in range(8)), 8.0)
+    bias = MELODY.compile(MELODY.clip_to_grid(bass), Constraints()).logit_bias
+    assert bias is not None
+    lean = bias[:][0, 1, :HOLD] - NOT_STRUCK
+    assert lean[[31, 40, 51]] == pytest.approx(-0.5 * np.array([1, 1, 12]))

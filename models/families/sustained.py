@@ -54,6 +54,8 @@ MASKED = np.float32(0.25)  # nats on all pitches where some are barred or leant 
 # take a note that is struck again for one that is held; on pitches elsewhere; and on rests where it sounds.
 STRUCK, NOT_STRUCK, HOLE = np.float32(0.5), np.float32(-0.5), np.float32(-0.75)
 BEYOND, SAYING = np.float32(-0.25), 8
+# A line whose highest note lies below this is a bass: models learned few, and would lift them to where tunes are.
+BASS, BASS_SAYS = 52, 2  # it holds to its range as if it were so many windows longer
 FARTHEST = 18  # semitones from the middle beyond which an octave leans no harder
 REGISTER = slice(3, 6)  # of the habits: the middle, the lowest and the highest pitch, in two octaves
 LEGATO = 1 / 16  # beats: the least that a note lasts that is struck where one was before
@@ -466,7 +468,8 @@ def _keep_range(grids: Sequence[Grid], windows: int) -> NDArray[np.float32]:
     if not len(used):
         return np.zeros(HOLD, np.float32)
     beyond = np.maximum(used[0] - pitches, pitches - used[-1]).clip(0)
-    return np.asarray(BEYOND * min(windows - 1, SAYING) * beyond, np.float32)
+    said = windows - 1 + (BASS_SAYS if used[-1] < BASS else 0)
+    return np.asarray(BEYOND * min(said, SAYING) * beyond, np.float32)
 
 
 def _find_clashes(layout: GridLayout, beside: Sequence[Note]) -> NDArray[np.bool_] | None:
