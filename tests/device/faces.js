@@ -8,7 +8,8 @@
 const { atomsOf, isBang, isNumber } = require("./typed.js");
 
 // What any of Live's faces is told without a word of its own: attributes, colours among them.
-const LOOKS = /^(active|hidden|ignoreclick|annotation(_name)?|font(size|face|name)|presentation(_rect)?|textjustification|\w*color)$/;
+const LOOKS =
+  /^(active|hidden|ignoreclick|annotation(_name)?|font(size|face|name)|presentation(_rect)?|textjustification|\w*color)$/;
 
 // A parameter that is a number: a dial, a number box, a slider.
 function number(box) {
@@ -45,7 +46,7 @@ function choice(box) {
 }
 
 // A button sends a bang with the mouse (docs.cycling74.com/max5/refpages/m4l-ref/live.text.html), a toggle 0 or 1. As a
-// parameter that is mapped or automated a button goes to 1 and back.
+// parameter that is mapped a button goes to 1 and back. No page says whether it tells its 0 when it is loaded: here it does.
 function text(box) {
   box.label = box.json.text || "";
   const isButton = !box.json.mode;
@@ -63,7 +64,7 @@ function text(box) {
     box.send(1, [box.label]);
     return form.split(" ").forEach((atom) => box.send(0, [atom === "bang" ? atom : Number(atom)]));
   };
-  const face = parameter(box, { fit: (value) => Number(Boolean(value)), tell, more, click, isQuiet: isButton });
+  const face = parameter(box, { fit: (value) => Number(Boolean(value)), tell, more, click });
   const hear = face.receive;
   // A controller that is mapped to it: the button goes to 1, and to 0 as the finger lifts.
   face.map = () => [1, 0].forEach((value) => (isButton ? box.send(0, [value]) : value && click()));
@@ -71,8 +72,8 @@ function text(box) {
 }
 
 // A parameter tells its value when the device is loaded, when it is turned, recalled, automated or undone.
-function parameter(box, { fit, tell, more = {}, isQuiet = false, ...hands }) {
-  box.parameter = box.patch.addParameter(box, (value) => !isQuiet && tell(value), fit);
+function parameter(box, { fit, tell, more = {}, ...hands }) {
+  box.parameter = box.patch.addParameter(box, tell, fit);
   const receive = (inlet, message) => {
     const [word, value] = message;
     if (isBang(message) && !more.bang) return tell(box.parameter.value);

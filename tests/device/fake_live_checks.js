@@ -232,6 +232,25 @@ test("a clip that is laid into the Arrangement covers what is there: the device'
   failsWith(max, /is overwritten/);
 });
 
+test("what is granted may be written, and launch settings may be lent; the snapshot tells whether they came back", () => {
+  const { live, track, max, go } = world(`api.goto("live_set tracks 0 clip_slots 0 clip"); kept.legato = 1 - (kept.legato || 0);
+    api.set("legato", kept.legato); if (kept.renames) api.set("name", "mine now"); kept.renames = 1;`);
+  const clip = live.addClip(track, 0, { name: "Theirs", notes: RIFF });
+  const [before, quiet] = [live.snapshot(), live.snapshot(false)];
+  go();
+  max.check();
+  assert.notEqual(live.snapshot(), before);
+  assert.equal(live.snapshot(false), quiet);
+  live.grant(clip);
+  go();
+  max.check();
+  assert.deepEqual([clip.legato, clip.name], [0, "mine now"]);
+  live.granted.clear();
+  live.edit(clip, { name: "theirs again" });
+  go();
+  failsWith(max, /trespass, by set name/);
+});
+
 test("scenes are made at the end or within, each track gets a slot, and the last one stays", () => {
   const { max, live, go } = world(
     `say(api.call("create_scene", -1)[0]); api.call("create_scene", 0); api.call("delete_scene", 0);`,

@@ -15,12 +15,16 @@ const PRINT = { maxclass: "newobj", text: "print", numoutlets: 0 };
 const HEAD = "autowatch = 0; inlets = 9; outlets = 9;\n";
 
 // A small patch in a set; `lines` are what its print boxes have printed since.
-function small(boxes, cords, { built = {}, queue = "even", seed = 1, live = new Live(), saved, app, ...more } = {}) {
+function small(
+  boxes,
+  cords,
+  { built = {}, queue = "even", seed = 1, live = new Live(), saved, app, net: given, ...more } = {},
+) {
   const clock = new Clock();
   const host = app || new App(clock, { seed, queue });
   const device = live.addDevice(live.tracks[0]);
   const ports = new Map();
-  const net = {
+  const net = given || {
     send: () => undefined,
     bind: (port, _take, deaf) => (ports.has(port) ? deaf() : (ports.set(port, 1), { close: () => 0 })),
   };
@@ -243,6 +247,11 @@ test("parameters tell their values as a device is loaded, in an order that one c
   assert.equal(new Set(orders).size, 3);
 });
 
+test("buttons tell their 0 as they are loaded, and no press", () => {
+  const { lines } = small({ go: BUTTON, print: PRINT }, [["go", "print"]]);
+  assert.deepEqual(lines(), ["0"]);
+});
+
 test("hidden parameters are not kept with the set; two of one name are not allowed", () => {
   const { patch } = small({ dial: DIAL, hidden: HIDDEN, stored: STORED }, []);
   for (const name of ["dial", "hidden", "stored"]) patch.turn(name, 44);
@@ -436,6 +445,39 @@ test("devices of one Live share what is Global, messages by name, and ports", ()
       ["2", "hello"],
     ],
   );
+});
+
+test("udpreceive on port 0 listens to none, and is quiet where it is told to be", () => {
+  const live = new Live();
+  const one = small({ udp: "udpreceive 0 @quiet 1" }, [], { live });
+  assert.deepEqual([one.patch.get("udp").udp.isBound, one.lines()], [false, []]);
+  for (const [text, said] of [
+    ["udpreceive 0 @quiet 1", []],
+    ["udpreceive 0", ["error: udpreceive: bind to port 9130 unsuccessful"]],
+  ]) {
+    const net = { send: () => undefined, bind: (_port, _take, deaf) => deaf() };
+    const { patch, lines, tell } = small({ udp: text }, [], { net });
+    tell("udp", "port", 9130);
+    assert.deepEqual([patch.get("udp").udp.isBound, lines()], [false, said]);
+    tell("udp", "port", "many");
+    assert.match(patch.failures.join(), /udpreceive is told port many/);
+  }
+});
+
+test("what a pattr keeps is one word that comes back as it was", () => {
+  const state = { maxclass: "newobj", text: "pattr state @thru 0", ...valueof("State", { parameter_invisible: 1 }) };
+  for (const [text, isGood] of [
+    ["lb1~5B.x", true],
+    ["a b", false],
+    ["1", false],
+    ["a,b", false],
+    ["a$1", false],
+    [`a${"x".repeat(4000)}`, false],
+  ]) {
+    const { live, patch, tell } = small({ state }, []);
+    tell("state", "assign", text);
+    assert.deepEqual([patch.failures.length === 0, live.undoSteps], [isGood, 0], text.slice(0, 20));
+  }
 });
 
 test("a jsui draws in the queue, hears the mouse, and is refused what mgraphics does not have", () => {

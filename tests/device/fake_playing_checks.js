@@ -235,6 +235,19 @@ test("a hand that presses a device on a track that is not selected clicks on tha
   assert.equal(stage.live.view.detail_clip, null);
 });
 
+test("hands go where a control is: to its mode, into the fold-out and out of it, to its track", () => {
+  const stage = new Stage().start();
+  assert.throws(() => stage.patch.turn("lock_rhythm", 1), /hidden/);
+  assert.throws(() => stage.patch.turn("steps", 4), /hidden/);
+  stage.turn("lock_rhythm", 1);
+  assert.deepEqual([stage.shown.more, stage.shown.lock_rhythm], [1, 1]);
+  stage.turn("steps", 4);
+  assert.deepEqual([stage.patch.table.controls.mode.choices[stage.shown.mode], stage.shown.steps], ["morph", 4]);
+  stage.turn("puck", 64, 64);
+  assert.deepEqual([stage.patch.table.controls.mode.choices[stage.shown.mode], stage.shown.more], ["pad", 0]);
+  stage.check();
+});
+
 test("a device of a duplicated track, and one that was copied, begin with what Live has kept of the first", () => {
   const stage = new Stage().start();
   stage.turn("amount", 77).settle();
