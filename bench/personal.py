@@ -42,7 +42,7 @@ from models.training.trainer import Trainer
 
 FILES = 12
 MOST_WINDOWS = 36  # of an artist that are scored, as many of each piece as there is room for
-SAMPLES, PAIRS = 400, 400
+SAMPLES, PAIRS, AT_ONCE = 240, 400, 80  # of each model; pairs whose distance is measured; samples at once
 CURVE = (5, 12, 25, 50, 100)
 RATES = (3e-5, 1e-4)  # of plain fine-tuning; the best on `valid` is what is compared with
 
@@ -69,16 +69,6 @@ class Artist:
         return join_windows([(windows, i) for i, windows in enumerate(self.files[:count])], self.name, family)
 
 
-@dataclass(frozen=True)
-class Scores:
-    """The likelihoods of judged windows under three models [B], and the processor seconds that each of the last two took."""
-
-    general: NDArray[np.float64]
-    personal: NDArray[np.float64]
-    tuned: NDArray[np.float64]
-    seconds: float
-
-
 def main() -> None:
     """Read the artists, learn, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -86,6 +76,7 @@ def main() -> None:
     parser.add_argument("--model", default="drums")
     parser.add_argument("--split", default="valid", help="whose files are judged")
     parser.add_argument("--outside", action="store_true", help="artists of no training set")
+    parser.add_argument("--only", default="", help="a pattern that names of artists must match")
     parser.add_argument("--judges", action="store_true", help="tell samples apart, and measure their distances and copies")
     parser.add_argument("--curve", action="store_true", help="learn from 5 to 100 files")
     parser.add_argument("--no-tuning", action="store_true", help="leave plain fine-tuning out")
@@ -97,15 +88,17 @@ def main() -> None:
     options = parser.parse_args()
     model = load_torch_model(options.model)
     recipe = _recipe(options.recipe)
-    artists = list(find_artists(options.data, model.family, options.split, outside=options.outside))
+    found = find_artists(options.data, model.family, options.split, outside=options.outside)
+    artists = [artist for artist in found if re.search(options.only, artist.name)]
     print(f"{options.model}, split {options.split}, {len(artists)} artists, {recipe}", flush=True)
     if options.curve:
         print_curve(model, artists, recipe, options.draws)
         return
-    rates = () if options.no_tuning else (options.rate,) if options.rate else RATES
-    print_likelihoods(model, artists, recipe, rates, options.draws)
     if options.judges:
         print_judges(model, artists, recipe)
+        return
+    rates = () if options.no_tuning else (options.rate,) if options.rate else RATES
+    print_likelihoods(model, artists, recipe, rates, options.draws)
 
 
 def find_artists(data: Path, family: Family, split: str, *, outside: bool) -> Iterator[Artist]:
@@ -237,15 +230,15 @@ def draw(model: TorchModel, count: int, seed: int) -> Grid:
     """Sample windows as the engine does: from noise, each told the habits of a window that was learned from."""
     family, rng = model.family, np.random.default_rng(seed)
     parts = []
-    for _ in range(0, count, 100):
+    for _ in range(0, count, AT_ONCE):
         told = None
         if len(model.habits) and model.hears:
-            rows = model.habits[rng.integers(len(model.habits), size=100)]
+            rows = model.habits[rng.integers(len(model.habits), size=AT_ONCE)]
             told = np.asarray(tell_habits(rows, family.spec.window_beats, family.context), np.float32)
-        drawn = Randomness.draw(rng, 100, family.spec, family.vocabulary, correlation=model.card.feel_correlation)
-        warm = np.full(100, temperature_for(0.5), np.float32)
-        z = noise(rng, 100, model.card.latent)
-        parts.append(model.decode(DecodeBatch(z, np.ones(100, np.float32), drawn, warm, context=told)))
+        drawn = Randomness.draw(rng, AT_ONCE, family.spec, family.vocabulary, correlation=model.card.feel_correlation)
+        warm = np.full(AT_ONCE, temperature_for(0.5), np.float32)
+        z = noise(rng, AT_ONCE, model.card.latent)
+        parts.append(model.decode(DecodeBatch(z, np.ones(AT_ONCE, np.float32), drawn, warm, context=told)))
     return Grid.stack(parts)[:count]
 
 

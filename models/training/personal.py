@@ -30,6 +30,7 @@ from models.training.losses import as_music, as_tensor, feel_loss, nats
 
 LEAST_WINDOWS = 8  # to learn anything of
 FROZEN = ("encoder.", "read", "to_latent", "token.", "token_features.", "known.", "place", "hear.", "hear_steps.", "lean.")
+FEEL_WEIGHT = 0.4  # beside the tokens, where the card of the base says nothing
 DRAWS = 64  # latents of a likelihood
 AT_ONCE = 256  # windows that are scored together
 MOST_SCORED = 64  # windows of the check on pieces held out
@@ -64,7 +65,8 @@ def fit(
     if len(windows) < LEAST_WINDOWS:
         raise ValueError(f"{len(windows)} windows of two bars are too few to learn from: at least {LEAST_WINDOWS} are needed")
     network, family, device = model.network, model.family, model.device
-    weight_of_feel = model.card.config.get("feel_weight", 0.4)
+    of_base = model.card.config.get("feel_weight")
+    weight_of_feel = float(of_base) if isinstance(of_base, int | float) else FEEL_WEIGHT
     rng = np.random.default_rng(seed)
     described = family.own_context(windows.grid)
     with torch.no_grad():
@@ -96,10 +98,7 @@ def fit(
                 logits, felt = network.teacher_forced(contexts, tokens, feel, tokens, around)
             loss = F.cross_entropy(logits.flatten(0, 2), tokens.flatten()) * network.config.slots
             counted = as_tensor(windows.feel[rows], device)
-            loss = (
-                loss
-                + float(str(weight_of_feel)) * feel_loss(felt, feel, network.lanes_of(tokens), counted) / network.config.steps
-            )
+            loss = loss + weight_of_feel * feel_loss(felt, feel, network.lanes_of(tokens), counted) / network.config.steps
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(learned.values(), 1.0)
