@@ -66,8 +66,8 @@ class Control:
 
     @property
     def is_told(self) -> bool:
-        """Whether the script tells it something: a value, a text, or what to draw."""
-        return not self.is_automatable or self.is_named
+        """Whether the script tells it something: a value, a text, what to draw, or where the puck was let go."""
+        return not self.is_automatable or self.is_named or self.place == NOWHERE
 
     @property
     def is_heard(self) -> bool:

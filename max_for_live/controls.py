@@ -76,7 +76,7 @@ def _pick(corner: str, row: int) -> tuple[Control, Control]:
             label="",
             place=_row(row, MIDDLE, 6),
             modes=modes,
-            title=f"Color of Clip {corner}",
+            title=f"Colour of Clip {corner}",
         ),
         Control(
             name=f"pick_{corner.lower()}",
@@ -520,7 +520,6 @@ CONTROLS: tuple[Control, ...] = (
         high=100,
         initial=0,
         info="Position on the pad, from A and C on the left to B and D on the right.",
-        is_named=True,
     ),
     Control(
         name="puck_y",
@@ -532,7 +531,6 @@ CONTROLS: tuple[Control, ...] = (
         high=100,
         initial=0,
         info="Position on the pad, from A and B at the top to C and D at the bottom.",
-        is_named=True,
     ),
 )
 
@@ -580,7 +578,7 @@ def tables() -> dict[str, Any]:
         "verbs": {verb: [name for name in asked if name in VERBS[verb].model_fields] for verb in DEVICE_VERBS},
         "controls": {control.name: dict(_facts(control)) for control in CONTROLS},
         "face": sights(),
-        "rooms": {control.name: room_of(control.name) for control in CONTROLS if control.is_named and control.kind != "dial"},
+        "rooms": {control.name: room_of(control.name) for control in CONTROLS if control.is_named},
         "letters": {letter: round(width * FONT_SIZE * RESERVE, 1) for letter, width in {**WIDTHS, "other": OTHER}.items()},
     }
 
