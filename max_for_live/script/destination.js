@@ -22,6 +22,8 @@ function prepareDestination(job) {
 function makeTrack(job) {
   requireMidiTrack(job.place.track);
   var name = getText("name") + " ideas", color = getNumber("color");
+  goTo("live_set view");
+  var shown = childId("selected_track");
   goTo("live_set");
   var before = childIds("tracks");
   api.call("create_midi_track", before.indexOf(job.place.track) + 1);
@@ -30,7 +32,14 @@ function makeTrack(job) {
   api.set("name", name);
   api.set("color", color);
   job.newTrack = { track: track, name: name };
+  enqueue(job, function () { showAgain(shown); });
   job.place = { track: track, row: Math.max(0, job.place.row - 1), color: job.place.color };
+}
+
+// Should Live have selected the new track, the device would be out of sight.
+function showAgain(track) {
+  goTo("live_set view");
+  if (childId("selected_track") !== track) setInView("selected_track", track);
 }
 
 // Write what a press has made to where it belongs, and end it.

@@ -13,7 +13,6 @@ function addToHistory(job) {
       clip: job.kept ? job.kept.clip : source.clip, name: source.name, notes: source.notes, base: source.base,
       fingerprint: source.fingerprint, beats: source.beats, meter: source.meter, isTheirs: true,
     },
-    look: source || null,
   });
   history.press = history.presses.length - 1;
   history.at = job.replaced ? 1 : 0;
@@ -71,9 +70,19 @@ function visit(job, press, at, isGone) {
   history.isNew = false;
   if (slot) hear(entry.clip);
   else if (entry.isArranged) jumpTo(entry.clip);
+  if (slot && history.presses[press].newTrack) enqueue(job, function () { hushOther(history.presses[press], entry.clip); });
   enqueue(job, function () { showInLive(job, entry.clip, slot); });
   showResult();
   showStatus("at " + (at === 0 ? "the source, " : "") + entry.name);
+}
+
+// Of a source and its results on a new track only one is heard, once that track has an instrument: the other track stops when
+// the clip begins, at the launch quantization.
+function hushOther(press, clip) {
+  var track = goTo(clip) && goUpTo("Track") ? Number(api.id) : 0, other = press.newTrack.track;
+  if (track === other) other = press.source && goTo(press.source.clip) && goUpTo("Track") ? Number(api.id) : 0;
+  if (!track || !goTo(press.newTrack.track) || !getNumber("has_audio_output")) return;
+  if (goTo(other) && getNumber("playing_slot_index") >= 0) api.call("stop_all_clips");
 }
 
 // What lies in the Arrangement is heard where it lies.

@@ -5,7 +5,7 @@
 var TRACKS_PER_STEP = 8; // that are looked at
 var MOST_BESIDE = 16; // clips that are sent, the first of many
 var MOST_BESIDE_NOTES = 2000; // of them all: some 35 messages
-var SCENE = 0, PLAYING = 1, OFF = 2; // of the menu
+var PLAYING = 1, OFF = 2; // of the menu; 0 is the scene
 
 // The step that reads them. It is not known what sounds with a clip in the Arrangement.
 function readScene(job) {

@@ -7,7 +7,7 @@
 
 var DIGITS = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ";
 
-var savedText = "", hasState = false;
+var savedText = "";
 var identity = "";
 var devices = null; // all identities in use: the id of Live's for each
 
@@ -59,7 +59,7 @@ function restorePick(kept) {
 // Take a new identity if there is none, or if the device that had it before is still there: this one is its copy.
 function claimIdentity() {
   if (!devices) devices = new Global("latent_bridge_devices");
-  var own = ownDevice(), holder = identity ? Number(devices[identity]) || 0 : 0;
+  var own = ownDevice(), holder = identity ? Number(devices["d" + identity]) || 0 : 0;
   if (!identity || (holder && holder !== own && goTo(holder))) {
     identity = "";
     for (var i = 0; i < 4; i++) identity += DIGITS.charAt(Math.floor(Math.random() * DIGITS.length));
@@ -68,7 +68,7 @@ function claimIdentity() {
     puck.written = [];
     save();
   }
-  devices[identity] = own;
+  devices["d" + identity] = own;
 }
 
 // Look for the saved clips, so that a missing one shows at once.

@@ -36,6 +36,21 @@ test("a new track stands right of the source's, has its name and colour, and und
   sound(stage);
 });
 
+test("of the source and the results on a new track only one is heard", () => {
+  const stage = withSource("track", { queue: "even" });
+  stage.press("vary").settle();
+  const heard = () => stage.live.tracks.flatMap((t) => t.slots).filter(({ clip }) => clip && clip.is_playing).map(({ clip }) => clip.name);
+  stage.live.launch(stage.track.slots[1]);
+  stage.wait(700).press("forward").wait(2500);
+  assert.deepEqual(heard(), ["Bass ~30 % #1"]);
+  stage.press("forward").wait(500);
+  assert.deepEqual(heard(), ["Bass ~30 % #2"]);
+  stage.press("ab").wait(2500);
+  assert.deepEqual(heard(), ["Bass"]);
+  assert.equal(stage.live.view.selected_track, stage.track);
+  sound(stage);
+});
+
 test("a new track on which the musician has put something stays", () => {
   const stage = withSource("track");
   stage.press("vary").settle();
