@@ -88,3 +88,11 @@ def test_density_goes_before_the_balance(tiny_models: Path) -> None:
     engine = Engine(load=lambda name, device: load_model(str(tiny_models / "drums")))
     request = Vary(clips=(long_clip("drums"),), amount=0.4, count=2, seed=1, density=4)
     assert all(len(made.notes) > 64 * 1.1 for made in engine.run(request).clips)
+
+
+def test_a_part_of_which_the_model_knows_no_note_is_left_as_it_is(tiny_models: Path) -> None:
+    engine = Engine(load=lambda name, device: load_model(str(tiny_models / "drums")))
+    shakers = Clip(tuple(Note(69, k * 0.5, 0.1, 60.0) for k in range(32)), 16.0, channel=10)
+    answer = engine.run(Vary(clips=(shakers,), amount=0.4, count=3, seed=1))
+    assert answer.clips == (shakers,)
+    assert any("knows none of the notes" in line for line in answer.info)

@@ -42,7 +42,7 @@ MOST_LEAN = 2.0  # nats towards onsets or off them, where candidates lost a clip
 MOST_FARTHER = 3.0  # by how much more than the last round the next aims farther
 NOISIER = 0.1  # added to the noise levels for each round
 NEAR = 0.04  # how far off an amount a variation may be, beyond what whole notes allow: what is taken back leaves a trace
-IMBALANCE = 0.3  # how far off an amount is as bad as twice the notes, where a clip loses its balance
+IMBALANCE = 0.5  # how far off an amount is as bad as twice the notes, where a clip loses its balance
 TRIES = 24  # how often to guess how many changes make an amount, before halving what is left
 OTHERS = 6  # changes to try for the last one that an amount has room for
 ROUNDS = 4  # how often to decode more where too few different clips came out
@@ -82,6 +82,9 @@ def vary(
     for i, source in zip(filled, sources, strict=True):
         if context.family.is_fixed(source.layout, source.compiled, source.constraints):
             about[i].append(Remark(f"one clip, untouched, since the locks leave nothing of {called(clips[i])} free", i))
+            made[i] = Made((clips[i],), tuple(about[i]))
+        elif not source.layout.cells:  # all that a model could do is add to it
+            about[i].append(Remark(f"one clip, untouched, since the model knows none of the notes of {called(clips[i])}", i))
             made[i] = Made((clips[i],), tuple(about[i]))
         else:
             free.append((i, source))
