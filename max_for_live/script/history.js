@@ -2,7 +2,7 @@
 // deleted only here and in removeClip() of results.js, and only if they are as the device made them.
 
 // `presses` are [{ verb, source, made, … }]; the place in them is a press and a step: 0 is its source, 1 its first result.
-var history = { presses: [], press: -1, at: 0, isNew: false };
+var history = { presses: [], press: -1, at: 0, isNew: false, undos: 0 }; // undos: those that run or wait
 
 function addToHistory(job) {
   var source = job.parts[0], isOfOne = job.verb === "vary" && source;
@@ -178,8 +178,21 @@ function playInstead(job, entries, other, then) {
 // replaced comes back.
 function pressUndo() {
   if (isBusy()) return showStatus("something is still running: press Cancel first");
+  if (history.undos++ === 0) undoLast();
+}
+
+// One after the other: a press may only be undone when what was made after it is gone.
+function undoNext() {
+  if (--history.undos > 0) enqueue(newJob("undo"), undoLast);
+}
+
+function undoLast() {
   var last = history.presses.pop(), job = newJob("undo");
-  if (!last) return showStatus("nothing to undo");
+  job.onStop = undoNext; // should it fail
+  if (!last) {
+    showStatus("nothing to undo");
+    return undoNext();
+  }
   history.press = history.presses.length - 1;
   history.at = 0;
   history.isNew = true;
@@ -191,6 +204,7 @@ function pressUndo() {
           var more = scenes ? " and " + countOf(scenes, "scene", "scenes") : "";
           showResult();
           showStatus("removed " + countOf(gone, "clip", "clips") + more + stayText(kept));
+          undoNext();
         });
       });
     });
@@ -287,6 +301,7 @@ function restoreSource(job, press) {
       removeScenes(job, press.scenes, function () {
         showResult();
         showStatus("the source is back");
+        undoNext();
       });
     });
   }
