@@ -118,6 +118,15 @@ def test_what_lies_between_ends_with_the_last_track_and_repeated_notes_with_it()
     assert max(n.end for n in morph(ringing, clip(), 0.5).notes) <= 16
 
 
+def test_a_clip_far_from_0_has_no_track_that_ends_before_it() -> None:
+    beats = 1.4704186293569323
+    far = Clip((), beats, start=16.0)
+    assert far.end - far.start < beats  # by rounding
+    a = Clip((Note(60, 0.0, 0.5),), 1.0)
+    assert morph(a, far, 0.5).track_end is None
+    assert [c.track_end for c in fit_clips([a, far])] == [None, None]
+
+
 def test_the_track_ends_where_it_did_when_silences_are_taken_out_and_put_back() -> None:
     far = [replace(n, start=n.start + 4000) for n in clip(end=END).notes]
     gapped = Clip((*clip().notes, *far), 4016.0, track_end=4000 + END)

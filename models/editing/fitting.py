@@ -14,7 +14,7 @@ from models.pause import pause
 def fit_clips(clips: Sequence[Clip]) -> list[Clip]:
     """Lay clips out as the first is, all as long as the longest; where files say so, ending with the last of their tracks."""
     first, beats = clips[0], max(clip.beats for clip in clips)
-    sounding = max(clip.sounding_end - clip.start for clip in clips)
+    sounding = max(clip.sounding_beats for clip in clips)
     return [fit_clip(clip, first, beats, first.start + sounding if sounding < beats else None) for clip in clips]
 
 

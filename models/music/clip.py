@@ -106,6 +106,11 @@ class Clip:
         return self.end if self.track_end is None else min(self.track_end, self.end)
 
     @property
+    def sounding_beats(self) -> float:
+        """How many beats it is from the start to the end of the track; all of them, to the bit, where none is told."""
+        return self.beats if self.track_end is None else min(self.track_end - self.start, self.beats)
+
+    @property
     def bar(self) -> float:
         """The length of a bar, in beats."""
         return self.meter[0] * 4 / self.meter[1]

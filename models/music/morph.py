@@ -99,7 +99,7 @@ def settle(notes: Sequence[Note], new: Sequence[Note], single: bool) -> list[Not
 def side_by_side(a: Clip, b: Clip) -> tuple[Clip, list[Note], list[Note]]:
     """The frame of what lies between two clips, the longer with a's meter and place, and the notes of both in it."""
     frame = a if a.beats >= b.beats else replace(a, beats=b.beats, loop=None, markers=None)
-    sounding = max(clip.sounding_end - clip.start for clip in (a, b))
+    sounding = max(clip.sounding_beats for clip in (a, b))
     frame = replace(frame, track_end=a.start + sounding if sounding < frame.beats else None)
     return frame, sorted_in_runs(_repeated(a, frame), key=note_order), sorted_in_runs(_repeated(b, frame), key=note_order)
 

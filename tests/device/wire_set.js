@@ -75,8 +75,10 @@ class LiveSet {
   }
 
   async ends(pattern) {
+    // The pad may have one more position to tell, of a drag before.
+    const isOfDrag = () => /^puck at /.test(this.device.status) && !pattern.test(this.device.status);
     await this.device.until(
-      () => !/…$|^self-?test: (PASS|FAIL) /.test(this.device.status),
+      () => !/…$|^self-?test: (PASS|FAIL) /.test(this.device.status) && !isOfDrag(),
       LONG,
       `the end of what is under way: ${pattern}`,
     );
