@@ -370,3 +370,11 @@ def test_a_beat_of_many_bars_leans_off_voices_that_it_does_not_have_and_two_bars
     assert lean(30)[hihat] == pytest.approx(-1.6)
     hats = DRUMS.clip_to_grid(Clip((Note(42, 0.0, 0.25),), 8.0)).grid
     assert lean(9, hats)[hihat] == pytest.approx(0)  # where clips become one another, both have their say
+
+
+def test_a_pitch_that_is_known_is_written_even_where_the_lock_on_pitches_bars_it(engine: Engine) -> None:
+    a = Clip((Note(60, 0.0, 0.25), Note(61, 0.25, 0.25)), 2.5)
+    b = Clip((), 3.0, meter=(3, 4))
+    request = Interpolate(clips=(a, b), lock=("pitch",), steps=5, seed=1, kind="notes")
+    for middle in engine.run(request).clips[1:-1]:
+        assert [n.pitch for n in middle.in_order().notes][:2] == [60, 61]

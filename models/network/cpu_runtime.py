@@ -108,7 +108,8 @@ class NumpyModel:
 
     def _logit_bias(self, batch: DecodeBatch) -> Array | None:
         """Join what is forbidden and what is leaned on: [B, T, S, K], or None where everything may come."""
-        bias = None if batch.logit_bias is None else batch.logit_bias[:][..., None, :]
+        leanings = batch.leanings
+        bias = None if leanings is None else leanings[..., None, :]
         if batch.known:
             barred = np.where(self._contradictions(batch.known), np.float32(-np.inf), np.float32(0))
             bias = barred if bias is None else barred + bias

@@ -46,7 +46,7 @@ class TorchModel:
     @torch.inference_mode()
     def decode(self, batch: DecodeBatch) -> Grid:
         """Write the music of a batch, a row of it a window."""
-        drawn, temperature = batch.randomness, batch.temperature
+        drawn, temperature, leanings = batch.randomness, batch.temperature, batch.leanings
         known = batch.known
         around = None if batch.context is None else self._tensor(batch.context)
         tokens, feel = self.network.generate(
@@ -54,7 +54,7 @@ class TorchModel:
             (self._tensor(drawn.tokens), self._tensor(drawn.feel)) if drawn else None,
             temperature=1.0 if temperature is None else self._tensor(np.maximum(temperature, COLDEST))[:, None],
             known=KnownSteps(self._tensor(known.grid.tokens), self._tensor(known.mask).float()) if known else None,
-            bias=self._tensor(batch.logit_bias[:]) if batch.logit_bias is not None else None,
+            bias=None if leanings is None else self._tensor(leanings),
             around=around,
             tables=self.tables,
         )
