@@ -59,7 +59,7 @@ class DecodeBatch:
         """What is added to scores, [B, T, K]: nothing where a step is known whole, even if it is barred."""
         if self.logit_bias is None or self.known is None:
             return None if self.logit_bias is None else self.logit_bias[:]
-        return np.where(self.known.mask.all(-1)[..., None], np.float32(0), self.logit_bias[:])
+        return np.where(np.asarray(self.known.mask.all(-1, keepdims=True)), np.float32(0), self.logit_bias[:])
 
     @property
     def is_drawn(self) -> bool:
