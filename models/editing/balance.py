@@ -13,14 +13,17 @@ from numpy.typing import NDArray
 from models.families.family import NoteEdit
 from models.music.paced import paced
 
-# By what share of its notes a variation may differ from a clip, where changes to choose from allow. Musicians keep the number
-# on the whole and not in every two bars (there they differ by a sixth at .3), so that clips of four bars may differ more.
-SLACK, SHORT_SLACK = 0.03, 0.05
-LEAST_SLACK = 1.0  # notes
+# By what share of its notes a variation may differ from a clip, where changes to choose from allow; at most twice that counts
+# as a balance kept. Musicians keep the number on the whole and not in every two bars (there they differ by a sixth at .3), so
+# that clips of four bars may differ more, and those of two most.
+SLACK, SHORT_SLACK, SHORTEST_SLACK = 0.03, 0.05, 0.1
+LEAST_SLACK, LEAST_SHORTEST_SLACK = 1.0, 2.0  # notes
 
 
 def slack_of(notes: int, windows: int) -> float:
     """Compute by how many notes a variation of a clip of so many, in so many windows, may differ from it."""
+    if windows == 1:
+        return max(LEAST_SHORTEST_SLACK, SHORTEST_SLACK * notes)
     return max(LEAST_SLACK, max(SLACK, SHORT_SLACK * min(1, 2 / windows)) * notes)
 
 

@@ -194,12 +194,8 @@ class ClipState:
 
     @cached_property
     def slack(self) -> float:
-        """How many notes more or fewer than the clip a variation may have.
-
-        Two bars may have as many as come: so it is where musicians vary them. What is asked for comes before the balance.
-        """
-        is_free = len(self.layout.grid) == 1 or self.constraints.density != 0
-        return math.inf if is_free else slack_of(len(self.clip.notes), self.layout.windows)
+        """How many notes more or fewer than the clip a variation may have; any where another density is asked for."""
+        return math.inf if self.constraints.density != 0 else slack_of(len(self.clip.notes), self.layout.windows)
 
     def imbalance(self, made: Clip) -> float:
         """Compute the share of notes by which a variation has more or fewer than the clip, 0 where that is within limits."""
