@@ -3,8 +3,9 @@
 //
 // A clip with Legato takes over the play position of the clip that played on its track, and with a Launch Quantization of
 // None at once (Ableton's manual, Launching Clips). Both are properties of clips (docs.cycling74.com/apiref/lom/clip);
-// ClipSlot.fire has no documented argument for Legato. So both are set, the clip is fired, and they are put back as soon as
-// it plays: a clip keeps the launch settings that the musician gave it.
+// ClipSlot.fire has no documented argument for Legato. Each change of them is a step of Live's undo history, so clips that are
+// made to be chosen by ear have both from the turn on in which they are made, until they are kept. To the musician's own clips
+// they are lent: set, and put back as soon as the clip plays.
 
 var RESTORE_MS = 300; // until a clip that was fired surely plays
 var LAUNCH = { legato: 1, launch_quantization: 1 };
@@ -26,6 +27,7 @@ function hear(clip) {
 function lend(clip) {
   var before = Object.keys(LAUNCH).map(function (name) { return [name, getNumber(name)]; });
   var changed = before.filter(function (pair) { return pair[1] !== LAUNCH[pair[0]]; });
+  if (!changed.length && !lent[clip]) return;
   changed.forEach(function (pair) { api.set(pair[0], LAUNCH[pair[0]]); });
   if (!lent[clip]) lent[clip] = changed;
   schedule("put back " + clip, RESTORE_MS, function () { enqueue(newJob("launch"), function () { putBack(clip); }); });
@@ -35,6 +37,15 @@ function putBack(clip) {
   var pairs = lent[clip] || [];
   delete lent[clip];
   if (goTo(clip)) pairs.forEach(function (pair) { api.set(pair[0], pair[1]); });
+}
+
+// Give the current clip launch settings: LAUNCH, or those of its source.
+function setLaunch(settings) { Object.keys(settings).forEach(function (name) { api.set(name, settings[name]); }); }
+
+// A clip that is kept is launched as its source is.
+function endAudition(entry) {
+  if (entry.launch && goTo(entry.clip)) setLaunch(entry.launch);
+  entry.launch = null;
 }
 
 // Hear one clip, and go on once it surely plays.

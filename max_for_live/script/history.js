@@ -155,6 +155,7 @@ function pressKeepOnly() {
   var job = newJob("keep");
   playInstead(job, others, kept[0], function () {
     removeEntries(job, others, function (gone, stay) {
+      kept.forEach(endAudition);
       press.made = press.made.filter(function (one) { return others.indexOf(one) < 0; });
       history.at = press.made.indexOf(kept[0]) + 1;
       history.isNew = false;

@@ -76,6 +76,7 @@ function readClip(clip) {
   if (!getNumber("is_midi_clip")) throw failure("the selected clip is audio: select a MIDI clip");
   var part = readProperties();
   part.clip = clip;
+  part.launch = { legato: getNumber("legato"), launch_quantization: getNumber("launch_quantization") };
   part.path = currentPath();
   part.base = part.looping ? part.loop_start : part.start_marker;
   part.beats = (part.looping ? part.loop_end : part.end_marker) - part.base;

@@ -71,6 +71,7 @@ function writeAudition() {
   function make() {
     var own = deviceTrack(), source = answer.parts[0];
     var beside = { track: own, row: Math.max(0, source.firstRow - 1), color: source.color };
+    properties.isAuditioned = true;
     job.place = source.track === own ? placeBelow(source) : beside;
     result = { properties: properties, wanted: wanted, tried: null, slot: 0, clip: 0 };
     write();

@@ -34,6 +34,7 @@ function newResult(job, reply, index, name) {
   var properties = propertiesOf(reply, index, job.parts, Music.mainSource(reply, index, job.parts));
   chosen.made++;
   properties.name = name + " #" + chosen.made;
+  properties.isAuditioned = job.verb !== "keep" && job.to !== "arrangement";
   if (!properties.source) properties.color = job.place.color;
   return {
     properties: properties, wanted: Music.rebuild(reply, index, job.parts, properties.base), tried: null, slot: 0, clip: 0,
@@ -84,9 +85,11 @@ function checkResult(job, result) {
 
 // What the history keeps of a clip that was made.
 function newEntry(clip, name, notes, properties) {
+  var before = properties.source ? properties.source.launch : { legato: 0, launch_quantization: 0 };
   return {
     clip: clip, name: name, fingerprint: Music.fingerprint(notes), notes: notes, isStarred: false, base: properties.base,
     beats: properties.beats, meter: [properties.signature_numerator, properties.signature_denominator],
+    launch: properties.isAuditioned ? before : null,
   };
 }
 
@@ -131,6 +134,7 @@ function createClip(slot, properties) {
 function setProperties(clip, properties) {
   requireClip(clip);
   Music.propertyChanges(readProperties(), properties).forEach(function (pair) { api.set(pair[0], pair[1]); });
+  if (properties.isAuditioned) setLaunch(LAUNCH);
 }
 
 // Versions of Live differ in the arguments they accept. To add notes: an object, JSON text, or a Dict. To remove notes: a

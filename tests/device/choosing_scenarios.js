@@ -33,7 +33,7 @@ function sound(stage) {
   stage.check();
 }
 
-test("stepping plays each result at once where the one before was, back to the source, and leaves launch settings alone", () => {
+test("stepping plays each result at once where the one before was, back to the source, whose launch settings stay", () => {
   const stage = withResults();
   for (const [button, name, place] of [["forward", "Bass ~30 % #1", "1/3"], ["forward", "Bass ~30 % #2", "2/3"], ["back", "Bass ~30 % #1", "1/3"], ["back", "Bass", "0/3"]]) {
     const begun = stage.clock.now;
@@ -46,7 +46,33 @@ test("stepping plays each result at once where the one before was, back to the s
     stage.wait(600);
     assert.equal(stage.shown.result, place);
   }
-  for (const clip of [stage.source, result(stage, 1), result(stage, 2)]) assert.deepEqual([clip.legato, clip.launch_quantization], [0, 0]);
+  assert.deepEqual([stage.source.legato, stage.source.launch_quantization], [0, 0]);
+  sound(stage);
+});
+
+test("hearing one result after the other is no step of undo; only the musician's own clip has its settings lent", () => {
+  const stage = withResults();
+  const steps = () => stage.live.steps.filter(({ by }) => by).length;
+  const before = steps();
+  for (const button of ["forward", "forward", "forward", "back", "back"]) stage.press(button).wait(600);
+  assert.equal(steps(), before);
+  stage.press("ab").wait(600);
+  assert.deepEqual([heard(stage), steps() - before], [["Bass"], 4]);
+  stage.press("ab").wait(600);
+  assert.equal(steps() - before, 4);
+  sound(stage);
+});
+
+test("a result that is kept is launched as its source is; so is what Keep This copies, and what lies in the Arrangement", () => {
+  const stage = withResults();
+  stage.live.edit(stage.source, { launch_quantization: 6 });
+  stage.before = stage.live.snapshot();
+  stage.press("vary").settle().press("forward").wait(600).press("keep_only").settle();
+  const kept = result(stage, 4);
+  assert.deepEqual([kept.legato, kept.launch_quantization], [0, 6]);
+  stage.live.select(stage.source);
+  stage.choose("to", "arrangement").press("vary").settle();
+  assert.deepEqual(stage.track.arrangement.map((clip) => [clip.legato, clip.launch_quantization]), Array(3).fill([0, 6]));
   sound(stage);
 });
 
