@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,6 +35,33 @@ class Job:
     def names(self) -> str:
         """Its files, as they are called in messages."""
         return ", ".join(name for name, _ in self.files)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of several parts of a folder: the `number`th of `of`, from 1. A file's name in its folder alone says whose it is.
+
+    So machines need not see the same files at the same time to share a folder, and no file is of two parts.
+    """
+
+    number: int
+    of: int
+
+    @staticmethod
+    def read(text: str) -> Shard:
+        """Read a part as it is typed, `2/4`; raises ValueError where it is none."""
+        found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text.strip(), re.ASCII)
+        number, of = map(int, found.groups()) if found else (0, 0)
+        if not 1 <= number <= of:
+            raise ValueError(f"{shown(text)} is no part of a whole: it is i/n, from 1/4 to 4/4 for a folder in four parts")
+        return Shard(number, of)
+
+    def has(self, name: str) -> bool:
+        """Tell whether a file of that name is of this part."""
+        # Disks differ in how they write an umlaut, and in whether they tell Beat from beat.
+        same = unicodedata.normalize("NFC", shown(name)).casefold()
+        hashed = hashlib.sha256(same.encode("utf-8", "surrogatepass")).digest()
+        return int.from_bytes(hashed[:8]) % self.of == self.number - 1
 
 
 def plan(verb: str, request: Request, paths: Sequence[Path], out: Path) -> list[Job]:

@@ -8,9 +8,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from bridge.file_jobs import Shard
 
 PROGRAM = "latent-bridge"
 NAME_SHOWN = 40  # characters of a file's name beside a progress bar
@@ -30,10 +33,23 @@ SKIP_EXISTING = typer.Option(
 )
 DRY_RUN = typer.Option("--dry-run", help="say what would be made of which parts, by which models, and make nothing")
 FILE_TIMEOUT = typer.Option(min=0, metavar="S", help="give a file up after so many seconds without progress; 0 never does")
+SHARD = typer.Option(
+    "--shard", metavar="i/n", help="take only the i-th of n parts of all files, so that n machines can share a folder"
+)
 EMBED = typer.Option("--embed", help="put sources of more than 256 kB into the records too, not only their paths")
 JSON = typer.Option("--json", help="print one JSON object instead of the paths of the clips")
 DEVICE = typer.Option("--device", metavar="auto|cpu|cuda|mps", help="where to compute; auto takes a GPU where there is one")
 Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
+def read_shard(text: str | None) -> Shard | None:
+    """Read which part of the files is asked for; typer tells what is wrong."""
+    from bridge.file_jobs import Shard
+
+    try:
+        return None if text is None else Shard.read(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="'--shard'") from error
 
 
 def tell(text: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bridge.cli.common import as_text, print_table, tell
+from bridge.cli.common import SHARD, as_text, print_table, read_shard, tell
 
 if TYPE_CHECKING:
     from bridge.inspection import SongReport
@@ -24,6 +24,7 @@ def add_to(app: typer.Typer) -> None:
 
 def inspect_files(
     clips: Annotated[list[Path], typer.Argument(metavar="CLIP…", help="MIDI files, and folders of them")],
+    shard: Annotated[str | None, SHARD] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object instead of tables")] = False,
 ) -> None:
     """Show the parts of MIDI files: what each is, its key (? where it is not clear), the model that auto takes, and why."""
@@ -33,9 +34,11 @@ def inspect_files(
     from models.music.midi_file import MidiError, read_file
     from models.plain_file import shown
 
+    part = read_shard(shard)
     found: list[dict[str, Any]] = []
     errors: list[str] = []
-    files = {path.resolve(): (name, path) for given in clips for name, path in find_files([given], given)}
+    listed = [file for given in clips for file in find_files([given], given)]
+    files = {path.resolve(): (name, path) for name, path in listed if part is None or part.has(name)}
     for name, path in files.values():
         called = shown(name)
         try:

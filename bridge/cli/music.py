@@ -20,16 +20,19 @@ from bridge.cli.common import (
     FORCE,
     JSON,
     OUT,
+    SHARD,
     SKIP_EXISTING,
     TRACK,
     Device,
     Report,
+    read_shard,
     show_progress,
     tell,
     tell_when_stopped,
 )
 from bridge.cli.options import draft, parameters
 from bridge.requests import VERBS, ClipsRequest, Request
+from bridge.validation import clip_counts
 
 if TYPE_CHECKING:
     from bridge import file_jobs, files
@@ -53,6 +56,7 @@ class Making:
     context: Annotated[str, CONTEXT] = "auto"
     force: Annotated[bool, FORCE] = False
     skip_existing: Annotated[bool, SKIP_EXISTING] = False
+    shard: Annotated[str | None, SHARD] = None
     dry_run: Annotated[bool, DRY_RUN] = False
     file_timeout: Annotated[float, FILE_TIMEOUT] = 60.0
     embed: Annotated[bool, EMBED] = False
@@ -66,6 +70,8 @@ def _music_command(verb: str, kind: type[Request]) -> Callable[..., None]:
     if not issubclass(kind, ClipsRequest):
         for name in ("track", "file_timeout", "embed"):  # about files that are read
             del making[name]
+    if not issubclass(kind, ClipsRequest) or clip_counts(kind)[1] is not None:  # folders are no ends and no corners
+        del making["shard"]
     options = parameters(kind)
     if issubclass(kind, ClipsRequest):
         options = [_of_parts(option) if option.name == KIND else option for option in options]
@@ -102,17 +108,20 @@ def _make(verb: str, request: Request, paths: Sequence[Path], how: Making, kinds
     if to_pipe and (how.skip_existing or how.json):
         raise typer.BadParameter("with --out - the clip itself goes to stdout, and nothing else", param_hint="'--out'")
 
+    shard = read_shard(how.shard)
+
     def places(job: file_jobs.Job) -> list[Path]:
         return [how.out] if to_pipe else [file_jobs.clip_path(how.out, job, verb, label) for label in labels]
 
-    jobs = file_jobs.plan(verb, request, paths, how.out)
+    everything = file_jobs.plan(verb, request, paths, how.out)
+    if (how.skip_existing or shard) and not to_pipe:
+        everything = file_jobs.without_outputs(everything, places)
+    jobs = [job for job in everything if shard is None or shard.has(job.names)]
     if to_pipe:
         file_jobs.only_one(verb, jobs, labels)
         if not how.dry_run:
             pipes.check_output()
-    elif how.skip_existing:
-        jobs = file_jobs.without_outputs(jobs, places)
-    elif not how.force:
+    elif not how.force and not how.skip_existing:
         file_jobs.refuse_existing([path for job in jobs for path in (*places(job), file_jobs.record_path(how.out, job, verb))])
     try:
         kinds = file_context.read_kinds(kinds_told) if kinds_told else ()
@@ -121,11 +130,15 @@ def _make(verb: str, request: Request, paths: Sequence[Path], how: Making, kinds
     reading = file_context.read_context(how.context, track=how.track, kinds=kinds)
     engine, device = files.start_engine(how.device)
     report = Report()
+    if shard:
+        report.say(f"{len(jobs)} of {len(everything)} files are of part {shard.number} of {shard.of}")
     if how.skip_existing and request.seed is None:
         asked = files.settings(verb, request, reading=reading, device=device)
-        if (seed := files.earlier_seed(jobs, how.out, asked)) is not None:
+        if (seed := files.earlier_seed(everything, how.out, asked)) is not None:
             request = request.model_copy(update={"seed": seed})
             report.say(f"the seed is that of the run that goes on: {seed}")
+    if shard and request.seed is None and not how.dry_run:
+        raise typer.BadParameter("the parts of a run have one seed: give each of them the same", param_hint="'--seed'")
     is_drawn = request.seed is None and not how.dry_run
     if is_drawn:
         request = request.model_copy(update={"seed": secrets.randbelow(2**31)})
