@@ -166,7 +166,10 @@ CONTROLS: tuple[Control, ...] = (
         modes=DIALLED,
         page="view",
         title="Clip",
-        info="The source, or the current result: what is new in colour, what is gone as an outline, the rest grey.",
+        info=(
+            "The source, or the current result: what is new in colour, what is gone as an outline, the rest grey."
+            " Click to play from that bar."
+        ),
     ),
     Control(
         name="pad",

@@ -37,7 +37,7 @@ var UI = {
   puck: function (v) { movePuck(Number(v[0]), Number(v[1]), true); },
   drop: function (v) { dropPuck(Number(v[0]), Number(v[1])); },
   corner: function (v) { if (CORNERS[Number(v[0])]) pressPick(CORNERS[Number(v[0])]); },
-  seek: function () {}, // the roll only shows
+  seek: seek,
   puck_x: function (v) { movePuck(Number(v[0]) / 100, puck.y, false); },
   puck_y: function (v) { movePuck(puck.x, Number(v[0]) / 100, false); },
   amount: storeValue,

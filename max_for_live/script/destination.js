@@ -115,8 +115,8 @@ var LEAD_MS = 120; // before a change of notes is surely heard
 
 // Where the current clip plays, or null: its position, its loop, and how long a beat lasts.
 function playing(clip) {
-  if (!getNumber("is_playing")) return null;
-  var position = getNumber("playing_position"), isLooped = getNumber("looping");
+  var position = positionOf(clip), isLooped = position !== null && getNumber("looping");
+  if (position === null) return null;
   var loop = isLooped ? [getNumber("loop_start"), getNumber("loop_end")] : [getNumber("start_marker"), getNumber("end_marker")];
   goTo("live_set");
   var beatMs = 60000 / getNumber("tempo"), isRunning = getNumber("is_playing");

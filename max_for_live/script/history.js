@@ -85,10 +85,10 @@ function hushOther(press, clip) {
   if (goTo(other) && getNumber("playing_slot_index") >= 0) api.call("stop_all_clips");
 }
 
-// What lies in the Arrangement is heard where it lies.
-function jumpTo(clip) {
+// What lies in the Arrangement is heard where it lies, from so many beats after its start.
+function jumpTo(clip, after) {
   goTo(clip);
-  var beat = getNumber("start_time");
+  var beat = Math.max(0, getNumber("start_time") + (after || 0));
   if (goTo("live_set")) api.set("current_song_time", beat);
 }
 

@@ -92,6 +92,22 @@ function readClip(clip) {
   return part;
 }
 
+// Where a clip plays, in its own beats, or null. Live tells it of clips in slots only; one in the Arrangement plays where the song
+// is, unless a clip in a slot plays on its track.
+function positionOf(clip) {
+  if (!goTo(clip)) return null;
+  if (getNumber("is_playing")) return getNumber("playing_position");
+  if (!getNumber("is_arrangement_clip")) return null;
+  var start = getNumber("start_time"), end = getNumber("end_time"), first = getNumber("start_marker");
+  var loop = getNumber("looping") ? [getNumber("loop_start"), getNumber("loop_end")] : null;
+  var isHeard = goUpTo("Track") && getNumber("playing_slot_index") < 0 && goTo("live_set") && getNumber("is_playing") > 0;
+  var time = isHeard ? getNumber("current_song_time") : -1;
+  goTo(clip);
+  if (time < start || time >= end) return null;
+  var at = first + time - start;
+  return loop && at >= loop[1] ? loop[0] + ((at - loop[0]) % (loop[1] - loop[0])) : at;
+}
+
 // The selected clip: in Session View that of the highlighted slot, in the Arrangement that in the detail view.
 function selectedClip() {
   var isArranging = goTo("live_app view") && getText("focused_document_view") === "Arranger";

@@ -1,8 +1,9 @@
 // The piano roll: the source and the result, what changed in colour, and where it plays. A drum clip has a lane for each drum,
-// with its name; any other as many semitones as it spans, an octave at least.
+// with its name; any other as many semitones as it spans, an octave at least, with the names of its octaves.
 
 var TITLE = 17, EDGE = 5; // pixels: the height of the title, and what texts keep from the edges
-var LANE_NAMES = 53; // pixels for the names of drums
+var LANE_NAMES = 53, OCTAVE_NAMES = 20; // pixels for the names of drums, and of octaves
+var BLACK_KEYS = [1, 3, 6, 8, 10], LEAST_SHADED = 2; // in an octave; and pixels of a row, below which stripes would be a haze
 var LEAST_SPAN = 12, TALLEST = 9, LEAST = 3; // semitones that are shown at least; pixels of a note at most, and at least
 var SAME = 0, CHANGED = 1, GONE = 2;
 
@@ -54,7 +55,7 @@ function onclick(x) {
 
 // Where the notes are drawn.
 function area() {
-  var names = shown && shown.isDrums ? LANE_NAMES : 0;
+  var names = shown && shown.isDrums ? LANE_NAMES : OCTAVE_NAMES;
   return { x: names, y: TITLE, w: mgraphics.size[0] - names, h: mgraphics.size[1] - TITLE };
 }
 
@@ -101,10 +102,10 @@ function rowsOf(clip, room) {
 }
 
 function drawGrid(room, rows, colors) {
-  var perBeat = room.w / shown.beats, row, beat, isOctave;
-  for (row = 1; row < rows.count; row++) {
-    isOctave = (rows.high - row + 1) % 12 === 0;
-    if (shown.isDrums || isOctave) fillBox(room.x, Math.round(room.y + row * rows.height), room.w, 1, colors.line);
+  var perBeat = room.w / shown.beats, row, beat;
+  if (!shown.isDrums) drawKeys(room, rows, colors);
+  for (row = 1; shown.isDrums && row < rows.count; row++) {
+    fillBox(room.x, Math.round(room.y + row * rows.height), room.w, 1, colors.line);
   }
   for (beat = 0; beat < shown.beats && perBeat >= 6; beat++) fillBox(room.x + beat * perBeat, room.y, 1, room.h, colors.line);
   for (beat = 0; beat < shown.beats; beat += shown.bar) fillBox(room.x + beat * perBeat, room.y, 1, room.h, colors.bar);
@@ -113,6 +114,19 @@ function drawGrid(room, rows, colors) {
     var size = Math.min(SMALL, rows.height - 0.5), y = room.y + (i + 0.5) * rows.height + size * 0.36;
     if (one && size >= 6) drawText(one.name, EDGE, y, LANE_NAMES - EDGE - 3, colors.dim, 0, size);
   });
+}
+
+// As in Live's own editor: the rows of black keys are darker, a line runs below each C, and C3 is the one in the middle.
+function drawKeys(room, rows, colors) {
+  for (var row = 0; row < rows.count; row++) {
+    var pitch = rows.high - row, y = room.y + row * rows.height, step = ((pitch % 12) + 12) % 12;
+    var isShaded = rows.height >= LEAST_SHADED && BLACK_KEYS.indexOf(step) >= 0;
+    if (isShaded) fillBox(room.x, y, room.w, rows.height, colors.line, 0.35);
+    if (step) continue;
+    y += rows.height;
+    if (row < rows.count - 1) fillBox(0, Math.round(y), room.x + room.w, 1, colors.line);
+    if (y - SMALL > room.y) drawText("C" + (pitch / 12 - 2), EDGE, Math.round(y) - 1.5, room.x - EDGE, colors.dim, 0, SMALL);
+  }
 }
 
 // What was and is as before is grey, what is new stands out, what is gone is an outline.

@@ -6,7 +6,7 @@ var MOST_DRAWN = 1500;
 var SAME = 0, CHANGED = 1, GONE = 2;
 var MOVING_MS = 80, RESTING_MS = 500; // between two looks at where the drawn clip plays
 
-var drawn = { clip: 0, base: 0, playhead: -1 };
+var drawn = { clip: 0, base: 0, beats: 0, bar: 4, playhead: -1 };
 
 // Several changes in a row are drawn once.
 function drawRoll() { schedule("roll", 20, drawNow); }
@@ -41,7 +41,7 @@ function drawResult(press, entry) {
 
 function drawNotes(look, kind, notes, changed, gone, left, right) {
   var isDrums = kind && kind.isDrums, base = look.base, atoms = [], pitches = [];
-  drawn = { clip: look.clip, base: base, playhead: -1 };
+  drawn = { clip: look.clip, base: base, beats: look.beats, bar: (4 * look.meter[0]) / look.meter[1], playhead: -1 };
   draw(["roll", "begin", look.beats, look.meter[0], look.meter[1], isDrums ? 1 : 0]);
   notes.concat(gone).forEach(function (n) { if (pitches.indexOf(n.pitch) < 0) pitches.push(n.pitch); });
   if (isDrums) {
@@ -67,9 +67,30 @@ function followPlayhead() {
   schedule("playhead", isMoving ? MOVING_MS : RESTING_MS, followPlayhead);
   if (!drawn.clip || queue.length) return;
   enqueue(newJob("playhead"), function () {
-    var isPlaying = goTo(drawn.clip) && getNumber("is_playing") > 0;
-    var at = isPlaying ? Math.max(0, getNumber("playing_position") - drawn.base) : -1;
+    var position = positionOf(drawn.clip), at = position === null ? -1 : Math.max(0, position - drawn.base);
     if (at !== drawn.playhead) draw(["roll", "playhead", at]);
     drawn.playhead = at;
   });
+}
+
+// The roll was clicked: what is drawn plays from the bar that was clicked. A clip that plays goes there by whole bars, so that it
+// stays in time with the others; one that does not is launched first.
+function seek(v) {
+  var beat = Number(v[0]), clip = drawn.clip;
+  if (!(beat >= 0) || !clip) return;
+  enqueue(newJob("seek"), function (job) {
+    if (!goTo(clip)) return;
+    if (getNumber("is_arrangement_clip")) return jumpTo(clip, drawn.base + beat - getNumber("start_marker"));
+    if (getNumber("is_playing")) return move();
+    hearThen(job, clip, move);
+  });
+
+  function move() {
+    if (!goTo(clip) || !getNumber("is_playing") || drawn.clip !== clip) return;
+    var at = getNumber("playing_position") - drawn.base, bars = barOf(beat) - barOf(at);
+    if (at + bars * drawn.bar >= drawn.beats) bars--; // in the last bar, which is short
+    if (bars) api.call("move_playing_pos", bars * drawn.bar);
+  }
+
+  function barOf(at) { return Math.floor(at / drawn.bar + 1e-6); }
 }

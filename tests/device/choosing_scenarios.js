@@ -153,3 +153,54 @@ test("the roll is told what changed, and where it plays", () => {
   assert.ok(told.some(([what, beat]) => what === "playhead" && beat > 0));
   sound(stage);
 });
+
+test("a click in the roll plays from that bar: by whole bars, so that the clip stays in time", () => {
+  const stage = new Stage({ queue: "even" });
+  const notes = [0, 5, 10, 15].map((start) => ({ pitch: 36 + start, start_time: start, duration: 0.5 }));
+  stage.source = stage.live.addClip(stage.track, 0, { name: "Bass", length: 16, notes });
+  stage.live.select(stage.source);
+  stage.before = stage.live.snapshot();
+  stage.start().turn("count", 1).press("vary").settle();
+  const click = (beat) => {
+    const [, , width] = stage.patch.get("roll").json.presentation_rect;
+    const names = stage.patch.views.roll.world.OCTAVE_NAMES;
+    stage.patch.hold("roll", [names + ((width - names) * beat) / 16, 60]);
+    stage.patch.release();
+  };
+  stage.live.launch(stage.track.slots[0]);
+  stage.wait(1100); // in the third beat
+  const steps = stage.live.steps.length;
+  for (const [beat, bar] of [[9.5, 2], [14.5, 3], [1, 0]]) {
+    const before = stage.live.position(stage.source);
+    click(beat);
+    stage.wait(60);
+    const moved = stage.live.position(stage.source) - before;
+    assert.ok(Math.abs((moved - 0.12) / 4 - Math.round((moved - 0.12) / 4)) < 0.02, `moved by ${moved}`);
+    assert.equal(Math.floor(stage.live.position(stage.source) / 4), bar);
+  }
+  assert.equal(stage.live.steps.length, steps, "where a clip plays is no step of undo");
+  stage.press("forward").wait(600);
+  stage.live.stop();
+  stage.wait(100);
+  click(9.5);
+  stage.wait(1000);
+  assert.deepEqual(heard(stage), ["Bass ~30 % #1"], "what is drawn is launched where nothing plays");
+  sound(stage);
+});
+
+test("a click in the roll of a clip in the Arrangement goes to that place of the song, and the roll shows where it plays", () => {
+  const stage = new Stage({ live: { view: "Arranger" }, queue: "even" });
+  const song = stage.live.addArrangementClip(stage.track, 8, { name: "Song", length: 8, notes: NOTES });
+  stage.live.select(song);
+  stage.before = stage.live.snapshot();
+  stage.start();
+  stage.patch.hold("roll", [20 + (224 - 20) / 2, 60]);
+  stage.patch.release();
+  stage.wait(100);
+  assert.ok(Math.abs(stage.live.transport.beat - 12) < 0.1, `${stage.live.transport.beat}`);
+  stage.live.begin();
+  stage.wait(1000);
+  const [at] = stage.drawn("roll", "playhead");
+  assert.ok(at > 5 && at < 6.5, `${at}`);
+  sound(stage);
+});

@@ -100,13 +100,13 @@ test("an empty slot stops its track, in the Arrangement a clip plays in its time
   const arranged = live.addArrangementClip(track, 4, { length: 4, notes: [LONG] });
   live.launch(track.slots[0]);
   clock.advance(2500);
-  assert.equal(live.transport.isPlaying(arranged), 0);
+  assert.equal(arranged.is_playing, 0);
   live.launch(track.slots[5]);
   clock.advance(1600);
   assert.deepEqual([clips[0].is_playing, track.playing === track.slots[5]], [0, false]);
   live.stop();
   live.begin();
-  assert.equal(live.transport.isPlaying(arranged), 0);
+  assert.equal(arranged.is_playing, 0);
 });
 
 // Notes that sound

@@ -513,7 +513,8 @@ const TABLES = {
       is_audio_clip: fixed((c) => c.audio),
       is_arrangement_clip: fixed((c) => c.parent.type !== "ClipSlot"),
       is_take_lane_clip: fixed((c) => c.parent.type === "TakeLane", [12, 2]),
-      is_playing: fixed((c) => c.live.transport.isPlaying(c)),
+      // Of clips in slots only, as whoever has tried it says; of those in the Arrangement no page says it.
+      is_playing: fixed((c) => c.is_playing),
       is_recording: fixed(() => 0),
       is_overdubbing: fixed(() => 0),
       is_triggered: fixed((c) => c.parent.type === "ClipSlot" && c.live.transport.isTriggered(c.parent)),
@@ -537,6 +538,8 @@ const TABLES = {
     functions: {
       ...NOTES,
       fire: reads((clip, values, { live }) => clip.parent.type === "ClipSlot" && fire(live, clip.parent, values)),
+      // Unquantized, by so many beats; what does not play stays as it is.
+      move_playing_pos: reads((clip, [beats], { live, max }) => live.transport.move(clip, number(-1e6, 1e6)(beats), max.device)),
       stop: reads((clip, _, { live }) => clip.is_playing && live.transport.halt(clip.parent.parent, "stopped")),
       select_all_notes: reads((clip) => mark(clip, () => true)),
       deselect_all_notes: reads((clip) => mark(clip, () => false)),

@@ -89,12 +89,11 @@ class Transport {
     clip.run = null;
   }
 
-  // Whether a clip plays: in a slot, or in the Arrangement where no slot of its track does.
-  isPlaying(clip) {
-    const { song } = this.live;
-    if (clip.parent.type !== "Track") return clip.is_playing;
-    const isThere = this.beat >= clip.at && this.beat < clip.at + clip.end_marker - clip.start_marker;
-    return Number(Boolean(song.is_playing && isThere && !clip.parent.playing));
+  // A clip that plays goes on so many beats further or back; what sounds of it ends.
+  move(clip, beats, by) {
+    if (!clip.is_playing) return;
+    this.cut(clip, this.sounding(clip), "moved", by);
+    clip.run = { beat: this.beat, from: this._placed(clip).position + beats };
   }
 
   // Where a clip is in its own beats.
