@@ -92,8 +92,8 @@ function readClip(clip) {
   return part;
 }
 
-// Where a clip plays, in its own beats, or null. Live tells it of clips in slots only; one in the Arrangement plays where the song
-// is, unless a clip in a slot plays on its track.
+// Where a clip plays, in its own beats, or null. Live tells it of clips in slots only; one in the Arrangement plays where the
+// song is, unless a clip in a slot plays on its track.
 function positionOf(clip) {
   if (!goTo(clip)) return null;
   if (getNumber("is_playing")) return getNumber("playing_position");

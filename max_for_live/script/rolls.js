@@ -73,8 +73,8 @@ function followPlayhead() {
   });
 }
 
-// The roll was clicked: what is drawn plays from the bar that was clicked. A clip that plays goes there by whole bars, so that it
-// stays in time with the others; one that does not is launched first.
+// The roll was clicked: what is drawn plays from the bar that was clicked. A clip that plays goes there by whole bars, so that
+// it stays in time with the others; one that does not is launched first.
 function seek(v) {
   var beat = Number(v[0]), clip = drawn.clip;
   if (!(beat >= 0) || !clip) return;
