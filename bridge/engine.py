@@ -24,6 +24,7 @@ from models.families.constraints import Constraints
 from models.families.registry import find_family, kinds
 from models.families.routing import default_family, route, route_beside
 from models.music.clip import Clip
+from models.music.dials import Dials
 from models.music.key import AUTO, FREE, parse_key
 from models.music.morph import Morph
 from models.music.paced import paced
@@ -228,6 +229,7 @@ class Engine:
         (a, b), voice = clips, None if kit is None else kit.get
         way = Morph(a, b, voice=voice)
         made = [way.at(k / (request.steps - 1)) for k in paced(range(request.steps), 1)]
+        made[1:-1] = [_dials(request).turn(clip, like=a, strokes=kit is not None) for clip in paced(made[1:-1], 1)]
         remarks = tuple(map(Remark, said))
         return Answer(tuple(made), (-1,) * len(made), (MORPH,) * len(clips), _seed(request), remarks)
 
@@ -287,7 +289,8 @@ class Engine:
         kit = model.family.kit(request.drum_map, request.pads, together) if isinstance(request, ClipsRequest) else None
         finds_keys = isinstance(request, Music) and request.key == AUTO
         temperature = temperature_for(request.variety)
-        return EditContext(model, _constraints(request), kit, temperature, _seed(request), self._encodings, finds_keys)
+        dials = _dials(request)
+        return EditContext(model, _constraints(request), kit, temperature, _seed(request), self._encodings, finds_keys, dials)
 
 
 def _blend_on(palette: Palette, positions: Sequence[tuple[float, float]], said: Sequence[Remark] = ()) -> Computation[Answer]:
@@ -337,6 +340,11 @@ def _constraints(request: Request) -> Constraints:
         notes=frozenset(request.lock_notes),
         fill=fill,
     )
+
+
+def _dials(request: Request) -> Dials:
+    """Read how a request wants what is made to be played."""
+    return Dials(request.swing, request.intensity, request.length) if isinstance(request, Music) else Dials()
 
 
 def _routes(request: ClipsRequest, clips: Sequence[Clip], families: Families) -> list[str]:

@@ -51,6 +51,7 @@ def _a_stretch(pair: tuple[float, float]) -> tuple[float, float]:
 
 Clips = tuple[InstanceOf[Clip], ...]
 Unit = Annotated[float, Field(ge=0, le=1)]
+Dial = Annotated[float, Field(ge=-1, le=1)]  # at 0 as if it were not there
 Index = Annotated[int, Field(ge=0)]
 # Which kinds and voices there are is the registry's to say.
 VoiceName: TypeAlias = Literal[lane_names()]  # type: ignore[valid-type]
@@ -100,6 +101,11 @@ class Music(Request):
     )
     density: int = Field(default=0, ge=-4, le=4, description="so many notes a bar more, or fewer")
     octave: float = Field(default=0.0, ge=-2, le=2, description="new notes so many octaves higher, or lower")
+    length: Dial = Field(default=0.0, description="all notes that no lock keeps shorter, below 0, or longer: 1 is legato")
+    intensity: Dial = Field(default=0.0, description="all notes that no lock keeps softer, below 0, or louder")
+    swing: Dial = Field(
+        default=0.0, description="all notes that no lock keeps swing: 1 takes straight off-beats to the triplet, -1 back"
+    )
 
 
 class Sample(Music):

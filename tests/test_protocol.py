@@ -337,10 +337,15 @@ def test_a_bad_value_is_told_with_what_is_allowed(
     assert message.values[2] == f"{key}: {allowed}"
 
 
-def test_an_unknown_key_lists_those_there_are(talk: Talk) -> None:
-    (message,) = talk.say("vary", 1, "cuont", 4)
-    for key in keys("vary"):
+def test_an_unknown_key_lists_those_there_are_as_far_as_a_message_goes(talk: Talk) -> None:
+    (message,) = talk.say("reconstruct", 1, "pad", "36:kick")
+    for key in keys("reconstruct"):
         assert key in str(message.values[2])
+    (message,) = talk.say("vary", 2, "cuont", 4)
+    told = str(message.values[2])
+    assert told.startswith("vary has no key cuont; it has, those like it first: count ")
+    assert told.endswith(" …")
+    assert len(told.encode()) <= DEFAULT.string_bytes
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from functools import cached_property
 from typing import Any, Literal, get_args, get_origin
 
@@ -248,13 +249,26 @@ def read_reply_port(value: Value, own_port: int, *, least: int = 1) -> int:
     return port
 
 
+def _those_like(given: str, names: Iterable[str], room: int) -> str:
+    """List names, those most like what was given first, and as many as there is room for."""
+    listed = ""
+    for name in sorted(names, key=lambda name: -SequenceMatcher(None, given[:40], name).ratio()):
+        if len(f"{listed}{name} …".encode()) > room:
+            return f"{listed}…"
+        listed += f"{name} "
+    return listed.strip()
+
+
 def read_verb(verb: str, given: dict[str, Value], limits: Limits, *, clips_before: int = 0) -> VerbMessage:
     """Read the keys of a verb; `clips_before` is how many clips came before it."""
     kind = VERBS[verb]
     allowed = keys(verb)
     for key in given:
         if key not in allowed:
-            raise ProtocolError("unknown_key", f"{verb} has no key {shorten(key)}; it has: {' '.join(allowed)}")
+            told = f"{verb} has no key {shorten(key)}; it has, those like it first:"
+            raise ProtocolError(
+                "unknown_key", f"{told} {_those_like(key, allowed, limits.string_bytes - len(told.encode()) - 1)}"
+            )
     context = read_integer(given.get(CONTEXT, 0), CONTEXT, 0, limits.clips)
     clips = _read_clip_count(verb, kind, given, limits, clips_before - context)
     if clips + context > limits.clips:

@@ -23,12 +23,22 @@ from models.editing.gaps import Gaps, find_gaps
 from models.editing.others import Other, notes_beside
 from models.editing.rests import find_rests
 from models.editing.scales import KeyUsed, find_keys, join_scales, scales_of
-from models.families.constraints import Constraints, GridConstraints, Known, LogitBias, told
+from models.families.constraints import (
+    RHYTHM,
+    VELOCITY,
+    Constraints,
+    GridConstraints,
+    Known,
+    LogitBias,
+    Stretches,
+    told,
+)
 from models.families.context import AFTER, BEFORE, OTHERS, Context, around, around_layout, join_context, without_kinds
 from models.families.family import Family, Kit
 from models.families.grid import Grid, shift_back, shift_by_half
 from models.families.layout import GridLayout
 from models.music.clip import Clip, Note, note_order
+from models.music.dials import Dials
 from models.music.distance import Reference
 from models.music.paced import paced, sorted_in_runs
 from models.network.decoding import LatentModel
@@ -133,11 +143,38 @@ class EditContext:
     seed: int
     encodings: EncodingCache
     finds_keys: bool = False  # whether new notes keep to the key that the music is in
+    dials: Dials = field(default_factory=Dials)  # how what is made is played
 
     @property
     def family(self) -> Family:
         """The family of the model."""
         return self.model.family
+
+    @cached_property
+    def playing(self) -> Dials:
+        """The dials, without those that would move what is locked or is not there."""
+        lock = self.constraints.lock
+        in_time = RHYTHM not in lock
+        return Dials(
+            self.dials.swing * in_time,
+            self.dials.intensity * (VELOCITY not in lock),
+            self.dials.length * (in_time and self.family.is_pitched),
+        )
+
+    def ignored(self) -> list[str]:
+        """Say which constraints and dials have no meaning here, a sentence each."""
+        said = self.family.ignored(self.constraints)
+        asked, does = vars(self.dials), vars(self.playing)
+        if idle := [name for name, value in asked.items() if value and not does[name]]:
+            locked = "velocity" if idle == ["intensity"] else "rhythm"
+            is_short = idle == ["length"] and not self.family.is_pitched
+            why = f"{self.family.name} are strokes without length" if is_short else f"the {locked} is locked"
+            said.append(f"{why}: {' and '.join(idle)} {'is' if len(idle) == 1 else 'are'} left out")
+        return said
+
+    def finish(self, source: ClipState, made: Clip) -> Clip:
+        """Play what was made of a clip as the dials say, but for what is locked, and put the clip's gaps back."""
+        return source.gaps.open(source.play(made, self.playing) if self.playing else made)
 
     def generator(self, *clips: Clip) -> np.random.Generator:
         """Seed a generator by the request's seed and by clips, so that what comes of them depends on no clip beside them."""
@@ -279,6 +316,14 @@ class ClipState:
         if velocity is None:
             return made
         return made.with_notes(n if n.from_note >= 0 else replace(n, velocity=velocity) for n in paced(made.notes))
+
+    def play(self, made: Clip, dials: Dials) -> Clip:
+        """Turn dials on what was made of the clip: its locked notes stay, and no note comes into a locked stretch."""
+        kept = frozenset(self.clip.notes[i] for i in paced(self.compiled.locked))
+        still, first = Stretches(self.constraints.still), self.clip.start
+        return dials.turn(
+            made, kept, like=self.clip, is_still=lambda beat: beat - first in still, strokes=not self.family.is_pitched
+        )
 
     def over_seams(self, values: NDArray[Any]) -> NDArray[Any]:
         """Shift windows [B, T, …] of each voice by half a window, round its end: rows that lie over the seams."""

@@ -29,7 +29,7 @@ def cross(context: EditContext, a: Clip, b: Clip, others: Sequence[Sequence[Othe
     `others` are what sounds with each; the clips that are made sound with those of the first.
     """
     family = context.family
-    remarks = [Remark(text) for text in family.ignored(context.constraints)]
+    remarks = [Remark(text) for text in context.ignored()]
     there = fit_clip(b, a, a.beats)
     there = there.with_notes(n for n in paced(there.notes) if n.start < a.end)
     (rhythm, notes), said = yield from read_clips(context, [a, there], others_alike([a, b], others), alike=True)
@@ -58,7 +58,7 @@ def cross(context: EditContext, a: Clip, b: Clip, others: Sequence[Sequence[Othe
         for k in range(len(batches)):
             mine = grid[k * rows : (k + 1) * rows]
             made = family.write_cross(rhythm.layout, mine, compiled, b, context.constraints)
-            found.setdefault(sorted_notes(made), rhythm.gaps.open(made))
+            found.setdefault(sorted_notes(made), context.finish(rhythm, made))
             pause()
         if len(found) == count:
             break

@@ -40,7 +40,7 @@ def interpolate(palette: Palette, steps: int, *, even: bool) -> Computation[list
     size = max(DENSITY * inner, LEAST) if even else inner
     made = yield from palette.points_between([(k + 1) / (size + 1) for k in range(size)], even=even)
     if not even:
-        return [palette.originals[0], *(palette.gaps.open(point.clip) for point in made), palette.originals[1]]
+        return [palette.originals[0], *(palette.finish(point.clip) for point in made), palette.originals[1]]
     voice = a.layout.lane_of
     rng = np.random.default_rng(palette.context.seed)
     path = Path(a.clip, b.clip, voice=voice)
@@ -63,7 +63,7 @@ def interpolate(palette: Palette, steps: int, *, even: bool) -> Computation[list
     if a.constraints.locks:
         mixing = "nowhere" if {RHYTHM, PITCH} & a.constraints.lock else "before the last"
     chosen = even_steps(path, steps, rng=rng, mixing=mixing)
-    return [palette.originals[0], *map(palette.gaps.open, chosen[1:-1]), palette.originals[1]]
+    return [palette.originals[0], *map(palette.finish, chosen[1:-1]), palette.originals[1]]
 
 
 class Path:

@@ -13,7 +13,6 @@ from models.editing.batching import Computation
 from models.editing.candidates import Candidate, decode_candidates, rows_around
 from models.editing.clip_state import ClipState, EditContext, Remark, read_clips
 from models.editing.fitting import fit_clips
-from models.editing.gaps import Gaps
 from models.editing.others import Other, others_alike
 from models.editing.scales import KeyUsed, list_keys
 from models.families.constraints import Known, told
@@ -58,10 +57,9 @@ class Palette:
     remarks: tuple[Remark, ...]
     keys: tuple[tuple[KeyUsed, ...], ...] = ()  # of each corner
 
-    @property
-    def gaps(self) -> Gaps:
-        """What was taken out of the corners, and of all that lies between them."""
-        return self.corners[0].gaps
+    def finish(self, made: Clip) -> Clip:
+        """Play what lies between the corners as the dials say, and put back what was taken out of them all."""
+        return self.context.finish(self.corners[0], made)
 
     def blend(self, positions: Sequence[tuple[float, float]]) -> Computation[list[Clip]]:
         """Blend at puck positions (x, y), 0..1; a corner is the clip that was given, not a reconstruction."""
@@ -69,7 +67,7 @@ class Palette:
         weights = [corner_weights(len(self.corners), even(x), even(y)) for x, y in positions]
         made = yield from self._between([w for w in weights if max(w) < 1], lambda mus, w: weighted_mean(mus, w))
         inner = iter(clip for _, clip in made)
-        return [self.gaps.open(next(inner)) if max(w) < 1 else self.originals[int(np.argmax(w))] for w in weights]
+        return [self.finish(next(inner)) if max(w) < 1 else self.originals[int(np.argmax(w))] for w in weights]
 
     def points_between(self, places: Sequence[float], *, even: bool) -> Computation[list[Waypoint]]:
         """Decode points of the great circle from A to B; even: where the music lies in these places, not the latents."""
@@ -150,7 +148,7 @@ def prepare_palette(
 
     `others` are what sounds with each corner, and in the measure of its weight with what lies between.
     """
-    remarks = [Remark(text) for text in context.family.ignored(context.constraints)]
+    remarks = [Remark(text) for text in context.ignored()]
     beats = max(clip.beats for clip in clips)
     if any(clip.beats != beats for clip in clips):
         remarks.append(Remark(f"the shorter clip is repeated to {beats:g} beats between the ends"))

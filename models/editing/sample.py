@@ -34,7 +34,7 @@ def sample(context: EditContext, others: Sequence[Other] = (), *, empty: Clip, c
     """Make clips from nothing, of the length and the meter of an empty one, to sound with others."""
     clip = replace(context.family.empty_clip(empty.beats, context.model.card.name), meter=empty.meter)
     made = yield from compose(context, clip, count, np.random.default_rng((context.seed, 0)), others)
-    ignored = [Remark(text) for text in context.family.ignored(context.constraints)]
+    ignored = [Remark(text) for text in context.ignored()]
     return replace(made, remarks=(*ignored, *made.remarks))
 
 
@@ -69,7 +69,7 @@ def compose(
                 continue
             made = context.family.grid_to_clip(layout, grid)
             made = made if made.beats == clip.beats else replace(made, beats=clip.beats)
-            found.setdefault(sorted_notes(made), made)
+            found.setdefault(sorted_notes(made), context.playing.turn(made, strokes=not context.family.is_pitched))
         if len(found) == count:
             break
     return Made(tuple(found.values()), tuple(said), keys=keys)

@@ -60,7 +60,7 @@ def vary(
     `others` are what sounds with each clip.
     """
     reach = context.model.card.reach
-    said = [Remark(text) for text in context.family.ignored(context.constraints)] if amount else []
+    said = [Remark(text) for text in context.ignored()] if amount else []
     if amount > reach:
         said.append(Remark(f"amount {amount:g} is more than unrelated clips differ: {reach:.2f} is used"))
     if amount == 0:
@@ -99,7 +99,7 @@ def vary(
             about[i].append(Remark(f"{called(clips[i])} gave {len(variations)} different clips, not {count}", i))
         if context.finds_keys and source.keys and variations:
             about[i].append(Remark(describe_keys(called(clips[i]), source.keys, source.constraints.scales), i))
-        results = tuple(source.gaps.open(clip) for _, clip, _ in variations) or (clips[i],)
+        results = tuple(context.finish(source, clip) for _, clip, _ in variations) or (clips[i],)
         made[i] = Made(results, tuple(about[i]), (struck, new), source.keys)
     return [made[i] for i in range(len(clips))]
 
