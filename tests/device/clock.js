@@ -1,6 +1,8 @@
 // Time and chance of the fake Max: a virtual clock, and numbers that are the same in each run.
 "use strict";
 
+const MOST_AT_ONCE = 50; // ms of real time that pass at once: where the machine was busy with other things, time has stood still
+
 // A virtual clock: time passes only in `advance`, or with the real time between `follow` and `stop`.
 class Clock {
   constructor() {
@@ -58,6 +60,8 @@ class Clock {
     this._timer = setTimeout(
       () => {
         if (this._start === null) return;
+        // Else a timeout would pass before what has come by the network meanwhile is heard.
+        this._start += Math.max(0, real() - this.now - MOST_AT_ONCE);
         this.advance(Math.max(0, real() - this.now));
         if (this._start !== null) this._wait();
       },

@@ -83,6 +83,18 @@ class Server {
     this.process = spawn(program, [...words, "--port", String(this.port)], { stdio: "ignore" });
   }
 
+  // When it answers, whether its models are loaded or not.
+  async answers() {
+    const socket = dgram.createSocket("udp4");
+    await new Promise((done) => socket.bind(0, HOST, done));
+    const heard = new Promise((done) => socket.once("message", done));
+    const ask = () => socket.send(encode(["/bridge/echo", 1, "there?"]), this.port, HOST, () => undefined);
+    const again = setInterval(ask, 50);
+    await heard;
+    clearInterval(again);
+    socket.close();
+  }
+
   kill() {
     const { process: running } = this;
     this.process = null;

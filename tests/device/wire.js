@@ -69,6 +69,13 @@ class World {
     return found;
   }
 
+  // Let no time pass until something has come true.
+  async hold(promise) {
+    this.clock.stop();
+    await promise;
+    this.clock.follow();
+  }
+
   close() {
     for (const device of this.devices) device.close();
     this.clock.stop();

@@ -36,12 +36,18 @@ const SCENARIOS = {
   "a server that is killed and started again": async ({ built, serve }) => {
     const server = new Server(serve, await freePort());
     const set = new LiveSet(built, server.port);
+    // It is gone for a second and a half of the device's time, however long this machine takes to start one.
+    const startAgain = async () => {
+      await set.idle(1500);
+      server.start();
+      await set.world.hold(server.answers());
+    };
     const { device, live } = set;
     const { heard } = device.receive;
     const { sent } = device.send;
     await device.until(() => device.status.startsWith("no server"), READY);
     assert.match(device.status, /^no server/);
-    server.start();
+    await startAgain();
     await set.isReady();
     set.select(set.long);
     device.turn("count", 8);
@@ -55,7 +61,7 @@ const SCENARIOS = {
       device.press("vary");
       await device.until(() => counts[address] > before, LONG);
       await server.kill();
-      server.start();
+      await startAgain();
       await set.ends(/^8 clips in slots below/);
     }
     // Killed for good, it costs a sentence and leaves nothing behind; then all is as before.
@@ -65,7 +71,7 @@ const SCENARIOS = {
     await server.kill();
     await set.ends(/^vary: the server does not answer: run latent-bridge serve/);
     assert.equal(live.made().length, 24);
-    server.start();
+    await startAgain();
     await set.isReady();
     await set.press("vary", /^8 clips in slots below/);
     await server.kill();
@@ -462,9 +468,7 @@ async function beHasty(built, port, { seed, presses }) {
     set.before = live.snapshot();
     await set.idle(random() < 0.5 ? 5 : 150 * random());
   }
-  await device.until(() => !/…$/.test(device.status), LONG, "an end");
-  await set.idle(1500);
-  assert.ok(!/…$/.test(device.status), device.status);
+  await set.rests(2000);
   // What is there is what the device says there is, and the audition clip.
   const made = live.made();
   const auditions = made.filter(({ name }) => name.startsWith(PUCK));

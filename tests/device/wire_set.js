@@ -86,6 +86,18 @@ class LiveSet {
     return this.device.status;
   }
 
+  // Wait until nothing has been said for so long, and nothing is under way: the pad may begin anew by itself.
+  async rests(ms) {
+    const { device, world } = this;
+    let lines = -1;
+    let since = 0;
+    const isQuiet = () => {
+      if (device.lines.length !== lines || /…$/.test(device.status)) [lines, since] = [device.lines.length, world.clock.now];
+      return world.clock.now - since >= ms;
+    };
+    await device.until(isQuiet, 3 * LONG, "nothing is under way any more");
+  }
+
   // The first parts of what the device says of corners, as buttons show it.
   text(name) {
     return this.device.patch.get(name).label;
