@@ -18,6 +18,7 @@ FULL = {
     "test_pairs.py",
     "test_personal.py",
     "test_request_evaluation.py",
+    "test_together.py",
     "test_training.py",
 }
 HAS_ALL = all(is_installed(name) for name in EXTRAS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -170,6 +171,7 @@ def train(
 
     need("train", "train")
     from models.training.config import TrainConfig
+    from models.training.together import is_first
     from models.training.train import train_model
 
     chosen = TrainConfig.read(config)
@@ -179,6 +181,10 @@ def train(
         chosen = chosen.model_copy(update={"start": start})
     if not data.exists():
         raise ValueError(f"{data} does not exist; --data is a folder of MIDI files, or of .tar.xz sets of them")
+    if not is_first():  # of those that torchrun has started, one speaks
+        with suppress(KeyboardInterrupt):
+            train_model(chosen, data, out, resume=resume, device=devices.find_device(device))
+        return
     step = 0
     pace = Pace()
     with show_progress("train", chosen.steps) as progress:

@@ -41,6 +41,7 @@ class WrongContext:
 
     rows: NDArray[np.int64]
     context: Context
+    share: float = 1.0  # as in `Batch`
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,28 @@ class Batch:
     denied: NDArray[np.bool_]  # [B, T]: steps that the head does not see of what it has written
     context: Context | None = None
     wrong: WrongContext | None = None
+    share: float = 1.0  # what its mean weighs beside those of the other parts of a batch, 1 where they are equally large
+
+    def part(self, rank: int, size: int) -> Batch:
+        """Every `size`th window, from the `rank`th on: what one of several processes scores."""
+        rows = np.arange(rank, len(self.level), size)
+        wrong = self.wrong
+        if wrong is not None:
+            mine = np.flatnonzero(wrong.rows % size == rank)
+            share = len(mine) * size / len(wrong.rows)
+            wrong = WrongContext(wrong.rows[mine] // size, wrong.context[mine], share) if len(mine) else None
+        return Batch(
+            self.grid[rows],
+            self.source[rows],
+            self.feel[rows],
+            self.level[rows],
+            self.noise[rows],
+            None if self.known is None else self.known[rows],
+            self.denied[rows],
+            None if self.context is None else self.context[rows],
+            wrong,
+            len(rows) * size / len(self.level),
+        )
 
 
 @dataclass(frozen=True)

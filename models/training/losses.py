@@ -62,10 +62,11 @@ def batch_loss(network: Network, batch: Batch, config: TrainConfig, device: torc
     token_loss = F.cross_entropy(logits.float().flatten(0, 2), music.flatten()) * sizes.slots
     felt = feel_loss(feel_logits.float(), feel, network.lanes_of(music), as_tensor(batch.feel, device))
     held = config.kl_weight * (divergence - config.free_nats).clamp_min(0)
-    if batch.wrong is not None:
-        scored = _Scored(z, level, music, feel, seen, known, logits)
-        held = held + config.wrong_weight * _wrong_context_loss(network, scored, batch.wrong, config, device)
-    return token_loss + (config.feel_weight * felt + held) / sizes.steps
+    loss = batch.share * (token_loss + (config.feel_weight * felt + held) / sizes.steps)
+    if batch.wrong is None:
+        return loss
+    wrong = _wrong_context_loss(network, _Scored(z, level, music, feel, seen, known, logits), batch.wrong, config, device)
+    return loss + batch.wrong.share * config.wrong_weight * wrong / sizes.steps
 
 
 def _wrong_context_loss(

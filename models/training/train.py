@@ -20,6 +20,7 @@ from models.training.page import PAGE, Page
 from models.training.preparing import held_out
 from models.training.publishing import publish
 from models.training.readme import write_readme
+from models.training.together import Group, joined
 from models.training.trainer import METRICS, Report, Trainer
 from models.whole_file import not_written, write_whole
 
@@ -47,44 +48,31 @@ def train_model(
     """
     use_one_thread()
     try:
-        return _train(config, data, out, resume=resume, device=device, report=report, say=say)
+        with joined(device) as group:
+            return _train(config, data, out, resume=resume, group=group, report=report, say=say)
     except OSError as error:
         if error.filename:
             raise
         raise not_written(out, error) from error
 
 
-def _train(config: TrainConfig, data: Path, out: Path, *, resume: bool, device: str, report: Report, say: Say) -> Path:
-    record, run = out / RECORD, out / RUN
-    if resume and not run.exists():
-        is_done = (out / CARD).exists()
-        raise ValueError(f"nothing to resume: {out} holds {'a model that is finished' if is_done else f'no {RUN}'}")
-    if not resume and (run.exists() or (out / CARD).exists()):
-        what = "a run already; continue it with --resume" if run.exists() else "a model already; name another folder,"
-        raise ValueError(
-            f"{out} holds {what} or train into another folder" if run.exists() else f"{out} holds {what} or remove it"
-        )
-    begun = TrainConfig.read(record) if resume else None
-    fitted = _as_begun(config, begun) if begun else _with_start(_fitted(config, data, say))
-    if begun and fitted != begun:
-        raise ValueError(f"{record} is not the config that was given; a run resumes with the one it began with")
+def _train(config: TrainConfig, data: Path, out: Path, *, resume: bool, group: Group, report: Report, say: Say) -> Path:
     kept = [out / LEARNED, out / VALIDATED]
-    if all(path.exists() for path in kept):
-        train, valid = (Windows.load(path) for path in kept)
-    else:
-        train, valid = learn_from(data, fitted, say)
-        out.mkdir(parents=True, exist_ok=True)
-        for windows, path in zip((train, valid), kept, strict=True):
-            windows.save(path)
-    trainer = Trainer(fitted, train, valid, device)
+    if group.is_first:
+        _begin(config, data, out, resume=resume, say=say)
+    group.wait()
+    fitted = TrainConfig.read(out / RECORD)
+    train, valid = (Windows.load(path) for path in kept)
+    trainer = Trainer(fitted, train, valid, group)
     if resume:
         trainer.resume(out)
-        _forget_after(out / METRICS, trainer.state.step)
-    else:
-        if fitted.start:
-            trainer.start_from(fitted.start)
-        (out / METRICS).unlink(missing_ok=True)
-        write_whole(record, yaml.safe_dump(fitted.model_dump(mode="json"), sort_keys=False).encode())
+    elif fitted.start:
+        trainer.start_from(fitted.start)
+    if not group.is_first:
+        trainer.run(out, lambda step, figures: None)
+        return out
+    _forget_after(out / METRICS, trainer.state.step)
+    if not resume:
         trainer.save(out)  # from here on --resume goes on
     page = Page(trainer, out)
 
@@ -99,9 +87,35 @@ def _train(config: TrainConfig, data: Path, out: Path, *, resume: bool, device: 
     page.draw()
     publish(trainer, out)
     write_readme(out, read_card(out), _course(out / METRICS), trainer, page=PAGE)
-    for path in (run, *kept):
+    for path in (out / RUN, *kept):
         path.unlink(missing_ok=True)  # all that is left to do with a run is done
     return out
+
+
+def _begin(config: TrainConfig, data: Path, out: Path, *, resume: bool, say: Say) -> None:
+    """Write down what a run is of, its config and its windows, or refuse to where something else is there."""
+    record, run = out / RECORD, out / RUN
+    if resume and not run.exists():
+        is_done = (out / CARD).exists()
+        raise ValueError(f"nothing to resume: {out} holds {'a model that is finished' if is_done else f'no {RUN}'}")
+    if not resume and (run.exists() or (out / CARD).exists()):
+        what = "a run already; continue it with --resume" if run.exists() else "a model already; name another folder,"
+        raise ValueError(
+            f"{out} holds {what} or train into another folder" if run.exists() else f"{out} holds {what} or remove it"
+        )
+    begun = TrainConfig.read(record) if resume else None
+    fitted = _as_begun(config, begun) if begun else _with_start(_fitted(config, data, say))
+    if begun and fitted != begun:
+        raise ValueError(f"{record} is not the config that was given; a run resumes with the one it began with")
+    kept = [out / LEARNED, out / VALIDATED]
+    if not (begun and all(path.exists() for path in kept)):
+        train, valid = learn_from(data, fitted, say)
+        out.mkdir(parents=True, exist_ok=True)
+        for windows, path in zip((train, valid), kept, strict=True):
+            windows.save(path)
+    if not begun:
+        (out / METRICS).unlink(missing_ok=True)
+        write_whole(record, yaml.safe_dump(fitted.model_dump(mode="json"), sort_keys=False).encode())
 
 
 def learn_from(data: Path, config: TrainConfig, say: Say = lambda sentence: None) -> tuple[Windows, Windows]:

@@ -10,29 +10,47 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
 from models.families.registry import find_family
 from models.network.config import SIZES, NetworkConfig
 from models.network.torch_runtime import build_network
 from models.network.vae import Network
 from models.store import load_torch_model
-from models.training.batches import Batches
+from models.training.batches import Batch, Batches
 from models.training.checkpoints import Best, State, load_state, save_state
 from models.training.config import TrainConfig
 from models.training.dataset import Windows
 from models.training.losses import batch_loss
+from models.training.together import ALONE, Group
 from models.training.validation import Validation, overall
 
 Report = Callable[[int, dict[str, float]], None]
 METRICS = "metrics.jsonl"
 
 
+class _Scoring(nn.Module):
+    """The loss of a batch as a module, so that gradients are averaged over processes."""
+
+    def __init__(self, network: Network, config: TrainConfig, device: torch.device) -> None:
+        super().__init__()
+        self.network, self._config, self._device = network, config, device
+
+    def forward(self, batch: Batch) -> torch.Tensor:
+        """Score."""
+        return batch_loss(self.network, batch, self._config, self._device)
+
+
 class Trainer:
     """One training run: network, optimizer, averaged weights and the step they are at."""
 
-    def __init__(self, config: TrainConfig, train: Windows, valid: Windows, device: str = "cpu") -> None:
-        """Make a fresh run; `resume` continues an earlier one."""
-        self.config, self.train, self.valid, self.device = config, train, valid, torch.device(device)
+    def __init__(self, config: TrainConfig, train: Windows, valid: Windows, group: Group = ALONE) -> None:
+        """Make a fresh run; `resume` continues an earlier one. Each process of a group scores a part of every batch."""
+        self.config, self.train, self.valid, self.group = config, train, valid, group
+        self.device = torch.device(group.device)
+        if config.batch < group.size:
+            raise ValueError(f"a batch of {config.batch} windows is too small for {group.size} processes")
         self.family = find_family(config.family)
         torch.manual_seed(config.seed)
         network = build_network(self.family, NetworkConfig.of(self.family, _sizes(config))).to(self.device)
@@ -40,6 +58,9 @@ class Trainer:
             network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.98)
         )
         self.state = State(network, optimizer, _weights(network))
+        self._score: nn.Module = _Scoring(network, config, self.device)
+        if group.size > 1:
+            self._score = DistributedDataParallel(self._score, find_unused_parameters=True)
         self.batches = Batches(config, self.family, train, network.config)
         self.validation = Validation(config, self.family, valid, self.device)
 
@@ -92,6 +113,11 @@ class Trainer:
         return self.state.best.weights if self.state.best else self.state.average
 
     def _validate_at(self, folder: Path, report: Report, figures: dict[str, float]) -> None:
+        if self.group.is_first:
+            self._measure_at(folder, report, figures)
+        self.state.stale = self.group.of_first(self.state.stale)
+
+    def _measure_at(self, folder: Path, report: Report, figures: dict[str, float]) -> None:
         run, figures = self.state, {**figures, **self.validate()}
         judged = overall(figures) if self.config.patience else None
         if judged is not None:
@@ -109,11 +135,12 @@ class Trainer:
         for group in run.optimizer.param_groups:
             group["lr"] = self.rate(run.step)
         run.network.train()
-        torch.manual_seed(int(chance.integers(2**62)))  # dropout
+        torch.manual_seed(int(chance.integers(2**62)) + self.group.rank)  # dropout
+        batch = self.batches.draw(chance)
         with torch.autocast(self.device.type, torch.bfloat16):
-            loss = batch_loss(run.network, self.batches.draw(chance), config, self.device)
+            loss = self._score(batch.part(self.group.rank, self.group.size) if self.group.size > 1 else batch)
         run.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(run.network.parameters(), 1.0)
         run.optimizer.step()
         run.step += 1
@@ -121,7 +148,7 @@ class Trainer:
         with torch.no_grad():
             for name, value in run.network.named_parameters():
                 run.average[name].lerp_(value, 1 - decay)
-        return float(loss.detach())
+        return self.group.mean(loss)
 
     def rate(self, step: int) -> float:
         """Find the learning rate of a step."""
@@ -150,7 +177,8 @@ class Trainer:
 
     def save(self, folder: Path) -> None:
         """Write everything a resumed run needs."""
-        save_state(self.state, folder)
+        if self.group.is_first:
+            save_state(self.state, folder)
 
     def resume(self, folder: Path) -> None:
         """Continue from what `save` wrote."""
