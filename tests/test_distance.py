@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.music import distance as distance_module
-from models.music import large_matching
+from models.music import large_matching, many_distances
 from models.music.assignment import assign
 from models.music.clip import Clip, Note
 from models.music.distance import Comparison, VoiceOf, compare, distance, distances
+from models.music.many_distances import Distances, match_many
 
 VOICES = {36: 0, 38: 1, 40: 1}.get  # 37 is a pad of no voice
 
@@ -118,6 +119,39 @@ def test_many_distances_at_once_are_the_same_distances() -> None:
     a, *others = (random_clip(int(rng.integers(0, 40)), 8, rng) for _ in range(9))
     others += [a.with_notes([*a.notes[::2], *b.notes]) for b in others]  # notes that were met before
     assert distances(a, others, voice=VOICES) == [distance(a, b, voice=VOICES) for b in others]
+
+
+@pytest.mark.parametrize(("most_left", "cells"), [(64, 2**19), (3, 40)])
+@settings(max_examples=100, deadline=None)
+@given(some=st.lists(clips, min_size=1, max_size=6), voice=voices)
+def test_distances_of_many_pairs_over_arrays_are_the_same(
+    most_left: int, cells: int, some: list[Clip], voice: VoiceOf | None
+) -> None:
+    pairs = [(i, j) for i in range(len(some)) for j in range(len(some))]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(many_distances, "MOST_LEFT", most_left)
+        patch.setattr(many_distances, "CELLS", cells)
+        found = Distances(some[:2], voice=voice)
+        found.add(some[2:])
+        assert found.between(pairs) == [distance(some[i], some[j], voice=voice) for i, j in pairs]
+
+
+@pytest.mark.parametrize("most_notes", [512, 20])
+def test_distances_along_a_walk_of_longer_clips_are_the_same_over_arrays(
+    most_notes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(many_distances, "MOST_NOTES", most_notes)
+    rng = np.random.default_rng(6)
+    a, b = random_clip(60, 16, rng), random_clip(45, 16, rng)
+    walk = [a.with_notes([*a.notes[: 60 - 6 * k], *b.notes[: 5 * k]]) for k in range(10)]
+    pairs = [(i, j) for i in range(10) for j in range(10)]
+    assert Distances(walk, voice=VOICES).between(pairs) == [distance(walk[i], walk[j], voice=VOICES) for i, j in pairs]
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.6])
+def test_matchings_of_many_graphs_are_the_largest(share: float) -> None:
+    edges = np.random.default_rng(7).random((60, 9, 12)) < share
+    assert match_many(edges).tolist() == [sum(int(graph[i, j]) for i, j in assign(-graph.astype(float))) for graph in edges]
 
 
 @settings(max_examples=300, deadline=None)

@@ -55,14 +55,19 @@ class Evenness:
         return unevenness(far) <= self.most and (min(far) > 0 or self.changes < self.steps)
 
 
-def choose_steps(
-    apart: NDArray[np.float64], steps: int, *, length: float = 0.0, prices: NDArray[np.float64] | None = None
-) -> list[int]:
-    """Choose `steps` of N clips in their order, the first and the last among them, each about `length` from the next.
+def choose_steps(apart: NDArray[np.float64], steps: int) -> list[int]:
+    """Choose `steps` of N clips in their order, the first and the last among them: the shortest of the even choices."""
+    return choose_by_length(apart, steps, np.zeros(1))[0]
+
+
+def choose_by_length(
+    apart: NDArray[np.float64], steps: int, lengths: NDArray[np.float64], prices: NDArray[np.float64] | None = None
+) -> list[list[int]]:
+    """Choose `steps` of N clips in their order, the first and the last among them: for each of L lengths, steps about so long.
 
     `apart` [N, N] are their distances. The sum of the squares by which steps miss the length is the least there is; with
-    length 0 they are the shortest of the even ones. `prices` [steps, N] are what a clip at a step costs besides. By
-    dynamic programming, N * reach * steps, of pairs that are not infinitely far apart.
+    length 0 they are the shortest of the even ones. `prices` [L, steps, N] are what a clip at a step costs besides. By
+    dynamic programming, L * N * reach * steps, of pairs that are not infinitely far apart.
     """
     size = len(apart)
     if steps > size:
@@ -71,29 +76,29 @@ def choose_steps(
     i, j = np.nonzero(np.isfinite(np.triu(apart, 1)) & np.triu(np.ones((size, size), bool), 1))
     reach = int((j - i).max()) if len(i) else 1
     before = np.arange(size) - np.arange(reach, 0, -1)[:, None]  # [reach, N], the earliest first
-    band = np.where(before < 0, np.inf, (apart[np.maximum(before, 0), np.arange(size)] - length) ** 2)
+    there = np.where(before < 0, np.inf, apart[np.maximum(before, 0), np.arange(size)])
+    band = (there - lengths[:, None, None]) ** 2
     before = np.maximum(before, 0)
-    best = np.where(np.arange(size) > 0, (apart[0] - length) ** 2, np.inf)
-    came = [np.zeros(size, int)]
+    best = np.where(np.arange(size) > 0, (apart[0] - lengths[:, None]) ** 2, np.inf)  # [L, N]
+    came = [np.zeros(best.shape, int)]
     for step in range(1, steps - 1):
         if prices is not None:
-            best = best + prices[step]
-        ways = best[before] + band
-        nearest = ways.argmin(0)
-        came.append(before[nearest, np.arange(size)])
-        best = ways.min(0)
-        if step % 8 == 0:
-            pause()
-    chosen = [size - 1]
+            best = best + prices[:, step]
+        ways = best[:, before] + band
+        came.append(before[ways.argmin(1), np.arange(size)])
+        best = ways.min(1)
+        pause()
+    chosen = [np.full(len(lengths), size - 1)]
     for back in reversed(came):
-        chosen.append(int(back[chosen[-1]]))
-    return chosen[::-1]
+        chosen.append(back[np.arange(len(lengths)), chosen[-1]])
+    found: list[list[int]] = np.stack(chosen[::-1], 1).tolist()
+    return found
 
 
 def choose_evenly(
     apart: NDArray[np.float64], even: Evenness, *, places: NDArray[np.float64], mixed: NDArray[np.bool_]
 ) -> list[int]:
-    """Choose steps, see `choose_steps`, of a length that makes them even, no longer and with no more mixed than that takes.
+    """Choose steps, see `choose_by_length`, of a length that makes them even, no longer and with no more mixed than that takes.
 
     `places` [N], 0..1, are where on the way clips lie: a step should not stray from its own, as far as it is even so.
     """
@@ -103,9 +108,10 @@ def choose_evenly(
     astray = (places - np.linspace(0, 1, steps)[:, None]) ** 2 * even.steps**2
     best: tuple[tuple[float, ...], list[int]] = (np.inf,), shortest
     for stray, mix in PRICES:
-        for longer in LENGTH_FACTORS:
-            prices = (stray * astray + mix * even.steps * even.most**2 * mixed) * (length * longer) ** 2
-            chosen = choose_steps(apart, steps, length=length * longer, prices=prices)
+        price = stray * astray + mix * even.steps * even.most**2 * mixed
+        lengths = [length * longer for longer in LENGTH_FACTORS]
+        prices = price * np.array([each**2 for each in lengths])[:, None, None]
+        for longer, chosen in zip(LENGTH_FACTORS, choose_by_length(apart, steps, np.array(lengths), prices), strict=True):
             far = [float(apart[i, j]) for i, j in pairwise(chosen)]
             is_even = even.holds(far)
             pause()

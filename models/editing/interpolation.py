@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,7 +17,8 @@ from models.editing.evenness import Evenness, choose_evenly
 from models.editing.palette import Palette, Waypoint
 from models.families.constraints import PITCH, RHYTHM, split_untouched
 from models.music.clip import Clip, Note
-from models.music.distance import Reference, VoiceOf, compare, distance
+from models.music.distance import VoiceOf, compare
+from models.music.many_distances import Distances
 from models.music.morph import is_single_line, settle
 from models.music.paced import paced, sorted_in_runs
 
@@ -27,7 +27,6 @@ LEAST = 7  # points of an interpolation, however few its steps
 CLOSER = 1  # how often to decode more points of an interpolation where the music leaps
 STRIDE = 2.5  # how many times as many clips as on the average a step may go by, at first
 PARTS = 3  # clips to mix for each step's length of a path
-REMEMBERED_NOTES = 50_000  # of clips that were measured from; what was found out about each is a kilobyte or two a note
 ROUNDS = 4  # how often to mix more, where the steps are not even yet
 
 
@@ -50,7 +49,7 @@ def interpolate(palette: Palette, steps: int, *, even: bool) -> Computation[list
         points = sorted([*points, *made], key=lambda point: point.place)
         if turn > CLOSER or path.is_even(path.choose(steps)):
             break
-        apart = [distance(x.clip, y.clip, voice=voice) for x, y in pairwise(points)]
+        apart = path.gaps()
         wide = sorted(range(len(apart)), key=lambda k: -apart[k])
         if turn < CLOSER:  # where the music leaps, look closer
             wide = [k for k in wide[: 2 * inner] if apart[k] > sum(apart) / len(apart)]
@@ -73,8 +72,8 @@ class Path:
         """Begin with the ends alone."""
         self.clips, self.places, self.voice = [first, last], [0.0, 1.0], voice
         self._mixed = [False, False]
-        self._references: OrderedDict[int, Reference] = OrderedDict()
-        self._far: dict[tuple[int, int], float] = {}
+        self._distances = Distances(self.clips, voice=voice)
+        self._far = np.full((2, 2), np.nan)  # from each to each, where it was measured
         found = compare(first, last, voice=voice)
         self._changes = len(found.moved) + len(found.dropped) + len(found.added)
 
@@ -83,13 +82,21 @@ class Path:
         self.clips += clips
         self.places += places
         self._mixed += [mixed] * len(clips)
+        self._distances.add(clips)
+        far = np.full((len(self.clips), len(self.clips)), np.nan)
+        far[: len(self._far), : len(self._far)] = self._far
+        self._far = far
+
+    def gaps(self) -> list[float]:
+        """Measure how far each clip is from the next on the path."""
+        return self._steps(self._order())
 
     def choose(self, steps: int, *, stride: float = STRIDE) -> list[int]:
         """Choose `steps` clips, the first and the last among them, by their index.
 
         No step goes by more than `stride` times as many clips as it does on the average.
         """
-        order = sorted(range(len(self.clips)), key=lambda k: ((k == 1) - (k == 0), self.places[k]))
+        order = self._order()
         places, mixed = np.array(self.places)[order], np.array(self._mixed)[order]
         apart = self._apart(order, stride / (steps - 1))
         return [order[k] for k in choose_evenly(apart, self._even(steps), places=places, mixed=mixed)]
@@ -111,30 +118,29 @@ class Path:
     def _even(self, steps: int) -> Evenness:
         return Evenness(self._changes, steps - 1)
 
+    def _order(self) -> list[int]:
+        """List the clips by their places."""
+        return sorted(range(len(self.clips)), key=lambda k: ((k == 1) - (k == 0), self.places[k]))
+
     def _steps(self, chosen: Sequence[int]) -> list[float]:
-        return [self._distance(i, j) for i, j in pairwise(chosen)]
+        far: list[float] = self._measure(np.array(chosen[:-1]), np.array(chosen[1:])).tolist()
+        return far
 
     def _apart(self, order: Sequence[int], share: float) -> NDArray[np.float64]:
         """Measure the distances [N, N] of clips from the next of them, a share of all; from others they are inf."""
-        reach = math.ceil(share * (len(order) - 1))  # all pairs of a long path would take many times as long as its decoding
-        apart = np.full((len(order), len(order)), np.inf)
-        for k, i in enumerate(order[:-1]):
-            near = order[k + 1 : k + 1 + reach]
-            apart[k, k + 1 : k + 1 + len(near)] = [self._distance(i, j) for j in near]
+        size = len(order)
+        reach = math.ceil(share * (size - 1))  # all pairs of a long path would take many times as long as its decoding
+        i, j = np.nonzero(np.triu(np.ones((size, size), bool), 1) & ~np.triu(np.ones((size, size), bool), reach + 1))
+        apart = np.full((size, size), np.inf)
+        apart[i, j] = self._measure(np.array(order)[i], np.array(order)[j])
         return apart
 
-    def _distance(self, i: int, j: int) -> float:
-        if (i, j) not in self._far:
-            self._far[i, j] = self._reference(i).distance(self.clips[j])
+    def _measure(self, i: NDArray[np.int64], j: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Measure the distances between clips by their index, those that were not measured before."""
+        new = np.isnan(self._far[i, j])
+        if new.any():
+            self._far[i[new], j[new]] = self._distances.between(list(zip(i[new].tolist(), j[new].tolist(), strict=True)))
         return self._far[i, j]
-
-    def _reference(self, i: int) -> Reference:
-        if i not in self._references:
-            while sum(len(self.clips[k].notes) for k in self._references) > REMEMBERED_NOTES:
-                self._references.popitem(last=False)
-            self._references[i] = Reference(self.clips[i], voice=self.voice)
-        self._references.move_to_end(i)
-        return self._references[i]
 
 
 Mixing = Literal["anywhere", "before the last", "nowhere"]

@@ -91,7 +91,7 @@ class Reference:
             kept, _, mates = _match(source, self._bits)
             return kept, mates
         if self._large is None:
-            same, near, voice = SAME_ONSET + _SLACK, NEAR_ONSET + _SLACK, self._voice
+            same, near, voice = SAME_ONSET + SLACK, NEAR_ONSET + SLACK, self._voice
             self._large = LargeTarget(self._ordered, lambda pitch: lane_of(pitch, voice), same=same, near=near)
         found = Matching(source, self._large)
         return found.kept, found.mates
@@ -128,7 +128,7 @@ def lane_of(pitch: int, voice: VoiceOf | None) -> int:
 # Pairs exist only between near notes, so sets of target notes are bits of one integer, notes in order of onset: a window of
 # time is a run of bits, a pitch or a voice a mask. That keeps small clips fast, and large ones too.
 
-_SLACK = 1e-9  # onsets are differences of floats; what is exactly 1/32 beat away must not fall out by rounding
+SLACK = 1e-9  # onsets are differences of floats; what is exactly 1/32 beat away must not fall out by rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ class _Target:
 
 def _window(onsets: Sequence[float], onset: float, width: float) -> tuple[int, int]:
     """Find the places in rising onsets that lie within `width` beats of one."""
-    reach = width + _SLACK
+    reach = width + SLACK
     low = bisect_left(onsets, onset - reach)
     return low, bisect_right(onsets, onset + reach, low)
 
