@@ -21,7 +21,7 @@ from models.editing.sample import sample
 from models.editing.scales import KeyUsed
 from models.editing.vary import vary
 from models.families.constraints import Constraints
-from models.families.registry import find_family, kinds
+from models.families.registry import find_family, kinds, lane_names
 from models.families.routing import default_family, route, route_beside
 from models.music.clip import Clip
 from models.music.dials import Dials
@@ -330,12 +330,14 @@ def _constraints(request: Request) -> Constraints:
     leaning = Constraints(key=key, density=request.density, octave=request.octave)
     if not isinstance(request, Change):
         return leaning
+    only = frozenset(request.only)
     return Constraints(
         key=leaning.key,
         density=leaning.density,
         octave=leaning.octave,
         lock=frozenset(request.lock),
-        lanes=frozenset(request.lock_voices),
+        lanes=frozenset(request.lock_voices) | (frozenset(lane_names()) - only if only else frozenset()),
+        only=only,
         beats=request.lock_beats,
         notes=frozenset(request.lock_notes),
         fill=fill,

@@ -29,13 +29,13 @@ from bridge.provenance import (
     sha256,
     versions,
 )
-from bridge.requests import VERBS, ClipsRequest, Interpolate, Request
+from bridge.requests import VERBS, Change, ClipsRequest, Interpolate, Request
 from bridge.validation import STAND_IN
 from bridge.watch import NoProgress, Watch, read_in_time
 from bridge.writing import write_together
 from models.editing.batching import FIXED_ROWS, Progress
 from models.editing.others import Other
-from models.families.registry import kinds
+from models.families.registry import FAMILIES, kinds
 from models.families.routing import Route, default_family
 from models.music.clip import Clip
 from models.music.midi import MidiError, Song, find_parts, from_bytes, list_parts, replace_parts, shortened, to_bytes
@@ -462,7 +462,9 @@ def _versions(source: Opened, parts: Sequence[Sequence[Clip]]) -> list[bytes]:
 
 
 def _is_of_model(family: str, request: Request) -> bool:
-    """Tell whether a part of several is music for the model or the kind that was asked for; for some model every part is."""
+    """Tell whether a part of several is music for the model, the kind or the voices asked for; for some model every part is."""
+    if isinstance(request, Change) and request.only and not FAMILIES[family].lanes:
+        return False
     asked = kinds()[request.kind] if request.kind else None
     if asked is None and request.model != "auto":
         asked = read_card(find_model(request.model)).family

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from models.families.registry import kinds, lane_names
 from models.music.clip import Clip, read_meter
-from models.music.drum_map import find_drum_map
+from models.music.drum_map import find_drum_map, voices_by_word
 from models.music.key import AUTO, FREE, parse_key
 
 
@@ -47,6 +47,14 @@ def _a_stretch(pair: tuple[float, float]) -> tuple[float, float]:
     if not pair[0] < pair[1]:
         raise ValueError(f"{pair[0]:g}:{pair[1]:g} is no stretch of beats: its end must come after its beginning, as in 0:4")
     return pair
+
+
+def _voices(given: object) -> object:
+    if isinstance(given, str):
+        given = tuple(given.split(","))
+    if not isinstance(given, tuple | list | frozenset | set):
+        return given
+    return tuple(dict.fromkeys(voice for word in given for voice in voices_by_word(str(word))))
 
 
 Clips = tuple[InstanceOf[Clip], ...]
@@ -146,6 +154,9 @@ class Change(Resting, Music):
 
     lock: tuple[Literal["rhythm", "pitch", "velocity"], ...] = Field(default=(), description="what no note may change in")
     lock_voices: tuple[VoiceName, ...] = Field(default=(), description="drum voices that stay as they are")
+    only: Annotated[tuple[VoiceName, ...], BeforeValidator(_voices, json_schema_input_type=tuple[str, ...])] = Field(
+        default=(), description="drum voices that alone may change, as in hihat; those that are silent are made to fit the rest"
+    )
     lock_beats: tuple[Stretch, ...] = Field(default=(), description="stretches that stay as they are, in beats, as in 0:4")
     lock_notes: tuple[Index, ...] = Field(default=(), description="notes that stay, by their index in the clip, from 0")
 

@@ -8,7 +8,11 @@ from bridge.cli.common import PROGRAM
 
 EXAMPLES = {
     "sample": ("sample --count 4 --bars 4 --out new/", "sample --kind notes --key 'A minor' --out new/"),
-    "vary": ("vary beat.mid --amount .3 --out new/", "vary song.mid --track Bass --lock rhythm --count 4 --out new/"),
+    "vary": (
+        "vary beat.mid --amount .3 --out new/",
+        "vary song.mid --track Bass --lock rhythm --count 4 --out new/",
+        "vary beat.mid --only hihat --out new/",
+    ),
     "interpolate": ("interpolate a.mid b.mid --steps 7 --out new/",),
     "blend": ("blend a.mid b.mid c.mid d.mid --grid 5 --out new/", "blend a.mid b.mid --at .25,0 --out new/"),
     "cross": ("cross rhythm.mid notes.mid --count 4 --out new/",),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.editing.batching import Computation
 from models.editing.candidates import Candidate, decode_candidates, rows_around
-from models.editing.clip_state import ClipState, EditContext, Remark, read_clips
+from models.editing.clip_state import ClipState, EditContext, Remark, called, read_clips
 from models.editing.fitting import fit_clips
 from models.editing.others import Other, others_alike
 from models.editing.scales import KeyUsed, list_keys
@@ -148,6 +148,8 @@ def prepare_palette(
 
     `others` are what sounds with each corner, and in the measure of its weight with what lies between.
     """
+    if context.constraints.only and not context.family.lanes_named(context.constraints.only):
+        raise ValueError(f"only names drum voices, and {called(clips[0])} is no drums")
     remarks = [Remark(text) for text in context.ignored()]
     beats = max(clip.beats for clip in clips)
     if any(clip.beats != beats for clip in clips):

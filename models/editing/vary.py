@@ -15,6 +15,7 @@ from models.editing.batching import Computation
 from models.editing.candidates import Candidate, decode_candidates, rows_around
 from models.editing.clip_state import ClipState, EditContext, Made, Remark, called, read_clips
 from models.editing.edits import merge_edits, spread_evenly
+from models.editing.infill import has_no_voice, infill, without_others
 from models.editing.others import Other
 from models.editing.sample import LONGEST, compose
 from models.editing.scales import describe_keys
@@ -65,12 +66,16 @@ def vary(
         said.append(Remark(f"amount {amount:g} is more than unrelated clips differ: {reach:.2f} is used"))
     if amount == 0:
         return [Made((clip,), (Remark("one clip, untouched, since amount is 0"),)) for clip in clips]
+    if context.constraints.only and not context.family.lanes_named(context.constraints.only):
+        text = "one clip, untouched, since {} is no drums: only drum voices can be named with only"
+        return [Made((clip,), (Remark(text.format(called(clip)), i),)) for i, clip in enumerate(clips)]
     others = others or [()] * len(clips)
     made: dict[int, Made] = {}
     for i, clip in enumerate(clips):
         if not clip.notes:
             samples = yield from compose(context, clip, count, context.generator(clip), others[i])
             where = f" of its first {LONGEST:.0f} beats" if clip.beats > LONGEST else ""
+            samples = without_others(context, samples)
             about_it = (*said, Remark(f"{called(clip)} is empty, so these are samples{where}", i), *samples.remarks)
             made[i] = replace(samples, remarks=about_it)
     filled = [i for i in range(len(clips)) if i not in made]
@@ -79,15 +84,21 @@ def vary(
     for remark in remarks:
         about[filled[remark.clip or 0]].append(Remark(remark.text, filled[remark.clip or 0]))
     free: list[tuple[int, ClipState]] = []
+    silent: list[tuple[int, ClipState]] = []  # of which the voices that alone may change have yet to be made
     for i, source in zip(filled, sources, strict=True):
         if context.family.is_fixed(source.layout, source.compiled, source.constraints):
             about[i].append(Remark(f"one clip, untouched, since the locks leave nothing of {called(clips[i])} free", i))
             made[i] = Made((clips[i],), tuple(about[i]))
+        elif has_no_voice(context, source):
+            silent.append((i, source))
         elif not source.layout.cells:  # all that a model could do is add to it
             about[i].append(Remark(f"one clip, untouched, since the model knows none of the notes of {called(clips[i])}", i))
             made[i] = Made((clips[i],), tuple(about[i]))
         else:
             free.append((i, source))
+    if silent:
+        for (i, _), its in zip(silent, (yield from infill(context, [s for _, s in silent], count=count)), strict=True):
+            made[i] = replace(its, remarks=(*about[i], *(Remark(remark.text, i) for remark in its.remarks)))
     rngs = [context.generator(source.clip) for _, source in free]
     varied = yield from vary_sources(context, [s for _, s in free], rngs, amount=min(amount, reach), count=count)
     for (i, source), variations in zip(free, varied, strict=True):

@@ -45,6 +45,7 @@ class Constraints:
     scales: tuple[Scale, ...] = ()  # where no key is named: each until the next, the first before it too; any where none is
     lock: frozenset[str] = frozenset()  # of RHYTHM, PITCH, VELOCITY
     lanes: frozenset[str] = frozenset()  # names of lanes that stay as they are
+    only: frozenset[str] = frozenset()  # names of those that alone may change, where some were named: all others are in `lanes`
     beats: tuple[tuple[float, float], ...] = ()
     notes: frozenset[int] = frozenset()
     density: int = 0  # notes a bar more, or fewer
@@ -64,7 +65,7 @@ class Constraints:
 
     def unlocked(self) -> Constraints:
         """The same without the locks."""
-        return replace(self, lock=frozenset(), lanes=frozenset(), beats=(), notes=frozenset())
+        return replace(self, lock=frozenset(), lanes=frozenset(), only=frozenset(), beats=(), notes=frozenset())
 
     @property
     def has_scale(self) -> bool:

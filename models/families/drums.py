@@ -65,6 +65,11 @@ class Drums(StruckFamily):
         """Read how many strokes there are, the last of the habits."""
         return np.asarray(context[:, 0, columns(self.context)[HABITS].stop - 1] * (2 * self.spec.steps), np.float64)
 
+    def own_lanes(self, context: Context) -> Floats:
+        """Read the second of the habits."""
+        first = columns(self.context)[HABITS].start + 1 + len(VOICE_NAMES)
+        return np.asarray(context[:, 0, first : first + len(VOICE_NAMES)], np.float64)
+
     def evidence(self, clip: Clip) -> float:
         """Be sure of MIDI channel 10; else let the notes tell.
 

@@ -7,7 +7,7 @@ of sustained notes (melodies) from `sustained`. No networks, no files, no reques
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -97,6 +97,10 @@ class Family(ABC):
         """Count the onsets of the music that `own_context` tells of, [B]."""
         return np.zeros(len(context))
 
+    def own_lanes(self, context: Context) -> Floats:
+        """Tell how often each lane is struck in music that `own_context` tells of, a root of its share of steps: [B, V]."""
+        return np.zeros((len(context), self.vocabulary.lanes))
+
     # --- editing -----------------------------------------------------------------------------------------------------
 
     def apply_residual(self, own: Grid, reconstruction: Grid, decoded: Grid) -> Grid:
@@ -160,9 +164,13 @@ class Family(ABC):
             return [f"{self.name} has no voices of these names to lock: lock_voices is left out"]
         return []
 
+    def lanes_named(self, names: Collection[str]) -> frozenset[int]:
+        """Number the lanes of these names."""
+        return frozenset(k for k, name in enumerate(self.lane_names) if name in names)
+
     def locked_lanes(self, constraints: Constraints) -> frozenset[int]:
         """Number the lanes that constraints name."""
-        return frozenset(k for k, name in enumerate(self.lane_names) if name in constraints.lanes)
+        return self.lanes_named(constraints.lanes)
 
     @abstractmethod
     def rhythm_constraints(self, layout: GridLayout, notes: Clip, constraints: Constraints) -> GridConstraints:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -185,7 +185,7 @@ class StruckFamily(Family):
         return known & layout.open_steps[..., None]
 
     def _logit_bias(self, layout: GridLayout, constraints: Constraints, also: Sequence[Grid] = ()) -> LogitBias | None:
-        new_lanes = self._keep_lanes((layout.grid, *also), layout.windows)
+        new_lanes = self._keep_lanes((layout.grid, *also), layout.windows, self.lanes_named(constraints.only))
         if not (constraints.density or {RHYTHM, PITCH} & constraints.lock or new_lanes.any()):
             return None
         onsets, vocabulary = layout.onsets, self.vocabulary
@@ -205,10 +205,11 @@ class StruckFamily(Family):
 
         return LogitBias(len(layout.grid), make)
 
-    def _keep_lanes(self, grids: Sequence[Grid], windows: int) -> NDArray[np.float32]:
-        """Lean off lanes that some music does not strike, which is so many windows long: nats on tokens [K]."""
+    def _keep_lanes(self, grids: Sequence[Grid], windows: int, wanted: Collection[int]) -> NDArray[np.float32]:
+        """Lean off lanes that some music does not strike, which is so many windows long, nor anybody wants: nats on tokens."""
         vocabulary = self.vocabulary
         used = np.zeros(vocabulary.lanes, bool)
+        used[list(wanted)] = True
         for grid in grids:
             used |= vocabulary.onsets[np.unique(grid.tokens)].any(0)
         if not used.any():

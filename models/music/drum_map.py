@@ -13,6 +13,12 @@ from models.yaml_text import load_yaml
 
 # The nine voices of GrooVAE (magenta/models/music_vae/data.py), in the order of a model's bits.
 VOICE_NAMES = ("kick", "snare", "closed_hat", "open_hat", "low_tom", "mid_tom", "high_tom", "crash", "ride")
+# Words for several voices at once.
+TOGETHER = {
+    **dict.fromkeys(("hihat", "hat", "hh"), ("closed_hat", "open_hat")),
+    **dict.fromkeys(("tom", "tomtom"), ("low_tom", "mid_tom", "high_tom")),
+    **dict.fromkeys(("cymbal",), ("crash", "ride")),
+}
 TABLE = Path(__file__).parent / "drum_maps.yaml"
 
 
@@ -71,6 +77,19 @@ def with_pads(drum_map: DrumMap, pads: Iterable[tuple[int, str]]) -> DrumMap:
 def drum_words() -> tuple[tuple[str, tuple[str, ...]], ...]:
     """List (voice or `other`, what names it) in the order in which `voice_by_name` tries them, as the Live device does."""
     return tuple((voice, tuple(entries)) for voice, entries in _read()["words"])
+
+
+def voices_by_word(word: str) -> tuple[str, ...]:
+    """Find the voices that a musician's word means: one of the nine, hihat for both, toms, cymbals, or what pads are called."""
+    said = re.sub("[^a-z]", "", word.lower())
+    voices = (word,) if word in VOICE_NAMES else TOGETHER.get(said.removesuffix("s"), ())
+    if not voices and (voice := voice_by_name(word)):
+        voices = (voice,)
+    if not voices:
+        raise ValueError(
+            f"{word.strip() or 'nothing'} is no drum voice; there are: hihat, toms, cymbals, {', '.join(VOICE_NAMES)}"
+        )
+    return voices
 
 
 def voice_by_name(name: str) -> str | None:
