@@ -41,6 +41,7 @@ DEVICE = (
     "corners.js",
     "menus.js",
     "puck.js",
+    "player.js",
     "pad_clip.js",
     "history.js",
     "rolls.js",

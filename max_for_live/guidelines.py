@@ -41,9 +41,12 @@ def _mpe(built: Built) -> Iterator[str]:
     """MPE: MIDI devices support MPE (is_mpe is set to active)."""
     if not built.patcher["is_mpe"]:
         yield "is_mpe is off, so Live merges the channels of MPE notes"
-    ends = [(source.get("text"), target.get("text")) for source, _, target in built.joined]
-    if ends.count(("midiin", "midiout")) != 1 or sum("midiin" in end or "midiout" in end for end in ends) != 1:
-        yield "MIDI does not go straight from midiin to midiout"
+    ends = [(source.get("text"), outlet, target.get("text")) for source, outlet, target in built.joined]
+    starts = [end for end in ends if end[0] == "midiin"]
+    if starts != [("midiin", 0, "gate 2 1")] or [end for end in ends if end[:2] == ("gate 2 1", 0)] != [
+        ("gate 2 1", 0, "midiout")
+    ]:
+        yield "MIDI does not go straight from midiin to midiout, but for a gate that is open"
 
 
 def _versions(built: Built) -> Iterator[str]:

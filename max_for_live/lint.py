@@ -298,16 +298,24 @@ def _sent(built: Built) -> Iterator[str]:
 def _shows(built: Built) -> Iterator[str]:
     """What the script shows must reach the control that it names."""
     expected = patch.shown()
-    for box in built.typed("route"):
+    routes = [box for box in built.typed("route") if box["text"] != patch.PLAYER]
+    for box in routes:
         for outlet, name in enumerate(box["text"].split()[1:]):
             end = {"status text": "prepend status", "status light": "prepend light"}.get(expected.get(name, ""), name)
             if name not in expected:
                 yield f"route names {name}, which is no control"
             elif [name_of(after) for after in built.after(box, outlet)] != [end]:
                 yield f"route's {name} does not lead to {end}"
-    routed = {name for box in built.typed("route") for name in box["text"].split()[1:]}
+    routed = {name for box in routes for name in box["text"].split()[1:]}
     for name in expected.keys() - routed:
         yield f"the script cannot show anything on {name}: it is not in route"
+
+
+def _played(built: Built) -> Iterator[str]:
+    """What the script says to the player must be a word that it knows."""
+    known = set(patch.PLAYER.split()[1:])
+    for word in sorted(set(re.findall(r'outlet\(PLAY_OUT, \["(\w+)"', built.script)) ^ known):
+        yield f"the script and the player disagree on {word}"
 
 
 def _handled(built: Built) -> Iterator[str]:
@@ -337,6 +345,7 @@ RULES: tuple[Callable[[Built], Iterable[str]], ...] = (
     _js,
     _sent,
     _shows,
+    _played,
     _handled,
     *guidelines.RULES,
 )

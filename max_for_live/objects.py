@@ -6,6 +6,7 @@ Max 8 reference and of devices that Ableton ships.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -75,6 +76,14 @@ _TYPED: Mapping[str, _Shape] = {
     "midiin": lambda _: _object(1, "int"),
     "midiout": lambda _: _object(1),
     "live.thisdevice": lambda _: _object(1, "bang", "int", "int"),
+    "gate": lambda numbers: _object(2, *[""] * int(numbers[0])),
+    "midiselect": lambda _: _object(1, "", "", "", "int", "int", "", "int", "int"),  # the last are bytes that are not selected
+    "midiformat": lambda _: _object(7, "int", ""),
+    "when": lambda _: _object(1, "list", "bang"),
+    "expr": lambda words: _object(max(int(found) for found in re.findall(r"\$f(\d)", " ".join(words))), ""),
+    # An inlet and an outlet for each number, and an inlet for how long they wait.
+    "pipe": lambda numbers: _object(len(numbers), *["" if "." in number else "int" for number in numbers[:-1]]),
+    "pack": lambda numbers: _object(len(numbers), ""),
     "deferlow": lambda _: _object(1, ""),
     "prepend": lambda _: _object(1, ""),
     "udpreceive": lambda _: _object(1, ""),

@@ -16,6 +16,7 @@ from max_for_live.objects import THEME, find_object
 NAME = "Latent Bridge"
 LISTEN, LISTEN_PORTS = 9130, 16  # the first port that a device listens on, and how many it may try
 STARTER = "latent_bridge_start_server.js"  # its file in the device; Max looks for files by name alone
+PLAYER = "route when note mute gate open pipe"  # what the script says to what plays the pad
 VIEWS = ("roll", "pad", "status")  # what is drawn by a script of its own
 FONT, MAIN_SIZE = "Ableton Sans Medium", 12
 BANK = 8  # an encoder each on a control surface
@@ -62,6 +63,18 @@ def nodes(scripts: Scripts) -> tuple[Node, ...]:
     return (
         Node("midiin", "midiin"),
         Node("midiout", "midiout"),
+        # All MIDI goes straight through; while the pad's player holds notes back, those on certain pitches do not.
+        Node("through", "gate 2 1"),
+        Node("hold back", "midiselect @ch all"),
+        # The player. `when TICK MS`: what follows waits until a tick of the song, of so many ms each.
+        Node("play", PLAYER),
+        Node("ask time", "t l b"),
+        Node("song time", "when"),
+        Node("wait", "expr ($f1 - $f3) * $f2 * ($f1 > $f3)"),
+        Node("later", "pipe 0 0 0."),
+        Node("pair", "pack 0 0"),
+        Node("bytes", "midiformat"),
+        Node("open later", "pipe 1 0."),
         Node("thisdevice", "live.thisdevice"),
         Node("begin", "t b b"),
         Node("state", "pattr state @thru 0", _state()),
@@ -94,7 +107,28 @@ def shown() -> dict[str, str]:
 
 def cords() -> Iterator[Cord]:
     """List the cords of the patcher."""
-    yield "midiin", 0, "midiout", 0
+    yield "midiin", 0, "through", 1
+    yield "through", 0, "midiout", 0
+    yield "through", 1, "hold back", 0
+    yield "hold back", 7, "midiout", 0  # as it came
+    yield "script", 5, "play", 0
+    yield "play", 0, "ask time", 0
+    yield "ask time", 1, "song time", 0  # before it is asked how long to wait
+    yield "song time", 1, "wait", 2
+    yield "ask time", 0, "wait", 0
+    yield "wait", 0, "later", 2
+    yield "wait", 0, "open later", 1
+    yield "play", 1, "later", 0
+    yield "play", 2, "hold back", 0
+    yield "play", 3, "through", 0
+    yield "play", 4, "open later", 0
+    yield "open later", 0, "through", 0
+    yield "play", 5, "later", 0
+    yield "play", 5, "open later", 0
+    for inlet in range(2):
+        yield "later", inlet, "pair", inlet
+    yield "pair", 0, "bytes", 0
+    yield "bytes", 0, "midiout", 0
     yield "thisdevice", 0, "begin", 0
     yield "begin", 1, "state", 0  # the saved state comes before the start
     yield "begin", 0, "defer", 0

@@ -58,7 +58,8 @@ BELONGS = {
     r"\boutlet\(RECEIVER_OUT\b": {"server.js"},
     r"\boutlet\(NODE_OUT\b": {"starter.js"},
     r"\.hidden\b": {"face.js"},
-    r"\bMath\.random\b": {"controls.js", "main.js", "state.js"},
+    r"\boutlet\(PLAY_OUT\b": {"player.js"},
+    r"\bMath\.random\b": {"controls.js", "main.js", "player.js", "state.js"},  # a note's probability is drawn as it is played
 }
 
 

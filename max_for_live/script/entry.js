@@ -2,7 +2,7 @@
 // network: so these are the only global functions, and what a message says is looked up in tables (UI, OSC).
 
 inlets = 1;
-outlets = 5;
+outlets = 6;
 autowatch = 0;
 
 function bang() { Device.start(this.patcher); }

@@ -9,32 +9,45 @@
 
 var RESTORE_MS = 300; // until a clip that was fired surely plays
 var LAUNCH = { legato: 1, launch_quantization: 1 };
+var AT_BAR = { launch_quantization: 0 }; // the set's own; without a clip before it there is no place to take over
 
 var lent = {}; // launch settings to be put back, by clip: [[name, value], …]
 
-// The step that launches a clip, unless it plays already. Where its track plays nothing it is launched as it is; while the
-// transport stands, that starts it, as the musician's own launching would.
+// The step that launches a clip, unless it plays already. Where its track plays nothing it is launched as the musician's own
+// launching would: at the launch quantization, and while the transport stands at once, which starts it.
 function hear(clip) {
   if (!goTo(clip) || getNumber("is_playing")) return;
   var slot = goUpTo("ClipSlot") ? Number(api.id) : 0;
   if (!slot || !goUpTo("Track")) return;
-  var isInPlace = getNumber("playing_slot_index") >= 0 && goTo("live_set") && getNumber("is_playing");
+  var isBusyTrack = getNumber("playing_slot_index") >= 0, isRunning = goTo("live_set") && getNumber("is_playing");
   goTo(clip);
-  if (isInPlace) lend(clip);
+  if (isRunning && isBusyTrack) lend(clip, LAUNCH);
+  else if (isRunning && isAuditioned(clip)) lend(clip, AT_BAR);
   api.call("fire");
 }
 
-function lend(clip) {
-  var before = Object.keys(LAUNCH).map(function (name) { return [name, getNumber(name)]; });
-  var changed = before.filter(function (pair) { return pair[1] !== LAUNCH[pair[0]]; });
+function isAuditioned(clip) {
+  return clip === puck.clip || history.presses.some(function (press) {
+    return press.made.some(function (entry) { return entry.clip === clip && entry.launch; });
+  });
+}
+
+function lend(clip, settings) {
+  var before = Object.keys(settings).map(function (name) { return [name, getNumber(name)]; });
+  var changed = before.filter(function (pair) { return pair[1] !== settings[pair[0]]; });
   if (!changed.length && !lent[clip]) return;
-  changed.forEach(function (pair) { api.set(pair[0], LAUNCH[pair[0]]); });
+  changed.forEach(function (pair) { api.set(pair[0], settings[pair[0]]); });
   if (!lent[clip]) lent[clip] = changed;
+  putBackLater(clip);
+}
+
+function putBackLater(clip) {
   schedule("put back " + clip, RESTORE_MS, function () { enqueue(newJob("launch"), function () { putBack(clip); }); });
 }
 
 function putBack(clip) {
   var pairs = lent[clip] || [];
+  if (goTo(clip) && getNumber("is_triggered")) return putBackLater(clip); // it waits for its bar
   delete lent[clip];
   if (goTo(clip)) pairs.forEach(function (pair) { api.set(pair[0], pair[1]); });
 }

@@ -1,7 +1,7 @@
 // What leaves the script: the numbers of its outlets, the values and texts that controls show, the status line, the views.
 // No button's logic belongs here. Messages to the server leave in requests.js, the saved state in state.js.
 
-var SERVER_OUT = 0, CONTROLS_OUT = 1, RECEIVER_OUT = 2, STATE_OUT = 3, NODE_OUT = 4;
+var SERVER_OUT = 0, CONTROLS_OUT = 1, RECEIVER_OUT = 2, STATE_OUT = 3, NODE_OUT = 4, PLAY_OUT = 5;
 
 var status = "", shownTexts = {};
 

@@ -1,9 +1,8 @@
-// The pad's clip: a clip of the device's own on its own track, which plays what lies under the puck. It plays through: what
-// sounds is not touched until it ends, so that no note is cut off and none struck again. (Two clips in turn, launched with
-// Legato, would cut or strike anew at each change all that is held.)
+// The pad's clip: a clip of the device's own on its own track, which plays what lies under the puck once it rests. While it
+// moves player.js plays, since each change of a clip is a step of Live's undo history; so a move ends with one change.
 //
-// Each change of a clip is a step of Live's undo history. So while the puck moves, at most one change is made in a beat, and
-// none while the transport stands, when nobody hears it; where the puck comes to rest, what lies there is written.
+// It plays through: what sounds is not touched until it ends, so that no note is cut off and none struck again. (Two clips in
+// turn, launched with Legato, would cut or strike anew at each change all that is held.)
 //
 // The clip's name holds the identity of the device; one with another identity is never written.
 
@@ -32,21 +31,26 @@ function findPadClip() {
   }
 }
 
+// The puck moves: its newest answer is heard, and nothing is written.
+function playAnswer() {
+  var answer = puck.answer, head = propertiesOf(answer.reply, 0, answer.parts, answer.parts[0]);
+  playNotes(Music.rebuild(answer.reply, 0, answer.parts, head.base), [head.base, head.base + head.beats]);
+  showStatus("puck at " + percent(answer.at) + " %");
+}
+
 // Write the newest answer into the pad's clip. If the musician has edited, renamed or moved it, it is theirs, and a new one is
 // created.
 function writeAudition() {
   puck.isStale = true;
   if (puck.isWriting || !puck.answer) return;
-  if (puck.isMoving && !puck.isPlaying) return; // restPuck() comes back to it
-  var wait = puck.wroteAt + puck.sixteenthMs * (puck.isMoving ? 4 : 1) - now();
-  if (wait > 0) return schedule("write puck", wait, writeAudition);
+  if (puck.isMoving) return; // restPuck() comes back to it
   var answer = puck.answer, properties = propertiesOf(answer.reply, 0, answer.parts, answer.parts[0]), job = newJob("puck");
   var wanted = Music.rebuild(answer.reply, 0, answer.parts, properties.base), result = null;
   properties.name = padName();
   properties.isBare = true;
+  if (player.isOn) playNotes(wanted, [properties.base, properties.base + properties.beats]);
   puck.isStale = false;
   puck.isWriting = true;
-  puck.wroteAt = now();
   job.onStop = function () { puck.isWriting = false; };
   enqueue(job, function () {
     if (isOwn(puck.clip)) rewrite();
@@ -61,7 +65,8 @@ function writeAudition() {
 
   function rewrite() {
     requireClip(puck.clip);
-    var heard = playing(puck.clip), found = readNotes();
+    var heard = player.isOn ? null : playing(puck.clip), found = goTo(puck.clip) ? readNotes() : []; // else nobody hears it
+    if (player.isOn) muteNotes(wanted);
     setProperties(puck.clip, properties);
     var part = heard ? Music.playThrough(found, wanted, heard.position, heard.lead, heard.loop) : { notes: wanted, rest: 0 };
     if (part.rest) schedule("rest of the pad", part.rest * heard.beatMs + TICK_MS, writeAudition);
@@ -91,7 +96,8 @@ function writeAudition() {
       showStatus(problem ? "puck: " + problem : "puck at " + percent(answer.at) + " %");
       goTo("live_set");
       puck.isPlaying = getNumber("is_playing") > 0;
-      if (result && puck.isPlaying) enqueue(job, function () { hear(puck.clip); });
+      if (player.isOn) handBack();
+      else if (result && puck.isPlaying) enqueue(job, function () { hear(puck.clip); });
       if (!puck.isMoving) save();
       if (puck.isStale) writeAudition();
     });

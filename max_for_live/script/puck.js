@@ -2,12 +2,12 @@
 // The clip that plays the answers is in pad_clip.js.
 
 var COALESCE_MS = 20; // x and y arrive one after the other, and count as one move
-var MOVING_MS = 150; // after a move, the puck counts as moving
+var MOVING_MS = 400; // after a move by a dial, the puck counts as moving
 
 var puck = {
   x: 0, y: 0, path: [], palette: null, answer: null, request: null, clip: 0, fingerprint: "", written: [], sixteenthMs: 125,
   isWanted: false, isPreparing: false, isWriting: false, isStale: false, isPlaying: false, isMoving: false, isByPad: false,
-  askedAt: -Infinity, wroteAt: -Infinity, movedAt: -Infinity,
+  askedAt: -Infinity, movedAt: -Infinity,
 };
 
 function pressBlend() {
@@ -106,12 +106,17 @@ function takeMove() {
   updatePuck();
 }
 
-// The puck has come to rest: what it plays there is written, and remembered.
+// The puck has come to rest: what it plays there is written, and remembered. Where its last answer is on the way, that is what
+// will be written.
 function restPuck() {
   if (puck.isByPad) return; // until it is let go
   puck.isMoving = false;
   save();
-  if (puck.isStale) writeAudition();
+  if (puck.isStale && !isAsking()) writeAudition();
+}
+
+function isAsking() {
+  return puck.isWanted || puck.isPreparing || (puck.request !== null && requests["id" + puck.request.id] === puck.request);
 }
 
 // The puck was let go: the parameters of its place are set, once.
@@ -145,12 +150,15 @@ function requestPuckPosition() {
   puck.request = requestPosition(newJob("puck"), puck.palette, where, function (problem, reply) {
     if (!problem && reply.headers[0]) {
       puck.answer = { reply: reply, parts: parts, at: where };
-      return writeAudition();
+      puck.isStale = true;
+      return puck.isMoving ? playAnswer() : writeAudition();
     }
-    if (!problem) return showStatus("puck: the server's answer holds no clip");
     // The server was restarted, or a position of Render's superseded this one.
-    if (problem.code === "no_palette") puck.palette = null;
-    else if (problem.code !== "superseded") return showStatus("puck: " + problem.text);
+    if (problem && problem.code === "no_palette") puck.palette = null;
+    else if (!problem || problem.code !== "superseded") {
+      if (puck.isStale && !puck.isMoving) writeAudition(); // the last that came
+      return showStatus("puck: " + (problem ? problem.text : "the server's answer holds no clip"));
+    }
     puck.isWanted = true;
     updatePuck();
   });

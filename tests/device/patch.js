@@ -9,6 +9,7 @@
 //   patch.map("generate")               a key or controller that is mapped to a parameter
 //   patch.automate("puck_x", 30)        automation, in the scheduler's thread, without a step of undo
 //   patch.midi([0x91, 60, 100])         what comes into midiin, byte for byte; patch.played: what has left midiout
+//                                       (patch.heard: [ms, byte, beat], when)
 //   patch.shown.status, patch.items.model    what a control shows now, and what a menu offers
 //   patch.store()                       what Live keeps of it with the set, by the long names of the parameters
 //   patch.max                           the script that decides (js); patch.views: the scripts that draw (jsui), by name
@@ -76,6 +77,7 @@ class Patch {
       failures: [],
       console: [],
       played: [],
+      heard: [],
       views: {},
       max: null,
       _held: null,
@@ -161,6 +163,12 @@ class Patch {
     for (const box of this.boxes.filter(({ text }) => text === "midiin")) {
       for (const byte of given) this.app.high(() => box.send(0, [byte]));
     }
+  }
+
+  // What leaves midiout, and when.
+  play(bytes) {
+    this.played.push(...bytes);
+    for (const byte of bytes) this.heard.push([this.app.clock.now, byte, this.live.transport.beat]);
   }
 
   close() {

@@ -138,6 +138,90 @@ function delay(box, [first = "0"]) {
   };
 }
 
+// Delays numbers, each its own; the right inlet is how long. `clear` forgets what waits (docs.cycling74.com/reference/pipe).
+function pipe(box, words) {
+  const kept = words.slice(0, -1).map(Number);
+  let ms = Number(words[words.length - 1]);
+  const waiting = new Set();
+  return (inlet, message) => {
+    if (message[0] === "clear") {
+      waiting.forEach((entry) => box.app.clock.cancel(entry));
+      return waiting.clear();
+    }
+    if (inlet === kept.length) {
+      if (!(message[0] >= 0)) box.fail(`it is to wait ${message[0]} ms`);
+      return void (ms = message[0]);
+    }
+    atomsOf(message).forEach((atom, i) => inlet + i < kept.length && (kept[inlet + i] = atom));
+    if (inlet > 0) return undefined;
+    const said = [...kept];
+    const entry = box.app.clock.after(ms, () => {
+      waiting.delete(entry);
+      if (box.isOpen) box.app.high(() => said.map((_, i) => i).reverse().forEach((i) => box.send(i, [said[i]])));
+    });
+    return void waiting.add(entry);
+  };
+}
+
+// The time of Live's transport: bars, beats and units, and from the right outlet ticks, 480 a beat
+// (docs.cycling74.com/reference/when).
+function when(box) {
+  return () => {
+    const ticks = box.patch.live.transport.beat * 480;
+    box.send(1, [ticks]);
+    box.send(0, [Math.floor(ticks / 1920) + 1, (Math.floor(ticks / 480) % 4) + 1, ticks % 480]);
+  };
+}
+
+function expr(box, words) {
+  const text = words.join(" ");
+  const kept = Array(box.json.numinlets).fill(0);
+  const run = new Function("f", `return Number(${text.replace(/\$f(\d)/g, (_, i) => `f[${i - 1}]`)})`);
+  return (inlet, message) => {
+    atomsOf(message).forEach((atom, i) => inlet + i < kept.length && (kept[inlet + i] = atom));
+    if (inlet === 0) box.send(0, [run(kept)]);
+  };
+}
+
+// Notes on the pitches that are selected leave at the left, as pitch and velocity; all other bytes at the right, as they came
+// (docs.cycling74.com/reference/midiselect).
+function midiselect(box, words) {
+  if (words.join(" ") !== "@ch all") box.fail(`the fake knows midiselect @ch all, not ${words.join(" ")}`);
+  let selected = new Set();
+  let bytes = [];
+  let isSysex = false;
+  const raw = (list) => list.forEach((byte) => box.send(7, [byte]));
+  return (_, message) => {
+    const [word, ...pitches] = message;
+    if (word === "note") return void (selected = new Set(pitches[0] === "none" ? [] : pitches));
+    const byte = word;
+    if (!isNumber(byte)) return box.fail(`midiselect is told ${word}`);
+    if (byte >= 0xf8) return raw([byte]);
+    if (byte >= 0x80) [isSysex, bytes] = [byte === 0xf0 || byte === 0xf7, []];
+    if (isSysex) return raw([byte]);
+    bytes.push(byte);
+    const kind = bytes[0] & 0xf0;
+    if (bytes.length < (kind === 0xc0 || kind === 0xd0 ? 2 : 3)) return undefined;
+    const [status, pitch, velocity] = bytes;
+    bytes = [];
+    if ((kind === 0x90 || kind === 0x80) && selected.has(pitch)) {
+      box.send(6, [(status & 15) + 1]);
+      return box.send(0, [pitch, kind === 0x90 ? velocity : 0]);
+    }
+    return raw(velocity === undefined ? [status, pitch] : [status, pitch, velocity]);
+  };
+}
+
+// A list of pitch and velocity to bytes, on channel 1.
+function midiformat(box) {
+  return (inlet, message) => {
+    if (inlet > 0) return box.fail("the fake formats notes only");
+    const [pitch, velocity] = message.map(Math.trunc);
+    if (!(pitch >= 0 && pitch < 128 && velocity >= 0 && velocity < 128)) box.fail(`a note of ${message.join(" ")}`);
+    [0x90, pitch, velocity].forEach((byte) => box.send(0, [byte]));
+  };
+}
+
 // Lets a message through at most every so many ms, of those between the newest.
 function limit(isLow) {
   return (box, [first = "0"]) => {
@@ -278,6 +362,11 @@ const TYPED = {
   "==": sum((a, b) => Number(a === b)),
   delay,
   del: delay,
+  pipe,
+  when,
+  expr,
+  midiselect,
+  midiformat,
   speedlim: limit(false),
   qlim: limit(true),
   defer: (box) => (_, message) => box.app.defer(() => box.isOpen && box.send(0, message)),
@@ -290,7 +379,7 @@ const TYPED = {
     (_, message) =>
       box.patch.console.push(`${name}: ${message.join(" ")}`),
   midiin: nothing,
-  midiout: (box) => (_, message) => box.patch.played.push(...atomsOf(message)),
+  midiout: (box) => (_, message) => box.patch.play(atomsOf(message)),
   "live.thisdevice": nothing,
   "live.banks": nothing,
   "live.colors": (box) => () => box.send(0, ["bang"]),

@@ -12,6 +12,7 @@ const { isDeepStrictEqual } = require("node:util");
 const { readDevice } = require("./frozen.js");
 const { dice } = require("./max.js");
 const { Relay, Server, freePort } = require("./relay.js");
+const { Ear } = require("./ear.js");
 const { HOST, encode } = require("./wire.js");
 const { LONG, LiveSet, PUCK, READY, beat, music, scale } = require("./wire_set.js");
 
@@ -388,7 +389,8 @@ async function everyPlace(built, port) {
   set.close(1);
 }
 
-// The pad between clips of two tracks, of which one holds long chords, is dragged while it plays: nothing is cut.
+// The pad between clips of two tracks, of which one holds long chords, is dragged while it plays: it is heard, no note hangs or
+// is struck twice, and nothing is written until it is let go.
 async function playPad(built, port) {
   const set = new LiveSet(built, port);
   const { device, live } = set;
@@ -400,15 +402,27 @@ async function playPad(built, port) {
   await device.until(() => /^puck at/.test(device.status), LONG);
   const [{ thing }] = live.made();
   live.launch(thing.parent);
+  const ear = new Ear({ live, patch: device.patch, clock: set.world.clock, track: live.tracks[0] });
   await device.until(() => live.sounding(thing).length > 0, LONG, "notes that sound");
+  const before = live.steps.length;
+  const heard = ear.notes().length;
   await device.drag(
     Array.from({ length: 40 }, (_, i) => [30 + 2 * i, 10 + i]),
     120,
   );
+  const written = live.steps.slice(before).filter(({ what }) => !what.startsWith("parameter"));
+  assert.deepEqual(written, []);
+  assert.ok(ear.notes().length > heard + 3, "it is heard while it moves");
   await device.until(() => /^puck at 8\d\/39 %/.test(device.status), LONG, "where it was let go");
-  await set.idle(3000);
-  const cut = live.cuts.filter(({ by }) => by);
-  assert.deepEqual(cut, []);
+  await set.idle(5000);
+  assert.deepEqual(ear.doubles(), []);
+  assert.deepEqual(
+    ear.sounding().sort(),
+    live
+      .sounding(thing)
+      .map(({ pitch }) => pitch)
+      .sort(),
+  );
   assert.equal(thing.is_playing, 1);
   set.close(1);
 }
