@@ -327,7 +327,7 @@ def _constraints(request: Request) -> Constraints:
     if not isinstance(request, Music):
         return Constraints(fill=fill)
     key = None if request.key in (AUTO, FREE) else parse_key(request.key)
-    leaning = Constraints(key=key, density=request.density, octave=request.octave)
+    leaning = Constraints(key=key, density=request.density, octave=request.octave, syncopation=request.syncopation)
     if not isinstance(request, Change):
         return leaning
     only = frozenset(request.only)
@@ -335,6 +335,7 @@ def _constraints(request: Request) -> Constraints:
         key=leaning.key,
         density=leaning.density,
         octave=leaning.octave,
+        syncopation=leaning.syncopation,
         lock=frozenset(request.lock),
         lanes=frozenset(request.lock_voices) | (frozenset(lane_names()) - only if only else frozenset()),
         only=only,

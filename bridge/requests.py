@@ -109,6 +109,7 @@ class Music(Request):
     )
     density: int = Field(default=0, ge=-4, le=4, description="so many notes a bar more, or fewer")
     octave: float = Field(default=0.0, ge=-2, le=2, description="new notes so many octaves higher, or lower")
+    syncopation: Dial = Field(default=0.0, description="new notes off the strong beats, or below 0 onto them")
     length: Dial = Field(default=0.0, description="all notes that no lock keeps shorter, below 0, or longer: 1 is legato")
     intensity: Dial = Field(default=0.0, description="all notes that no lock keeps softer, below 0, or louder")
     swing: Dial = Field(

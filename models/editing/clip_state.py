@@ -34,12 +34,13 @@ from models.families.constraints import (
     told,
 )
 from models.families.context import AFTER, BEFORE, OTHERS, Context, around, around_layout, join_context, without_kinds
-from models.families.family import Family, Kit
+from models.families.family import Family, Kit, NoteEdit
 from models.families.grid import Grid, shift_back, shift_by_half
 from models.families.layout import GridLayout
 from models.music.clip import Clip, Note, note_order
 from models.music.dials import Dials
 from models.music.distance import Reference
+from models.music.meter import strengths, syncopation
 from models.music.paced import paced, sorted_in_runs
 from models.network.decoding import LatentModel
 from models.network.latent import Latents, Randomness
@@ -245,6 +246,25 @@ class ClipState:
         made = layout.vocabulary.struck(changed.tokens)
         gains = np.where(made == layout.onsets, 0, made - layout.note_count)
         return Balance(gains * layout.open_steps[..., None], self.slack)
+
+    def syncopates(self, changed: Grid, edits: Sequence[NoteEdit]) -> NDArray[np.float64]:
+        """Tell how much more syncopated the clip would be with each of some edits alone, [N]."""
+        layout, steps = self.layout, self.layout.spec.steps
+        strong, onsets = strengths(layout.beats - layout.clip.start, layout.clip.meter), layout.onsets
+        made, leading = layout.vocabulary.struck(changed.tokens), np.broadcast_to(self.family.leading, onsets.shape[-1:])
+        gains = np.zeros(len(edits))
+        for k, edit in paced(enumerate(edits), 8):
+            first = edit[0][0]
+            last = first + 1 + ((first + 1) % layout.windows > 0)  # with the window after it, where there is one
+            is_open, its = layout.open_steps[first:last].reshape(-1), strong[first:last].reshape(-1)
+            for lane in {lane for _, _, lane in edit}:
+                before = onsets[first:last, :, lane].reshape(-1)
+                after = before.copy()
+                for b, t, _ in (cell for cell in edit if cell[2] == lane and cell[0] < last):
+                    after[(b - first) * steps + t] = made[b, t, lane]
+                both = (syncopation(rhythm[is_open], its[is_open]) for rhythm in (after, before))
+                gains[k] += leading[lane] * (next(both) - next(both))
+        return gains
 
     @cached_property
     def alike(self) -> NDArray[np.int64]:

@@ -42,6 +42,7 @@ FARTHER = 1.4  # how much farther than short clips long ones must aim, to come a
 MOST_LEAN = 2.0  # nats towards onsets or off them, where candidates lost a clip's balance
 MOST_FARTHER = 3.0  # by how much more than the last round the next aims farther
 NOISIER = 0.1  # added to the noise levels for each round
+CHOOSING = 0.5  # how much farther to go for syncopation, so that there are changes to choose from
 NEAR = 0.04  # how far off an amount a variation may be, beyond what whole notes allow: what is taken back leaves a trace
 IMBALANCE = 0.5  # how far off an amount is as bad as twice the notes, where a clip loses its balance
 TRIES = 24  # how often to guess how many changes make an amount, before halving what is left
@@ -191,7 +192,7 @@ def _aim(context: EditContext, source: ClipState, amount: float, number: int, st
     told = card.amount_to_tell(amount * step.farther if turn else amount) if turn < TOLD_ROUNDS else None
     narrow, some_wide = (NARROW, WIDE) if told is None else (NARROW_TOLD, WIDE_TOLD)
     wide = some_wide if number > 2 * len(some_wide) else ()
-    scales = np.array([*np.linspace(*narrow, number - len(wide)), *wide])
+    scales = np.array([*np.linspace(*narrow, number - len(wide)), *wide]) * (1 + CHOOSING * abs(source.constraints.syncopation))
     if told is None:
         level = card.noise_level_for(amount)
         more = NOISIER * (turn + (math.log2(step.farther) if turn else 0.0))
@@ -326,6 +327,8 @@ def _fit_amount(
         edits = family.note_edits(own, grid, voices=voices)
         far = 0.0
     edits = spread_evenly(edits, rng)
+    if source.constraints.syncopation:
+        edits = _syncopated_first(source, grid, edits, rng)
     balance = source.balance(grid)
     clip = _take_edits(source, grid, balance.order(edits), amount, far)
     if source.imbalance(clip):  # where edits of several voices come to one note, or nothing is written of some
@@ -333,6 +336,12 @@ def _fit_amount(
         again = _take_edits(source, grid, balance.order(edits, shift), amount, far)
         clip = min(clip, again, key=lambda made: (abs(source.distance_to(made) - amount) > NEAR, source.imbalance(made)))
     return grid, clip
+
+
+def _syncopated_first(source: ClipState, grid: Grid, edits: Sequence[NoteEdit], rng: np.random.Generator) -> list[NoteEdit]:
+    """Order edits by how much more syncopated, or less, they make the clip, as far as that is asked for beyond chance."""
+    gains = source.constraints.syncopation * source.syncopates(grid, edits)
+    return [edits[k] for k in np.argsort(-(gains + rng.gumbel(size=len(edits))), kind="stable").tolist()]
 
 
 def _take_edits(source: ClipState, grid: Grid, edits: Sequence[NoteEdit], amount: float, far: float) -> Clip:

@@ -22,9 +22,11 @@ from models.families.grid import Grid
 from models.families.layout import GridLayout
 from models.music.clip import Clip, Note, note_order
 from models.music.key import Key
+from models.music.meter import strengths
 from models.music.paced import paced, sorted_in_runs
 
 NEVER = np.float32(-np.inf)
+NATS_A_LEVEL, EVEN_LEVEL = 0.75, 2  # of the strength of places in a bar, for syncopation: quarters of 4/4 are left as they are
 CLOSE = 1e-6  # beats: what lies so little before the beginning of a scale is in it
 RHYTHM, PITCH, VELOCITY = "rhythm", "pitch", "velocity"
 
@@ -50,6 +52,7 @@ class Constraints:
     notes: frozenset[int] = frozenset()
     density: int = 0  # notes a bar more, or fewer
     octave: float = 0.0
+    syncopation: float = 0.0  # onsets off the strong places of a bar, or below 0 onto them
     fill: bool = False  # whether bars in which nothing sounds may get notes
     rests: tuple[tuple[float, float], ...] = ()  # where nothing sounds and nothing may: found, not asked for
 
@@ -146,6 +149,12 @@ class GridConstraints:
         if self.known is None:
             return None
         return Known(told(layout.grid, layout), self.known)
+
+
+def lean_off_beat(layout: GridLayout, syncopation: float) -> NDArray[np.float32]:
+    """Lean onsets off the strong places of bars, or below 0 onto them: nats on each onset of a step, [B, T]."""
+    strong = strengths(layout.beats - layout.clip.start, layout.clip.meter)
+    return np.asarray(syncopation * NATS_A_LEVEL * (-strong - EVEN_LEVEL), np.float32)
 
 
 def told(grid: Grid, layout: GridLayout) -> Grid:

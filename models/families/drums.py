@@ -37,6 +37,7 @@ class Drums(StruckFamily):
     about = "two bars of drums: nine voices, velocity and timing"
     vocabulary = Vocabulary(slots=(512,), onsets=ONSETS, features=ONSETS, facets=np.arange(len(VOICE_NAMES)), silence=(0,))
     lane_names = VOICE_NAMES
+    leading = (1.0, 1.0, 0.25, 0.25, 0.5, 0.5, 0.5, 0.25, 0.25)
     context: ClassVar[Mapping[str, int]] = {HABITS: 2 * len(VOICE_NAMES) + 5, AMOUNT: 1}
 
     def default_kit(self) -> Kit:

@@ -62,6 +62,7 @@ class Family(ABC):
     # Nats on the score of an onset that give about one note a bar more: around a clip, which holds on to what it is, and
     # from nothing. Measured: see `density_2` of `evaluate --control`.
     nats_per_note: ClassVar[tuple[float, float]] = (0.5, 0.2)
+    leading: ClassVar[Sequence[float]] = (1.0,)  # how far each lane makes a rhythm what it is, against those that keep time
 
     # --- clips and grids ---------------------------------------------------------------------------------------------
 

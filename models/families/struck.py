@@ -25,6 +25,7 @@ from models.families.constraints import (
     find_locked_notes,
     in_order,
     keep_off_locked_beats,
+    lean_off_beat,
     restore_locked_notes,
     restore_velocities,
     steps_inside,
@@ -186,15 +187,19 @@ class StruckFamily(Family):
 
     def _logit_bias(self, layout: GridLayout, constraints: Constraints, also: Sequence[Grid] = ()) -> LogitBias | None:
         new_lanes = self._keep_lanes((layout.grid, *also), layout.windows, self.lanes_named(constraints.only))
-        if not (constraints.density or {RHYTHM, PITCH} & constraints.lock or new_lanes.any()):
+        if not (constraints.density or constraints.syncopation or {RHYTHM, PITCH} & constraints.lock or new_lanes.any()):
             return None
         onsets, vocabulary = layout.onsets, self.vocabulary
         every_struck, lanes_struck = np.asarray(onsets.any(-1)), onsets.any((0, 1))
+        off_beat = lean_off_beat(layout, constraints.syncopation) if constraints.syncopation else None
+        leading = (vocabulary.onsets * self.leading).sum(1).astype(np.float32)
 
         def make(rows: NDArray[np.int64]) -> NDArray[np.float32]:
             struck = every_struck[rows]
             bias = np.zeros((*struck.shape, vocabulary.tokens), np.float32)
             bias += self.nats_per_note[not layout.clip.notes] * constraints.density * vocabulary.onsets.sum(1) + new_lanes
+            if off_beat is not None:
+                bias += off_beat[rows][..., None] * leading
             if RHYTHM in constraints.lock:
                 if len(vocabulary.slots) == 1:  # of several slots none alone must strike: `enforce_locks` sees to it
                     bias[struck, vocabulary.silence[0]] = NEVER

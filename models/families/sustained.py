@@ -27,6 +27,7 @@ from models.families.constraints import (
     find_locked_notes,
     in_order,
     keep_off_locked_beats,
+    lean_off_beat,
     restore_locked_notes,
     restore_velocities,
     split_untouched,
@@ -91,6 +92,7 @@ class SustainedFamily(Family):
     seam_beats = 2.0
     varies_stretches = True
     nats_per_note = (1.0, 0.25)
+    leading = (1.6,)
 
     # --- clips and grids ---------------------------------------------------------------------------------------------
 
@@ -250,7 +252,8 @@ class SustainedFamily(Family):
         return known & layout.open_steps[..., None]
 
     def _logit_bias(self, layout: GridLayout, constraints: Constraints, also: Sequence[Grid] = ()) -> LogitBias | None:
-        asked = constraints.density or constraints.octave or constraints.has_scale or PITCH in constraints.lock
+        asked = constraints.density or constraints.octave or constraints.syncopation
+        asked = asked or constraints.has_scale or PITCH in constraints.lock
         if not (asked or constraints.beside or layout.clip.notes):
             return None
         clashes = _find_clashes(layout, constraints.beside)
@@ -266,10 +269,14 @@ class SustainedFamily(Family):
         elif not is_empty:
             leaning = _keep_range(grids, layout.windows)
 
+        off_beat = lean_off_beat(layout, constraints.syncopation) * self.leading[0] if constraints.syncopation else None
+
         def make(rows: NDArray[np.int64]) -> NDArray[np.float32]:
             tokens = layout.grid.tokens[rows, :, 0]
             bias = np.zeros((*tokens.shape, self.vocabulary.tokens), np.float32)
             bias += every
+            if off_beat is not None:
+                bias[..., :HOLD] += off_beat[rows][..., None]
             if not is_empty and (clashes is not None or constraints.has_scale):
                 bias[..., :HOLD] += MASKED
             if not is_empty and not also and not constraints.density:
