@@ -1,5 +1,5 @@
 # `make demo` varies a beat and a tune with the shipped models, `make test` runs the checks. Both set up what they need:
-# the demo the core alone (130 MB), the tests every optional install and their tools (2 GB).
+# the demo the core alone (205 MB), the tests every optional install and their tools (2 GB).
 PYTHON ?= python3
 BIN := .venv/bin
 OLD_ENOUGH = $(PYTHON) -c 'import sys; sys.exit("Latent Bridge needs Python 3.11 or newer: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'

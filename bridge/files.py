@@ -6,6 +6,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from bridge.devices import find_device
@@ -41,7 +42,7 @@ from models.music.clip import Clip
 from models.music.midi import MidiError, Song, find_parts, from_bytes, list_parts, replace_parts, shortened, to_bytes
 from models.music.midi_file import read_file, unwrap
 from models.pause import pausing
-from models.store import ModelError, find_model, read_card
+from models.store import ModelError, find_model, load_model, read_card
 
 ROUTES_SHOWN = 16  # reasons that a sentence holds
 GROUP = 16  # files that are run together
@@ -354,10 +355,10 @@ def make_again(engine: Engine, record: Record, progress: Progress) -> list[bytes
     return list(make(engine, request, sources, progress, reading)[0].clips)
 
 
-def start_engine(device: str) -> tuple[Engine, str]:
-    """Make an engine, and name the device it runs on."""
+def start_engine(device: str, runtime: str | None = None) -> tuple[Engine, str]:
+    """Make an engine, and name the device it runs on; on a CPU, `runtime` computes, or what is best here."""
     found = find_device(device)
-    return Engine(device=found, batch_size=FIXED_ROWS), found
+    return Engine(device=found, batch_size=FIXED_ROWS, load=partial(load_model, runtime=runtime)), found
 
 
 def models_used(engine: Engine, names: Sequence[str]) -> tuple[ModelUsed, ...]:

@@ -13,6 +13,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from bridge import __version__
+from models.extras import cpu_runtime
 from models.plain_file import PlainFileError, read_plain_file, shown
 
 EMBEDDED_BYTES = 256_000  # of a source: a larger one is told by its path
@@ -145,9 +146,15 @@ def read_record(path: Path) -> Record:
 
 
 def versions(device: str) -> dict[str, str]:
-    """Name the versions that the bytes of a clip depend on: torch computes on a GPU, numpy on a CPU."""
-    packages = ("latent-bridge", *(() if device == "cpu" else ("torch",)), "numpy")
+    """Name the versions that the bytes of a clip depend on: torch computes on a GPU, ONNX Runtime or numpy alone on a CPU."""
+    runtime = cpu_runtime() if device == "cpu" else "torch"
+    packages = dict.fromkeys(("latent-bridge", runtime, "numpy"))
     return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+
+
+def runtime_of(record: Record) -> str | None:
+    """Name what the clips of a record must be computed with to be the same, where it was not what is first used on a CPU."""
+    return "numpy" if record.device == "cpu" and "onnxruntime" not in record.versions else None
 
 
 def version(package: str) -> str:
@@ -205,7 +212,7 @@ def differences(record: Record, device: str) -> list[str]:
     """Say what is different here that may change the bytes."""
     now = {**versions(device), "device": device}
     then = {**record.versions, "device": record.device}
-    computed_by = "numpy" if record.device == "cpu" else "torch"
+    computed_by = next((name for name in ("torch", "onnxruntime") if name in then), "numpy")
     return [
         f"the clips were made with {name} {old}, here it is {now.get(name, 'not used')}: they may differ"
         for name, old in then.items()

@@ -1,9 +1,13 @@
-"""The optional installs: what each brings, and the sentence for who lacks one. Imports nothing but the standard library."""
+"""The optional installs: what each brings, and the sentence for who lacks one. And what computes on a CPU here.
+
+Imports nothing but the standard library, until it is asked for the latter.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.util import find_spec
 
 
@@ -56,6 +60,16 @@ def need(name: str, what: str) -> None:
 def is_installed(name: str) -> bool:
     """Tell whether all of an optional install is here."""
     return not EXTRAS[name].missing()
+
+
+@lru_cache(maxsize=1)
+def cpu_runtime() -> str:
+    """Name what computes on a CPU here: ONNX Runtime, or numpy alone where that is not installed or does not load."""
+    try:
+        import onnxruntime  # noqa: F401
+    except (ImportError, OSError):
+        return "numpy"
+    return "onnxruntime"
 
 
 def _is_here(module: str) -> bool:

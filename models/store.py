@@ -25,6 +25,7 @@ from pydantic import ValidationError
 from threadpoolctl import threadpool_limits
 
 from models.card import Card
+from models.extras import cpu_runtime
 from models.families.family import Family
 from models.families.grid import Grid
 from models.families.habits import NO_HABITS, Habits, blend_habits, row_size
@@ -40,6 +41,7 @@ from models.whole_file import write_whole
 from models.yaml_text import load_yaml
 
 if TYPE_CHECKING:
+    from models.network.cpu_runtime import NumpyModel
     from models.network.torch_runtime import TorchModel
     from models.network.vae import Network
 
@@ -165,21 +167,31 @@ def read_figures(folder: Path) -> dict[str, float | int | str | None] | None:
     return found
 
 
-def load_model(name: str, device: str = "cpu", mine: float = 1.0) -> LatentModel:
-    """Load a model by name or path, to encode and decode with: by numpy on a CPU, elsewhere by torch.
+def load_model(name: str, device: str = "cpu", mine: float = 1.0, *, runtime: str | None = None) -> LatentModel:
+    """Load a model by name or path, to encode and decode with: on a CPU by ONNX Runtime or numpy, elsewhere by torch.
 
-    Of a personal model, `mine` says how far: 0 is the model it was made from, 1 all that it has learned.
+    Of a personal model, `mine` says how far: 0 is the model it was made from, 1 all that it has learned. On a CPU, `runtime` is
+    `onnxruntime` or `numpy`; None takes the first of these that is here.
     """
     if device != "cpu":
         return load_torch_model(name, device, mine)
-    from models.network.cpu_runtime import NumpyModel
-
     card, family, weights, habits = _find_first(name, lambda folder: _read_folder(folder, mine))
     threadpool_limits(1)  # beside a busy core, as in a DAW, two threads are twenty times slower than one
-    model = NumpyModel(card, family, weights, habits)
+    model = _cpu_model(family, runtime or cpu_runtime())(card, family, weights, habits)
     if card.base:
-        model.dial = lambda share: load_model(name, device, share)
+        model.dial = lambda share: load_model(name, device, share, runtime=runtime)
     return model
+
+
+def _cpu_model(family: Family, runtime: str) -> type[NumpyModel]:
+    """Choose what computes a family's networks on a CPU: the graphs for ONNX Runtime have one token a step."""
+    if runtime == "onnxruntime" and len(family.vocabulary.slots) == 1:
+        from models.network.onnx_runtime import OnnxModel
+
+        return OnnxModel
+    from models.network.cpu_runtime import NumpyModel
+
+    return NumpyModel
 
 
 def load_torch_model(name: str, device: str = "cpu", mine: float = 1.0) -> TorchModel:

@@ -78,7 +78,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[DecodeBatch]:
 
 def telling(tiny_models: Path, name: str, *, keeps: bool = True) -> Engine:
     """Make an engine of a small model that hears, and keeps the habits of made-up music."""
-    model = load_model(str(tiny_models / name))
+    model = load_model(str(tiny_models / name), runtime="numpy")
     family, grid, piece = music(name)
     own = family.own_context(grid)
     assert own is not None

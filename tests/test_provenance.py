@@ -14,6 +14,7 @@ import pytest
 
 from bridge.cli import main
 from bridge.provenance import EMBEDDED_BYTES
+from models.extras import cpu_runtime
 from models.music import midi
 
 pytestmark = pytest.mark.usefixtures("own_models")
@@ -89,7 +90,7 @@ def test_a_record_tells_what_was_asked_and_made(clips: Path, tmp_path: Path) -> 
     assert (record["verb"], record["request"]["seed"], record["request"]["amount"]) == ("vary", 4, 0.3)
     assert [source["name"] for source in record["sources"]] == ["rock.mid"]
     assert [len(model["weights_sha256"]) for model in record["models"]] == [64]
-    assert set(record["versions"]) == {"latent-bridge", "python", "numpy"}  # torch computes on a GPU only
+    assert set(record["versions"]) == {"latent-bridge", "python", "numpy", cpu_runtime()}  # torch computes on a GPU only
     assert [output["name"] for output in record["outputs"]] == ["rock_vary_01.mid", "rock_vary_02.mid"]
     assert str(tmp_path) not in json.dumps(record)
 
@@ -114,13 +115,13 @@ def test_recall_says_which_clips_are_not_the_same(clips: Path, tmp_path: Path, c
     path = tmp_path / "rock_vary.json"
     record = json.loads(path.read_text(encoding="utf-8"))
     record["outputs"][1]["sha256"] = "0" * 64
-    record["versions"]["numpy"] = "1.0"
+    record["versions"][cpu_runtime()] = "1.0"
     path.write_text(json.dumps(record), encoding="utf-8")
     assert run("recall", path, "--out", tmp_path / "again") == 1
     told = capsys.readouterr().err
     assert "1 of 2 clips are not what" in told
     assert "rock_vary_02.mid" in told
-    assert "made with numpy 1.0" in told
+    assert f"made with {cpu_runtime()} 1.0" in told
 
 
 def test_a_damaged_record_is_refused(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -131,6 +132,20 @@ def test_a_damaged_record_is_refused(clips: Path, tmp_path: Path, capsys: pytest
     path.write_text(json.dumps(record), encoding="utf-8")
     assert run("recall", path, "--out", tmp_path / "again") == 1
     assert "the copy of rock.mid in it is damaged" in capsys.readouterr().err
+
+
+def test_what_numpy_made_is_recalled_with_numpy(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as before:
+        for module in ("models.store", "bridge.provenance"):
+            before.setattr(f"{module}.cpu_runtime", lambda: "numpy")
+        assert run("vary", clips / "funk.mid", "--count", 3, "--seed", 3, "--out", tmp_path / "a") == 0
+    record = tmp_path / "a" / "funk_vary.json"
+    assert "onnxruntime" not in json.loads(record.read_text(encoding="utf-8"))["versions"]
+    capsys.readouterr()
+    assert run("recall", record, "--out", tmp_path / "b") == 0
+    assert capsys.readouterr().err == "latent-bridge: 3 of 3 clips are the same, byte for byte\n"
 
 
 def test_recall_does_not_write_over_files(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -222,7 +222,7 @@ def recall(
     force: Annotated[bool, FORCE] = False,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Make the clips of a record again, byte for byte: on the CPU, with the same weights and version of numpy."""
+    """Make the clips of a record again, byte for byte: on the CPU, with the same weights and versions."""
     from bridge import devices, file_jobs, files, provenance, writing
 
     told = provenance.read_record(record)
@@ -230,7 +230,7 @@ def recall(
     if not force:
         file_jobs.refuse_existing(paths)
     report = Report()
-    engine, device = files.start_engine(told.device if told.device in devices.devices() else "cpu")
+    engine, device = files.start_engine(told.device if told.device in devices.devices() else "cpu", provenance.runtime_of(told))
     for line in provenance.differences(told, device):
         report.say(line)
     with tell_when_stopped(report), show_progress("recall") as progress:

@@ -23,7 +23,9 @@ from models.network.latent import Latents, pad_rows
 
 CPU_ROWS = 32  # rows of one batch on a CPU: more gain little, and progress, cancelling and other requests wait for a batch
 GPU_ROWS = 1024
-FIXED_ROWS = 32  # of every batch, filled up where fewer: so a clip is the same whatever is made beside it, and at recall
+# Of every batch, filled up where fewer, unless the runtime keeps rows apart: so a clip is the same whatever is made beside it,
+# and at recall.
+FIXED_ROWS = 32
 CPU_CONTENDED = 16  # rows while others wait: a row costs a third more so, but no batch takes much over 25 ms
 CPU_SHARED = 8  # rows up to which requests share a batch: few cost nearly as much as one, many keep whose turn it is waiting
 
@@ -270,8 +272,8 @@ def _attempt(jobs: list[Encode | Decode], batch_size: int | None) -> list[Any]:
 def _compute(jobs: Sequence[Encode | Decode], batch_size: int | None) -> list[Any]:
     """Compute jobs that are alike as one batch."""
     cuts = np.cumsum([len(job) for job in jobs])
-    spare = max(0, batch_size - int(cuts[-1])) if batch_size else 0
     model = jobs[0].model
+    spare = max(0, batch_size - int(cuts[-1])) if batch_size and not model.rows_apart else 0
     if isinstance(jobs[0], Encode):
         grid = Grid.stack(grid for j in jobs if isinstance(j, Encode) for grid in j.grids)
         return np.split(model.encode(grid.map(lambda v: pad_rows(v, spare)))[: cuts[-1]], cuts[:-1])

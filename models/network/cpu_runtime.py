@@ -25,12 +25,14 @@ from models.network.tensors import may_be_missing
 
 Array = NDArray[np.float32]
 GELU = (1.1192207766e-6, -3.0583324075e-5, -1.248504156e-4, 3.646877464e-2, 0.797828139)  # of x^9, x^7, ... x
-ROW_MULTIPLE = 4  # rows of a batch are filled up to a multiple of this: a BLAS takes longer for 11 rows than for 12
+ROW_MULTIPLE = 4  # up to which batches are filled
 COLDEST = 1e-4  # the temperature below which drawing is choosing the likeliest
 
 
 class NumpyModel:
     """A LatentModel (see models.network.decoding) that runs on numpy."""
+
+    rows_apart = False
 
     def __init__(
         self, card: Card, family: Family, weights: Mapping[str, NDArray[np.floating]], habits: Habits = NO_HABITS
@@ -48,12 +50,12 @@ class NumpyModel:
         self._trunk = _Transformer(w, "trunk", config.trunk_layers, config.heads)
         self._table = w["token.weight"].copy()  # [K + 1, E]; the last row means: not known
         self._table[:-1] += self._features @ w["token_features.weight"].T
-        self._read, self._read_place = _Linear(w, "read"), w["read_place"]
-        self._to_latent = _Linear(w, "to_latent")
-        self._from_latent, self._from_beat = _Linear(w, "from_latent"), _Linear(w, "from_beat")
-        self._known = _Linear(w, "known")
-        self._level = _Linear(w, "level.0"), _Linear(w, "level.2")
-        self._place, self._to_steps = w["place"], _Linear(w, "to_steps")
+        self._read, self._read_place = Linear(w, "read"), w["read_place"]
+        self._to_latent = Linear(w, "to_latent")
+        self._from_latent, self._from_beat = Linear(w, "from_latent"), Linear(w, "from_beat")
+        self._known = Linear(w, "known")
+        self._level = Linear(w, "level.0"), Linear(w, "level.2")
+        self._beat_place, self._to_steps = w["place"], Linear(w, "to_steps")
         self._head = _Head(w, config, self._table, self._features)
         kinds = [kind for kind, _ in config.context]
         self.hears = any(values.any() for name, values in w.items() if may_be_missing(name))
@@ -73,8 +75,7 @@ class NumpyModel:
         rows, beats = len(grid), self.config.beats
         tokens = self._vocabulary.without_leading_holds(grid.tokens)
         x = np.concatenate([_over_slots(self._table[tokens]), grid.velocities, grid.offsets * 2], -1, dtype=np.float32)
-        encoded = self._encoder(self._read(x.reshape(rows, beats, -1)) + self._read_place)
-        z = self._to_latent(encoded).reshape(rows, -1)
+        z = self._place(x.reshape(rows, beats, -1)).reshape(rows, -1)
         if self.config.plain:
             return z
         return np.asarray(z * np.sqrt(z.shape[-1]) / np.maximum(np.linalg.norm(z, axis=-1, keepdims=True), 1e-12), np.float32)
@@ -85,18 +86,26 @@ class NumpyModel:
         if not self.hears and batch.context is not None:
             batch = replace(batch, context=None)
         level = np.clip(np.asarray(batch.noise_levels, np.float32), self.least_noise, 1)
-        told = self._told(batch.known.grid, whole_steps(batch.known.mask)) if batch.known else None
+        told = self._told(batch.known) if batch.known else None
         contexts = self._contexts(np.asarray(batch.latents, np.float32), level, told, batch.context)
         if spare := -rows % ROW_MULTIPLE if rows > 1 else 0:
             batch = batch.padded(spare)
             contexts = np.concatenate([contexts, np.repeat(contexts[-1:], spare, 0)])
         return self._write(contexts, batch)[:rows]
 
-    def _told(self, grid: Grid, mask: NDArray[np.bool_]) -> tuple[Array, Array]:
-        """Say what is known of each step in features, and which features that is about: [B, T, F] twice."""
+    def _place(self, music: Array) -> Array:
+        """Place music [B, N, I]: [B, N, Z / N]."""
+        return self._to_latent(self._encoder(self._read(music) + self._read_place))
+
+    def _told(self, known: Known) -> Array:
+        """Say what is known of the steps of each beat, in features, and which facets that is about: [B, N, I]."""
+        mask = whole_steps(known.mask)
+        features = self._features[known.grid.tokens]
+        told = np.zeros((*mask.shape[:2], self._features.shape[1] + self._vocabulary.facet_count), np.float32)
         about = mask[..., self._vocabulary.facets].astype(np.float32)
-        features = self._features[grid.tokens]
-        return (features[..., 0, :] if features.shape[2] == 1 else features.max(2)) * about, about
+        told[..., : about.shape[-1]] = (features[..., 0, :] if features.shape[2] == 1 else features.max(2)) * about
+        told[..., about.shape[-1] :][..., self._vocabulary.facets] = about
+        return told.reshape(len(mask), self.config.beats, -1)
 
     def _contradictions(self, known: Known) -> NDArray[np.bool_]:
         """Find the tokens of each slot that contradict what is known, [B, T, S, K]: the features all are 0 or 1."""
@@ -115,7 +124,7 @@ class NumpyModel:
             bias = barred if bias is None else barred + bias
         return bias
 
-    def _contexts(self, z: Array, level: Array, told: tuple[Array, Array] | None, around: Context | None) -> Array:
+    def _contexts(self, z: Array, level: Array, told: Array | None, around: Context | None) -> Array:
         """Read latents at noise levels, what is known, and what sounds around, into a context for each step [B, T, C]."""
         rows, beats = len(z), self.config.beats
         whole = self._from_latent(z).reshape(rows, beats, -1)
@@ -123,11 +132,8 @@ class NumpyModel:
         if told is None:
             x += self._known.bias
         else:
-            is_told = np.zeros((rows, self.config.steps, self._vocabulary.facet_count), np.float32)
-            is_told[..., self._vocabulary.facets] = told[1]
-            x += self._known(np.concatenate([told[0], is_told], -1).reshape(rows, beats, -1))
-        precision = np.stack([level, np.sqrt(1 - level**2), np.log(level), level**2], -1)
-        x += self._level[1](_silu(self._level[0](precision)))[:, None] + self._place
+            x += self._known(told)
+        x += self._level[1](_silu(self._level[0](precision_of(level))))[:, None] + self._beat_place
         if around is not None:
             x += around @ self._hear
         steps = self._to_steps(self._trunk(x)).reshape(rows, self.config.steps, CONTEXT)
@@ -207,16 +213,22 @@ class NumpyModel:
         )
 
 
+def precision_of(level: Array) -> Array:
+    """Tell noise levels [B] in the four numbers that the network reads."""
+    return np.stack([level, np.sqrt(1 - level**2), np.log(level), level**2], -1)
+
+
 def _over_slots(values: Array) -> Array:
     """Add what the slots of a step say: [..., S, N] -> [..., N]."""
     return values[..., 0, :] if values.shape[-2] == 1 else np.asarray(values.sum(-2))
 
 
-class _Linear:
+class Linear:
     """A linear layer."""
 
     def __init__(self, w: Mapping[str, Array], name: str) -> None:
-        self.weight, self.bias = np.ascontiguousarray(w[f"{name}.weight"].T), w[f"{name}.bias"]
+        self.weight: Array = np.ascontiguousarray(w[f"{name}.weight"].T)
+        self.bias: Array = w[f"{name}.bias"]
 
     def __call__(self, x: Array) -> Array:
         """Multiply: [..., I] -> [..., O], as one product."""
@@ -225,11 +237,15 @@ class _Linear:
         return flat.reshape(*x.shape[:-1], -1)
 
 
-class _Norm:
+class Norm:
+    """The norm of a layer."""
+
     def __init__(self, w: Mapping[str, Array], name: str) -> None:
-        self.weight, self.bias = w[f"{name}.weight"], w[f"{name}.bias"]
+        self.weight: Array = w[f"{name}.weight"]
+        self.bias: Array = w[f"{name}.bias"]
 
     def __call__(self, x: Array) -> Array:
+        """Scale and shift: [..., W] -> [..., W]."""
         centred: Array = x - x.mean(-1, keepdims=True)
         centred /= np.sqrt(np.square(centred).mean(-1, keepdims=True) + np.float32(1e-5))
         centred *= self.weight
@@ -242,8 +258,8 @@ class _Transformer:
 
     def __init__(self, w: Mapping[str, Array], name: str, layers: int, heads: int) -> None:
         self.heads = heads
-        self.layers = [_Layer(w, f"{name}.layers.{i}") for i in range(layers)]
-        self.norm = _Norm(w, f"{name}.norm")
+        self.layers = [Layer(w, f"{name}.layers.{i}") for i in range(layers)]
+        self.norm = Norm(w, f"{name}.norm")
 
     def __call__(self, x: Array) -> Array:
         """Read [B, N, W] -> [B, N, W]."""
@@ -253,18 +269,21 @@ class _Transformer:
         return self.norm(x)
 
 
-class _Layer:
+class Layer:
+    """A layer of a transformer, norm first."""
+
     def __init__(self, w: Mapping[str, Array], name: str) -> None:
-        self.norm1, self.norm2 = _Norm(w, f"{name}.norm1"), _Norm(w, f"{name}.norm2")
-        self.linear1, self.linear2 = _Linear(w, f"{name}.linear1"), _Linear(w, f"{name}.linear2")
+        self.norm1, self.norm2 = Norm(w, f"{name}.norm1"), Norm(w, f"{name}.norm2")
+        self.linear1, self.linear2 = Linear(w, f"{name}.linear1"), Linear(w, f"{name}.linear2")
         # torch names the weights of the three projections into attention as if they were one layer's own.
         attention = {
             "in.weight": w[f"{name}.self_attn.in_proj_weight"],
             "in.bias": w[f"{name}.self_attn.in_proj_bias"],
         }
-        self.project, self.join = _Linear(attention, "in"), _Linear(w, f"{name}.self_attn.out_proj")
+        self.project, self.join = Linear(attention, "in"), Linear(w, f"{name}.self_attn.out_proj")
 
     def attend(self, x: Array, heads: int) -> Array:
+        """Read each place from all: [B, N, W] -> [B, N, W]."""
         rows, places, width = x.shape
         q, k, v = self.project(x).reshape(rows, places, 3, heads, width // heads).transpose(2, 0, 3, 1, 4)
         chances = _softmax(q @ k.transpose(0, 1, 3, 2) / np.float32(np.sqrt(width // heads)))
@@ -281,23 +300,23 @@ class _Head:
         if config.slots > 1:
             self.within = w["within.weight"]  # [K, H]
         self.past = np.ascontiguousarray(np.concatenate([w["past_feel.weight"], w["so_far.weight"], w["echo.weight"]], 1).T)
-        self.start = w["recur.bias"]
+        self.start: Array = w["recur.bias"]
         self._size = size
-        self._context = _Linear(w, "context")
+        self.context = Linear(w, "context")
         self._mix_context = {"c.weight": w["mix.weight"][:, size:], "c.bias": w["mix.bias"]}
         # What is remembered is read twice: for this step's output and for the next step's memory.
-        self._onward = np.ascontiguousarray(np.concatenate([w["recur.weight"], w["mix.weight"][:, :size]]).T)
-        self._score = np.ascontiguousarray((w["predict.weight"] + features @ w["predict_features.weight"]).T)
-        self._score_bias = w["predict.bias"] + features @ w["predict_features.bias"]
-        self._feel = _Linear(w, "feel.0"), _Linear(w, "feel.2")
+        self.onward = np.ascontiguousarray(np.concatenate([w["recur.weight"], w["mix.weight"][:, :size]]).T)
+        self.scoring = np.ascontiguousarray((w["predict.weight"] + features @ w["predict_features.weight"]).T)
+        self.score_bias = w["predict.bias"] + features @ w["predict_features.bias"]
+        self.feeling = Linear(w, "feel.0"), Linear(w, "feel.2")
 
     @cached_property
-    def _mixing(self) -> _Linear:
-        return _Linear(self._mix_context, "c")
+    def mixing(self) -> Linear:
+        return Linear(self._mix_context, "c")
 
     def begin(self, contexts: Array) -> tuple[Array, Array]:
         """Compute what depends on contexts alone, for all steps: input gates [T, B, 3H] and the context's share [T, B, H]."""
-        return self._context(contexts), self._mixing(contexts)
+        return self.context(contexts), self.mixing(contexts)
 
     def recur(self, gate: Array, onward: Array, hidden: Array) -> Array:
         """Take one step: input gates [B, 3H], what the last state leads to [B, 3H], that state [B, H] -> state [B, H]."""
@@ -311,20 +330,20 @@ class _Head:
 
     def look(self, hidden: Array, mixed: Array) -> tuple[Array, Array]:
         """Read a state [B, H] and the context's share [B, H]: the output [B, H], and what the state leads to [B, 3H]."""
-        both = hidden @ self._onward
+        both = hidden @ self.onward
         onward = both[:, : 3 * self._size]
         onward += self.start
         return _silu(mixed + both[:, 3 * self._size :]), onward
 
     def score(self, out: Array) -> Array:
         """Score the tokens: [B, H] -> [B, K]."""
-        scores: Array = out @ self._score
-        scores += self._score_bias
+        scores: Array = out @ self.scoring
+        scores += self.score_bias
         return scores
 
     def feel(self, state: Array) -> Array:
         """Score the bins of velocity and offset: [B, S] -> [B, V * 2 * bins]."""
-        return self._feel[1](_silu(self._feel[0](state)))
+        return self.feeling[1](_silu(self.feeling[0](state)))
 
 
 def _find_echoes(tokens: NDArray[np.int64], felt: Array, now: int, lags: NDArray[np.int64], echoes: Array) -> None:

@@ -138,6 +138,7 @@ class LatentModel(Protocol):
     card: Card
     family: Family
     least_noise: float
+    rows_apart: bool  # whether a row comes out the same, to the bit, whatever is in a batch beside it
     hears: bool  # whether it was trained with context: else what it is told of that changes nothing
     habits: Habits  # of some of its training music, for samples to be told; of no rows where none are kept
     dial: Dial | None  # makes of a personal model one that is personal to a share, 0 to 1; None of all others

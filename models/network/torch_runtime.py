@@ -27,6 +27,8 @@ COLDEST = 1e-4  # the temperature below which drawing is choosing the likeliest
 class TorchModel:
     """A LatentModel (see models.network.decoding) that runs on torch."""
 
+    rows_apart = False
+
     def __init__(self, card: Card, family: Family, network: Network, device: str = "cpu", habits: Habits = NO_HABITS) -> None:
         """Wrap a network whose weights are loaded."""
         self.card, self.family, self.habits = card, family, habits
