@@ -49,11 +49,35 @@ def test_every_file_is_accounted_for(prepared: Prepared, clips: Path) -> None:
         ("chords.mid", "chords: no line by itself, or too few notes in any two bars"),
         ("empty.mid", "it holds no notes"),
         ("truncated.mid", "it is cut off: it ends in the middle of a track"),
-        ("zero_bytes.mid", "it is empty (0 bytes)"),
+        ("zero_bytes.mid", "it is empty"),
     ],
 )
 def test_what_is_left_is_left_for_a_reason(prepared: Prepared, name: str, why: str) -> None:
     assert left(prepared, name) == why
+
+
+def test_files_are_taken_by_any_of_their_endings_and_what_cannot_be_read_is_named(clips: Path, tmp_path: Path) -> None:
+    shutil.copy(clips / "rock.mid", tmp_path / "rock.KAR")
+    wrapped = (clips / "funk.mid").read_bytes()
+    chunk = b"RMIDdata" + len(wrapped).to_bytes(4, "little") + wrapped
+    (tmp_path / "funk.rmi").write_bytes(b"RIFF" + len(chunk).to_bytes(4, "little") + chunk)
+    shutil.copy(clips / "rock.mid", tmp_path / "._rock.mid")  # as macOS leaves them, with what is no music in them
+    (tmp_path / "nowhere.mid").symlink_to(tmp_path / "gone.mid")
+    (tmp_path / "folder.mid").mkdir()
+    with (tmp_path / "huge.mid").open("wb") as file:
+        file.truncate(2**30)
+    found = prepare(find_sources(tmp_path), "mine")
+    assert [(report.name, bool(report.took)) for report in found.files] == [
+        ("funk.rmi", True),
+        ("huge.mid", False),
+        ("nowhere.mid", False),
+        ("rock.KAR", True),
+    ]
+    assert "too large" in left(found, "huge.mid")
+    assert "cannot be read" in left(found, "nowhere.mid")
+    said: list[str] = []
+    assert len(pack(find_sources(tmp_path), DRUMS, say=said.append)) == 2
+    assert [line.split()[0] for line in said] == ["huge.mid", "nowhere.mid"]
 
 
 def test_parts_are_told_apart(prepared: Prepared) -> None:

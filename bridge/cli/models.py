@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -85,7 +85,7 @@ def prepare(
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object instead of the table")] = False,
 ) -> None:
     """Prepare a folder of MIDI files to learn from: say what is taken, what is left and why, and pack it in one file."""
-    from models.training.dataset import find_sources
+    from models.training.dataset import count_files, find_sources
     from models.training.packed import ENDING, save_packed
     from models.training.preparing import prepare as prepare_sources
 
@@ -95,9 +95,9 @@ def prepare(
         raise typer.BadParameter(f"{out} must end in {ENDING}", param_hint="'--out'")
     if out.exists() and not force:
         raise ValueError(f"{out} exists; --force writes over it")
-    sources = list(find_sources(folder))
     with show_progress("prepare") as progress:
-        prepared = prepare_sources((source for source in _told(sources, progress)), folder.resolve().name)
+        sources = _told(find_sources(folder), count_files(folder), progress)
+        prepared = prepare_sources(sources, folder.resolve().name)
     rows = [
         (
             report.name,
@@ -118,7 +118,7 @@ def prepare(
     if as_json:
         files = [asdict(report) for report in prepared.files]
         typer.echo(json.dumps({"out": str(out), "families": totals, "files": files}, indent=2, ensure_ascii=False))
-    else:
+    elif rows:
         left = ["; ".join(report.left) for report in prepared.files]
         print_table(
             ("file", "took, windows", "bpm", "meter", "left"), [(*row, why) for row, why in zip(rows, left, strict=True)]
@@ -134,14 +134,14 @@ def prepare(
         typer.echo(out)
 
 
-def _told(sources: Sequence[Source], progress: Progress) -> Iterator[Source]:
+def _told(sources: Iterable[Source], count: int, progress: Progress) -> Iterator[Source]:
     for number, source in enumerate(sources):
         progress.name(source.name)
-        progress(number / len(sources))
+        progress(number / max(count, number + 1))
         yield source
 
 
-def _why_nothing(files: Sequence[FileReport]) -> str:
+def _why_nothing(files: Collection[FileReport]) -> str:
     if not files:
         return "there is no MIDI file in it"
     reasons = Counter(reason for report in files for reason in report.left)

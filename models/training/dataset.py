@@ -8,7 +8,7 @@ import re
 import tarfile
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -20,8 +20,11 @@ from models.families.grid import Grid
 from models.families.routing import DRUM_CHANNEL, DRUMS, RoutedPart, route_parts
 from models.music.clip import Clip, Note
 from models.music.midi import MidiError, Part, Song, from_bytes
+from models.music.midi_file import DEFAULT as DEFAULT_LIMITS
+from models.plain_file import PlainFileError, read_plain_file
 
-MIDI_ENDINGS = (".mid", ".midi")
+MIDI_ENDINGS = (".mid", ".midi", ".kar", ".rmi")
+BEATS = "beat_midi.txt"  # of a file of POP909, beside it
 VOICES = 8  # lines that a polyphonic part is taken apart into, as editing does
 LINE_HOP = 3  # lines are so many that every third window is enough, at all places of a phrase
 
@@ -137,6 +140,7 @@ class Source:
     content: bytes
     beats: str = ""  # a beat annotation that is more reliable than the file's own meter (POP909)
     is_own: bool = False  # of no known set: what its parts are is found out as for any file
+    fault: str = ""  # why it could not be read, as the end of a sentence that begins with its name
 
 
 def has_splits(folder: Path) -> bool:
@@ -150,7 +154,10 @@ def set_names(folder: Path) -> list[str]:
 
 
 def find_sources(folder: Path, split: str | None = None, sets: Sequence[str] = ()) -> Iterator[Source]:
-    """List the files of a folder of MIDI files or of sets; `split` keeps the files that splits.csv assigns to it."""
+    """List the files of a folder of MIDI files or of sets; `split` keeps the files that splits.csv assigns to it.
+
+    Those of a folder are read one by one, as they are asked for.
+    """
     splits = _read_splits(folder)
     for set_name, files in _find_sets(folder):
         if sets and set_name not in sets:
@@ -162,8 +169,17 @@ def find_sources(folder: Path, split: str | None = None, sets: Sequence[str] = (
             piece, its_split = splits.get((set_name, name), (f"{set_name}:{name}", None))
             if split and splits and its_split != split:
                 continue
-            beats = contents.get(str(PurePosixPath(name).with_name("beat_midi.txt")), b"").decode()
-            yield Source(set_name, name, piece, contents[name], beats, is_own=(set_name, name) not in splits)
+            beats = contents.get(str(PurePosixPath(name).with_name(BEATS)), bytes)().decode()
+            source = Source(set_name, name, piece, b"", beats, is_own=(set_name, name) not in splits)
+            try:
+                yield replace(source, content=contents[name]())
+            except PlainFileError as error:
+                yield replace(source, fault=str(error))
+
+
+def count_files(folder: Path) -> int:
+    """Count the MIDI files of a folder, those in archives not among them, without reading any."""
+    return sum(name.lower().endswith(MIDI_ENDINGS) for name, _ in _read_folder(folder)) if folder.is_dir() else 0
 
 
 def pack(
@@ -181,11 +197,13 @@ def pack(
     """
     packing = Packing(family, hop_halves=hop_halves, everything=everything)
     for source in sources:
+        song = None
         try:
-            song = from_bytes(source.content, name=source.name)
+            song = None if source.fault else from_bytes(source.content, name=source.name)
         except MidiError as error:
             say(f"{error}; it is left out")
-            song = None
+        if source.fault:
+            say(f"{source.name} {source.fault}; it is left out")
         packing.add(source, song)
     return packing.windows()
 
@@ -493,8 +511,8 @@ def _read_splits(folder: Path) -> dict[tuple[str, str], tuple[str, str]]:
     return {}
 
 
-def _find_sets(folder: Path) -> Iterator[tuple[str, Iterator[tuple[str, bytes]]]]:
-    """Find the sets below a folder: archives, folders, or the folder itself."""
+def _find_sets(folder: Path) -> Iterator[tuple[str, Iterator[tuple[str, Callable[[], bytes]]]]]:
+    """Find the sets below a folder: archives, folders, or the folder itself; of each its files, and what reads them."""
     if folder.is_file():
         yield folder.name.removesuffix(".tar.xz"), _read_archive(folder)
         return
@@ -508,18 +526,20 @@ def _find_sets(folder: Path) -> Iterator[tuple[str, Iterator[tuple[str, bytes]]]
         yield folder.name, _read_folder(folder)
 
 
-def _read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
+def _read_archive(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
     root = path.name.removesuffix(".tar.xz") + "/"
     with tarfile.open(path, "r:xz") as archive:
         for member in archive:
             name = member.name.removeprefix("./").removeprefix(root)
-            if member.isfile() and name.lower().endswith((*MIDI_ENDINGS, "beat_midi.txt")):
+            if member.isfile() and name.lower().endswith((*MIDI_ENDINGS, BEATS)):
                 file = archive.extractfile(member)
                 if file:
-                    yield name, file.read()
+                    yield name, partial(bytes, file.read())
 
 
-def _read_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
+def _read_folder(folder: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name.lower().endswith((*MIDI_ENDINGS, "beat_midi.txt")):
-            yield path.relative_to(folder).as_posix(), path.read_bytes()
+        inside = path.relative_to(folder)
+        is_hidden = any(part.startswith(".") for part in inside.parts)  # such as the ._ files that macOS leaves on other disks
+        if path.name.lower().endswith((*MIDI_ENDINGS, BEATS)) and not is_hidden and not path.is_dir():
+            yield inside.as_posix(), partial(read_plain_file, path, DEFAULT_LIMITS.file_bytes)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,10 +82,14 @@ def prepare(sources: Iterable[Source], name: str, families: Sequence[str] = tupl
     seen: dict[bytes, str] = {}
     for source in sources:
         pause()
-        if source.content in seen:
-            reports.append(FileReport(source.name, left=(f"the same file as {seen[source.content]}",)))
+        if source.fault:
+            reports.append(FileReport(source.name, left=(f"it {source.fault}",)))
             continue
-        seen[source.content] = source.name
+        content = sha256(source.content).digest()
+        if content in seen:
+            reports.append(FileReport(source.name, left=(f"the same file as {seen[content]}",)))
+            continue
+        seen[content] = source.name
         try:
             song = from_bytes(source.content, name="it")
         except MidiError as error:
