@@ -189,6 +189,24 @@ def test_nothing_is_added_to_a_personal_model_or_to_one_that_has_no_name(mine: P
         personalise(str(tmp_path / "drums"), music, tmp_path / "other", recipe=FEW)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
+def test_a_model_that_finds_no_room_costs_nothing_that_was_there(mine: Path, music: Learnable, tmp_path: Path) -> None:
+    import resource
+
+    shutil.copytree(mine, tmp_path / "old")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "old").iterdir()}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3000, limits[1]))
+    try:
+        for name in ("old", "new"):
+            with pytest.raises(ValueError, match=f"{name} cannot be written"):
+                personalise("drums", music, tmp_path / name, recipe=FEW)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "old").iterdir()} == before
+    assert not (tmp_path / "new").exists()
+
+
 def test_the_command_learns_from_a_folder_or_a_prepared_file(
     own_models: Path, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

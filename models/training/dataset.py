@@ -9,6 +9,7 @@ import tarfile
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from io import BytesIO
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -22,6 +23,7 @@ from models.music.clip import Clip, Note
 from models.music.midi import MidiError, Part, Song, from_bytes
 from models.music.midi_file import DEFAULT as DEFAULT_LIMITS
 from models.plain_file import PlainFileError, read_plain_file
+from models.whole_file import write_whole
 
 MIDI_ENDINGS = (".mid", ".midi", ".kar", ".rmi")
 BEATS = "beat_midi.txt"  # of a file of POP909, beside it
@@ -104,10 +106,9 @@ class Windows:
         values = {f"grid_{name}": getattr(self.grid, name) for name in _GRID}
         values |= {name: getattr(self, name) for name in _WINDOWS}
         values |= {name: getattr(self.more, name) for name in _SURROUNDINGS if self.more is not None}
-        part = path.with_name(f"{path.name}.part")
-        with part.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, sets=np.array(self.sets, np.str_), **values)
-        part.replace(path)
+        packed = BytesIO()
+        np.savez_compressed(packed, allow_pickle=False, sets=np.array(self.sets, np.str_), **values)
+        write_whole(path, packed.getvalue())
 
     @staticmethod
     def load(path: Path) -> Windows:

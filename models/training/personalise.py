@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +23,7 @@ from models.training.dataset import MUSIC, Windows
 from models.training.personal import MOST_SCORED, Adapter, Recipe, as_config, fit, likelihood
 from models.training.preparing import Learnable
 from models.training.publishing import habits_of, name_commit
-from models.whole_file import write_whole
+from models.whole_file import WholeFileError, not_written, write_whole
 
 README = "README.md"
 CHECK_DRAWS = 4  # latents of the check: at noise 1 they say next to nothing, and more change the third digit
@@ -78,10 +80,30 @@ def personalise(
     habits = habits_of(windows, model.family) if model.hears else np.zeros((0, 0), np.int8)
     personal = NumpyModel(card, model.family, add_adapter(weights, tensors, 1.0), habits)
     tokens = model.family.vocabulary.without_leading_holds(windows.grid.tokens)
-    (out / CARD).unlink(missing_ok=True)  # an older one must not speak for new files
-    write_whole(out / README, _readme(card, music, windows, check).encode())
-    card = write_model(out, card, save(tensors), personal, window_hashes(tokens, model.family))
+    with _written_beside(out) as part:
+        write_whole(part / README, _readme(card, music, windows, check).encode())
+        card = write_model(part, card, save(tensors), personal, window_hashes(tokens, model.family))
     return Personal(out, card, check, time.monotonic() - begin)
+
+
+@contextmanager
+def _written_beside(out: Path) -> Iterator[Path]:
+    """Give a folder whose files take the places of those in another when all are written, so that an older model stays."""
+    part = out / ".part"
+    rmtree(part, ignore_errors=True)
+    try:
+        yield part
+        (out / CARD).unlink(missing_ok=True)  # an older one must not speak for new files
+        for file in sorted(part.iterdir(), key=lambda file: file.name == CARD):
+            file.replace(out / file.name)
+    except WholeFileError as error:
+        raise not_written(out, error.__cause__) if isinstance(error.__cause__, OSError) else error from error
+    except OSError as error:
+        raise not_written(out, error) from error
+    finally:
+        rmtree(part, ignore_errors=True)
+        with suppress(OSError):
+            out.rmdir()  # where nothing was written, nothing is left
 
 
 def learn(model: TorchModel, windows: Windows, held: NDArray[np.bool_], recipe: Recipe, seed: int = 0) -> Adapter:
