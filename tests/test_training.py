@@ -28,7 +28,7 @@ from models.training.config import TrainConfig
 from models.training.dataset import find_sources, pack
 from models.training.packed import save_packed
 from models.training.preparing import prepare
-from models.training.train import learn_from, train_model
+from models.training.train import LEARNED, learn_from, train_model
 from models.training.trainer import Trainer
 from models.whole_file import WholeFileError, write_whole
 from tests.support.models import tiny_card
@@ -190,6 +190,26 @@ def test_a_full_disk_is_said_and_costs_nothing_that_was_there(tmp_path: Path) ->
     assert path.read_bytes() == b"old"
     write_whole(path, b"new")
     assert path.read_bytes() == b"new"
+
+
+def test_a_run_that_was_damaged_is_told(tiny: TrainConfig, clips: Path, tmp_path: Path) -> None:
+    def stop(step: int, figures: dict[str, float]) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_model(tiny, clips, tmp_path, report=stop)
+    whole = (tmp_path / RUN).read_bytes()
+    for damaged in (whole[: len(whole) // 2], whole.replace(b'"step"', b'"stop"', 1), b""):
+        (tmp_path / RUN).write_bytes(damaged)
+        with pytest.raises(ValueError, match="is cut off, or of no run of this training: remove"):
+            train_model(tiny, clips, tmp_path, resume=True)
+    (tmp_path / RUN).write_bytes(whole)
+    windows = (tmp_path / LEARNED).read_bytes()
+    (tmp_path / LEARNED).write_bytes(windows[: len(windows) // 2])
+    with pytest.raises(ValueError, match="remove it, and --resume cuts them"):
+        train_model(tiny, clips, tmp_path, resume=True)
+    (tmp_path / LEARNED).unlink()
+    train_model(tiny, clips, tmp_path, resume=True)
 
 
 def test_a_training_takes_prepared_music(tiny: TrainConfig, clips: Path, tmp_path: Path) -> None:

@@ -60,9 +60,14 @@ def save_state(run: State, folder: Path) -> None:
 def load_state(run: State, folder: Path, device: torch.device) -> None:
     """Bring a run to where `save_state` wrote it."""
     try:
-        state = load_file(folder / RUN, device=str(device))
-    except SafetensorError as error:
-        raise ValueError(f"{folder / RUN} is cut off, or no run of a training: {error}") from error
+        _take_over(run, load_file(folder / RUN, device=str(device)))
+    except (SafetensorError, KeyError, RuntimeError) as error:
+        raise ValueError(
+            f"{folder / RUN} is cut off, or of no run of this training: remove {folder}, and begin anew"
+        ) from error
+
+
+def _take_over(run: State, state: dict[str, Tensor]) -> None:
     names = [name for name, _ in run.network.named_parameters()]
     run.network.load_state_dict({n: state[f"weights/{n}"] for n in names})
     run.average = {n: state[f"average/{n}"] for n in names}

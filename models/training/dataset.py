@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from io import BytesIO
 from pathlib import Path, PurePosixPath
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,11 +114,16 @@ class Windows:
     @staticmethod
     def load(path: Path) -> Windows:
         """Read what `save` wrote."""
-        with np.load(path, allow_pickle=False) as file:
-            found = dict(file)
-        grid = Grid(*(found[f"grid_{name}"] for name in _GRID))
-        more = Surroundings(*(found[name] for name in _SURROUNDINGS)) if "kind" in found else None
-        return Windows(grid, found["piece"], found["feel"], tuple(found["sets"].tolist()), found["set_of"], more)
+        try:
+            with path.open("rb") as packed, np.load(packed, allow_pickle=False) as file:
+                found = dict(file)
+            grid = Grid(*(found[f"grid_{name}"] for name in _GRID))
+            more = Surroundings(*(found[name] for name in _SURROUNDINGS)) if "kind" in found else None
+            return Windows(grid, found["piece"], found["feel"], tuple(found["sets"].tolist()), found["set_of"], more)
+        except (BadZipFile, KeyError, ValueError, EOFError) as error:
+            raise ValueError(
+                f"{path} is cut off, or holds no windows: remove it, and --resume cuts them from --data"
+            ) from error
 
     def sha256(self) -> str:
         """Hash what a training sees."""

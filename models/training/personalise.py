@@ -20,7 +20,7 @@ from models.network.cpu_runtime import NumpyModel
 from models.network.torch_runtime import TorchModel, build_network
 from models.store import CARD, find_model, load_torch_model, read_card, shipped, user_models, write_model
 from models.training.dataset import MUSIC, Windows
-from models.training.personal import MOST_SCORED, Adapter, Recipe, as_config, fit, likelihood
+from models.training.personal import LEAST_WINDOWS, MOST_SCORED, Adapter, Recipe, as_config, fit, likelihood
 from models.training.preparing import Learnable
 from models.training.publishing import habits_of, name_commit
 from models.whole_file import WholeFileError, not_written, write_whole
@@ -143,7 +143,7 @@ def _check(
     model: TorchModel, windows: Windows, held: NDArray[np.bool_], recipe: Recipe, seed: int, tick: Callable[[float], None]
 ) -> Check | None:
     """Learn from some of the pieces, to see what that does for the others; None where none can be spared."""
-    if not held.any() or held.all():
+    if not held.any() or (~held).sum() < LEAST_WINDOWS:
         return None
     tried = windows.take(held)
     rows = np.sort(np.random.default_rng(0).permutation(len(tried))[:MOST_SCORED])
