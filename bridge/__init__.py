@@ -15,7 +15,20 @@ __version__ = "0.1.0"
 
 API = "bridge.api"
 NAMES = (
-    *("Blend", "Clip", "Comparison", "Cross", "Engine", "Interpolate", "Note", "Picture", "Points", "Reconstruct", "Results"),
+    *(
+        "Blend",
+        "Clip",
+        "Comparison",
+        "Cross",
+        "Drumify",
+        "Engine",
+        "Interpolate",
+        "Note",
+        "Picture",
+        "Points",
+        "Reconstruct",
+        "Results",
+    ),
     *("Sample", "Vary", "compare", "distance", "from_array", "from_note_sequence", "from_pretty_midi", "read_clip"),
     *("read_points", "show", "to_array", "to_note_sequence", "to_pretty_midi", "write_clip", "write_points"),
 )

@@ -17,7 +17,7 @@ from bridge.engine import Engine as RequestEngine
 from bridge.latent_file import MOST_BYTES, from_npz, to_npz
 from bridge.preview.page import draw_frame, draw_page
 from bridge.preview.view import Card, Group, Kit, Roll, draw_part, draw_source
-from bridge.requests import VERBS, Blend, ClipsRequest, Cross, Interpolate, Reconstruct, Request, Sample, Vary
+from bridge.requests import VERBS, Blend, ClipsRequest, Cross, Drumify, Interpolate, Reconstruct, Request, Sample, Vary
 from bridge.validation import clip_counts
 from models.editing.batching import FIXED_ROWS, Progress
 from models.editing.points import Points
@@ -39,6 +39,7 @@ __all__ = [
     "Clip",
     "Comparison",
     "Cross",
+    "Drumify",
     "Engine",
     "Interpolate",
     "Note",
@@ -110,7 +111,7 @@ class Results(Sequence[Clip]):
     @property
     def distances(self) -> tuple[float, ...]:
         """How far each clip is from the one it was made from, or from the first of several; none where there is none."""
-        if not isinstance(self.request, ClipsRequest):
+        if not isinstance(self.request, ClipsRequest) or isinstance(self.request, Drumify):
             return ()
         sources = [max(0, index) for index in self.answer.sources]
         return tuple(
@@ -149,7 +150,11 @@ class Results(Sequence[Clip]):
 
     def _group(self, title: str, sources: Sequence[Clip], made: Sequence[tuple[str, Clip]], first: int) -> Group:
         cards = [
-            Card(clip.name or f"clip {i + 1}", (draw_source(clip, self._voices(first + i), is_first=not i),), is_source=True)
+            Card(
+                clip.name or f"clip {i + 1}",
+                (draw_source(clip, self._source_voices(first + i), is_first=not i),),
+                is_source=True,
+            )
             for i, clip in enumerate(sources)
         ]
         cards += [Card(t, (draw_part(clip, self._voices(first), list(sources) or None),)) for t, clip in made]
@@ -163,6 +168,12 @@ class Results(Sequence[Clip]):
         request = self.request
         kit = Kit(request.drum_map, request.pads) if isinstance(request, ClipsRequest) else Kit()
         return dict(kit.voices)
+
+    def _source_voices(self, index: int) -> dict[int, int] | None:
+        """Find the same of a source, which need not be what is made of it."""
+        if isinstance(self.request, Drumify) and find_family(route(self.request.clips[index], self.request.kind)).is_pitched:
+            return None
+        return self._voices(index)
 
     def _voice(self, index: int) -> VoiceOf | None:
         voices = self._voices(index)

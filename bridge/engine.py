@@ -8,10 +8,24 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bridge.loaded_models import LoadedModels
-from bridge.requests import Blend, Change, ClipsRequest, Cross, Interpolate, Music, Reconstruct, Request, Resting, Sample, Vary
+from bridge.requests import (
+    Blend,
+    Change,
+    ClipsRequest,
+    Cross,
+    Drumify,
+    Interpolate,
+    Music,
+    Reconstruct,
+    Request,
+    Resting,
+    Sample,
+    Vary,
+)
 from models.editing.batching import GPU_ROWS, Batcher, Computation, Progress, run_alone
 from models.editing.clip_state import EditContext, EncodingCache, Made, Remark, called, mark_notes
 from models.editing.cross import cross
+from models.editing.drumify import drumify
 from models.editing.interpolation import interpolate
 from models.editing.others import Other
 from models.editing.palette import Palette, prepare_palette
@@ -34,6 +48,7 @@ from models.store import load_model
 Families = Sequence[str] | None  # what each clip of a request is, where that is known
 Others = Sequence[Sequence[Other]]  # what sounds with each clip of a request; none where nothing is known
 DIALLED = 3  # personal models that are kept at other positions of their dial than 1
+DRUMS = "drums"  # the kind of what drumify makes
 MORPH = "morph"  # what made the clips of an interpolation where no model did
 
 
@@ -150,6 +165,8 @@ class Engine:
                 return self._blend(request, palette, families, others)
             case Cross():
                 return self._cross(request, families, others)
+            case Drumify():
+                return self._drumify(request)
             case Reconstruct():
                 return self._reconstruct(request, families, others)
         raise ValueError(f"there is no way to run a {type(request).__name__}")
@@ -251,6 +268,17 @@ class Engine:
         made = yield from cross(self._context(request, names[0], together=clips), a, b, others, count=request.count)
         return Answer(made.clips, (-1,) * len(made.clips), tuple(names), _seed(request), made.remarks, keys=((), made.keys))
 
+    def _drumify(self, request: Drumify) -> Computation[Answer]:
+        def drumify_some(name: str, mine: Sequence[Clip], beside: Others) -> Computation[list[Made]]:
+            context = self._context(request, name)
+            if context.family.is_pitched:
+                raise ValueError(f"drumify makes drums, and {name} is no model of drums")
+            return drumify(context, mine, follow=request.follow, count=request.count)
+
+        # Whatever the clips are, what is made of them is drums.
+        asked = request.model_copy(update={"kind": DRUMS})
+        return (yield from self._each(asked, request.clips, None, (), drumify_some))
+
     # --- what they share ---------------------------------------------------------------------------------------------
 
     def _each(
@@ -327,21 +355,17 @@ def _constraints(request: Request) -> Constraints:
     if not isinstance(request, Music):
         return Constraints(fill=fill)
     key = None if request.key in (AUTO, FREE) else parse_key(request.key)
-    leaning = Constraints(key=key, density=request.density, octave=request.octave, syncopation=request.syncopation)
+    leaning = Constraints(key=key, density=request.density, octave=request.octave, syncopation=request.syncopation, fill=fill)
     if not isinstance(request, Change):
         return leaning
     only = frozenset(request.only)
-    return Constraints(
-        key=leaning.key,
-        density=leaning.density,
-        octave=leaning.octave,
-        syncopation=leaning.syncopation,
+    return replace(
+        leaning,
         lock=frozenset(request.lock),
         lanes=frozenset(request.lock_voices) | (frozenset(lane_names()) - only if only else frozenset()),
         only=only,
         beats=request.lock_beats,
         notes=frozenset(request.lock_notes),
-        fill=fill,
     )
 
 

@@ -30,21 +30,22 @@ from bridge.provenance import (
     sha256,
     versions,
 )
-from bridge.requests import VERBS, Change, ClipsRequest, Interpolate, Request
+from bridge.requests import VERBS, Change, ClipsRequest, Drumify, Interpolate, Request
 from bridge.validation import STAND_IN
 from bridge.watch import NoProgress, Watch, read_in_time
 from bridge.writing import write_together
 from models.editing.batching import FIXED_ROWS, Progress
 from models.editing.others import Other
-from models.families.registry import FAMILIES, kinds
+from models.families.registry import FAMILIES, find_family, kinds
 from models.families.routing import Route, default_family
 from models.music.clip import Clip
-from models.music.midi import MidiError, Song, find_parts, from_bytes, list_parts, replace_parts, shortened, to_bytes
+from models.music.midi import MidiError, Song, add_part, find_parts, from_bytes, list_parts, replace_parts, shortened, to_bytes
 from models.music.midi_file import read_file, unwrap
 from models.pause import pausing
 from models.store import ModelError, find_model, load_model, read_card
 
 ROUTES_SHOWN = 16  # reasons that a sentence holds
+DRUM_PART = "Drums"  # what a part is called that drumify adds
 GROUP = 16  # files that are run together
 GROUP_BYTES = 2**20  # of all of them, so that large files do not add up in memory
 
@@ -77,6 +78,13 @@ class Opened:
         """Give the file with other clips in place of its parts; just the file it was where nothing changed."""
         song = replace_parts(self.song, dict(zip(self.parts, clips, strict=True)))
         return unwrap(self.content) if song is self.song else to_bytes(song)
+
+    def with_drums(self, clip: Clip) -> bytes:
+        """Give the file with a drum part that was made for its part: in place of one that was tapped, beside any other."""
+        (index,) = self.parts
+        if not find_family(self.routes[0].family).is_pitched:
+            return self.with_clips([clip])
+        return to_bytes(add_part(self.song, replace(clip, name=DRUM_PART), index))
 
 
 @dataclass(frozen=True)
@@ -172,7 +180,7 @@ def parts_to_use(request: Request, sources: Sequence[Opened]) -> tuple[PartOfFil
     """Name the parts that would be worked on, and the model that would do it."""
     routes = [route for source in sources for route in source.routes]
     models = [request.model if request.model != "auto" else default_family(request.kind) for _ in routes]
-    if request.model == "auto" and request.kind is None:
+    if request.model == "auto" and request.kind is None and not isinstance(request, Drumify):
         models = [route.family for route in routes]
     is_morph = isinstance(request, Interpolate) and (request.path == MORPH or len(set(models)) > 1)
     return _parts_used(request, sources, [MORPH] * len(models) if is_morph else models)
@@ -205,7 +213,10 @@ def make(
     for source in sources:
         mine = range(first, first + len(source.parts))
         first = mine.stop
-        files = _versions(source, [variations[i] for i in mine])
+        if isinstance(request, Drumify):
+            files = [source.with_drums(clip) for clip in variations[mine.start]]
+        else:
+            files = _versions(source, [variations[i] for i in mine])
         fewer = [clips[i].name for i in mine if len(variations[i]) < len(files)]
         remarks = [*source.info, *_remarks_about(answer, mine)]
         remarks += [f"“{name}” has fewer variations than the other parts, so they come round again" for name in fewer]
@@ -236,6 +247,7 @@ def _parts_used(request: Request, sources: Sequence[Opened], models: Sequence[st
     for (source, i, route), model in zip(parts, models, strict=True):
         part, why = source.song.parts[i], route.reason
         why = "no one model covers the clips" if model == MORPH else "it was asked for" if is_chosen else why
+        why = "drumify makes drums" if isinstance(request, Drumify) else why
         used.append(PartOfFile(file=source.name, number=i + 1, name=part.name, channel=part.channel, model=model, why=why))
     return tuple(used)
 
@@ -279,8 +291,10 @@ def open_file(name: str, content: bytes, request: Request, reading: Reading = AS
         used = f"{name}: used {list_parts(song, chosen)}"
         used += f"; copied through {list_parts(song, copied)}" if copied else ""
         said = (*said, used)
+    if isinstance(request, Drumify) and len(chosen) > 1:
+        raise FileError(f"{name} has several parts: {list_parts(song)}; choose the one that the drums follow with --track")
     taken = tuple(routes[i] for i in chosen)
-    if len(song.parts) > 1 and request.model == "auto" and request.kind is None:
+    if len(song.parts) > 1 and request.model == "auto" and request.kind is None and not isinstance(request, Drumify):
         said = (*said, f"{name}: {_list_routes(song, chosen, taken)}")
     return Opened(name, content, song, tuple(chosen), taken, tuple(route.family for route in routes), said, path)
 

@@ -239,6 +239,20 @@ class Cross(ClipsRequest, Music):
         return self.count
 
 
+class Drumify(Resting, Music):
+    """Make drum parts that follow a rhythm: taps, a bass line, the onsets of a tune."""
+
+    follow: Unit = Field(
+        default=0.5, description="how closely: 1 strikes each onset and nothing else; less lets hats keep time; 0 is any beat"
+    )
+    count: int = Field(default=4, ge=1, le=64, description="how many drum parts for each clip")
+
+    @property
+    def clip_count(self) -> int:
+        """As many as were asked for."""
+        return self.count
+
+
 class Reconstruct(Resting):
     """Give back clips as the model alone has them: encoded and decoded, nothing carried over."""
 
@@ -249,5 +263,6 @@ VERBS: dict[str, type[Request]] = {
     "interpolate": Interpolate,
     "blend": Blend,
     "cross": Cross,
+    "drumify": Drumify,
     "reconstruct": Reconstruct,
 }

@@ -16,6 +16,7 @@ EXAMPLES = {
     "interpolate": ("interpolate a.mid b.mid --steps 7 --out new/",),
     "blend": ("blend a.mid b.mid c.mid d.mid --grid 5 --out new/", "blend a.mid b.mid --at .25,0 --out new/"),
     "cross": ("cross rhythm.mid notes.mid --count 4 --out new/",),
+    "drumify": ("drumify song.mid --track Bass --out new/", "drumify taps.mid --follow 1 --swing .5 --out new/"),
     "reconstruct": ("reconstruct beat.mid --out new/",),
     "recall": ("recall new/beat_vary.json --out again/",),
     "encode": ("encode beat.mid --out z.npz",),

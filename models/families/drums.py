@@ -66,6 +66,10 @@ class Drums(StruckFamily):
         """Read how many strokes there are, the last of the habits."""
         return np.asarray(context[:, 0, columns(self.context)[HABITS].stop - 1] * (2 * self.spec.steps), np.float64)
 
+    def own_busy(self, context: Context) -> Floats:
+        """Read the last of the habits but one."""
+        return np.asarray(context[:, 0, columns(self.context)[HABITS].stop - 2], np.float64)
+
     def own_lanes(self, context: Context) -> Floats:
         """Read the second of the habits."""
         first = columns(self.context)[HABITS].start + 1 + len(VOICE_NAMES)

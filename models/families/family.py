@@ -98,6 +98,10 @@ class Family(ABC):
         """Count the onsets of the music that `own_context` tells of, [B]."""
         return np.zeros(len(context))
 
+    def own_busy(self, context: Context) -> Floats:
+        """Tell which share of steps is struck in music that `own_context` tells of, [B]."""
+        return np.zeros(len(context))
+
     def own_lanes(self, context: Context) -> Floats:
         """Tell how often each lane is struck in music that `own_context` tells of, a root of its share of steps: [B, V]."""
         return np.zeros((len(context), self.vocabulary.lanes))

@@ -92,7 +92,7 @@ class SustainedFamily(Family):
     seam_beats = 2.0
     varies_stretches = True
     nats_per_note = (1.0, 0.25)
-    leading = (1.6,)
+    leading = (2.5,)
 
     # --- clips and grids ---------------------------------------------------------------------------------------------
 

@@ -149,6 +149,15 @@ def replace_parts(song: Song, clips: Mapping[int, Clip]) -> Song:
     return _with_clips(song, changed) if changed else song
 
 
+def add_part(song: Song, clip: Clip, beside: int) -> Song:
+    """Put a clip into a song as a track of its own, to sound with the part of this index, by whose beats it counts."""
+    channel, shift = clip.channel or 1, song.parts[beside].shift
+    begin = (b"\xff\x03" + clip.name.encode("utf-8", "replace"), extra_message(Extra(part=channel, shift=shift)))
+    events = (*((0, said) for said in begin), (0, END_OF_TRACK))
+    longer = _song(song.format, song.ticks_per_beat, (*song.tracks, events), song.remarks)
+    return replace_part(longer, len(longer.parts) - 1, clip)
+
+
 def rounded(clip: Clip) -> Clip:
     """Round times to ticks and velocities to whole numbers, so that a file holds them as they are."""
     notes = []
