@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from models.editing.alike import group_windows
 from models.editing.batching import Computation, Decode
-from models.editing.candidates import Rows
+from models.editing.candidates import ROWS_AT_ONCE, Rows
 from models.editing.clip_state import EditContext, Made, Remark, called, sorted_notes
 from models.editing.gaps import Gaps, find_gaps
 from models.editing.habits import tells_habits
@@ -25,6 +25,7 @@ from models.families.context import Context
 from models.families.grid import Grid
 from models.families.habits import tell_habits
 from models.families.layout import GridLayout
+from models.families.statistics import repeated
 from models.music.clip import Clip, Note
 from models.music.paced import paced
 from models.network.decoding import DecodeBatch, DecodePieces
@@ -32,13 +33,14 @@ from models.network.latent import noise
 from models.pause import pause
 
 TOGETHER = 1 / 16  # beats within which notes are one onset: a chord, however it is rolled
-SPARE = 2  # decodes for each clip that is asked for: those in which the rhythm is heard best are taken
+SPARE, LEAST_SPARE = 6, 2  # decodes for each clip, fewer for long ones: those in which the rhythm is heard best are taken
 ROUNDS = 4  # how often to decode more where too few different clips came out
+LEADING = 0.5  # of `Family.leading`: lanes with less keep time
 STEADY = 0.5  # of the steps are struck where hats keep time
 LIKEST = 64  # of the music that was learned from, those that are played as often as the rhythm
 # Nats at a `follow` of 1: on an onset that is struck by nothing; on a leading voice that strikes where there is none; on one
 # that does where there is, and for each deviation that its accent is above the rest.
-MISSED, BESIDE, STRUCK, ACCENTED = 8.0, 9.0, 2.0, 1.5
+MISSED, BESIDE, STRUCK, ACCENTED = 8.0, 9.0, 4.0, 1.5
 LOUDER = 0.25  # of its velocity that a stroke is louder for each deviation of the accent
 MOST = 2.0  # deviations that count
 PLAYED = 0.04  # steps by which onsets lie off the grid, from which on somebody has played them
@@ -116,22 +118,26 @@ def _follow(
     known = GridConstraints(rhythm.known).known_of(layout)
     bias = _leaning(context, rhythm, follow)
     found: dict[tuple[Note, ...], tuple[float, Clip]] = {}
-    for _ in range(ROUNDS):
-        number = SPARE * (count - len(found))
-        if number <= 0:
-            break
-        batches = list(_draw(context, rhythm, (known, bias), follow, number, rng))
-        pieces = [rows.batch for rows in batches if len(rows.batch)]
-        grids = (yield Decode(context.model, DecodePieces(pieces, family))) if pieces else layout.grid[:0]
-        for rows in batches:
-            grid = _played(rhythm, rows.whole(grids[: len(rows.batch)]), follow)
-            grids = grids[len(rows.batch) :]
-            clip = family.grid_to_clip(layout, grid)
-            heard = follow * _heard(context, rhythm, grid) + (1 - follow) * rng.random()
-            if clip.notes:
-                made = context.playing.turn(clip, strokes=True) if context.playing else clip
-                found.setdefault(sorted_notes(clip), (heard, rhythm.gaps.open(made)))
-            pause()
+    spare = max(LEAST_SPARE, min(SPARE, 2 * SPARE // len(rhythm.struck)))
+    at_once = max(1, ROWS_AT_ONCE // len(rhythm.struck))
+    for turn in range(ROUNDS):
+        left = whole = spare * (count - len(found))
+        while left > 0:
+            number = min(left, at_once)
+            span = (1 - left / whole, 1 - (left - number) / whole) if turn == 0 else (1.0, 1.0)
+            left -= number
+            batches = _draw(context, rhythm, (known, bias), follow, number, rng)
+            pieces = [rows.batch for rows in batches if len(rows.batch)]
+            grids = (yield Decode(context.model, DecodePieces(pieces, family), span)) if pieces else layout.grid[:0]
+            for rows in batches:
+                grid = _played(rhythm, rows.whole(grids[: len(rows.batch)]), follow)
+                grids = grids[len(rows.batch) :]
+                clip = family.grid_to_clip(layout, grid)
+                heard = follow * _heard(context, rhythm, grid) + (1 - follow) * rng.random()
+                if clip.notes:
+                    made = context.playing.turn(clip, strokes=True) if context.playing else clip
+                    found.setdefault(sorted_notes(clip), (heard, rhythm.gaps.open(made)))
+                pause()
     best = sorted(found.values(), key=lambda entry: -entry[0])
     return [clip for _, clip in best[:count]]
 
@@ -176,14 +182,17 @@ def _draw_habits(context: EditContext, rhythm: Rhythm, follow: float, number: in
 def _leaning(context: EditContext, rhythm: Rhythm, follow: float) -> LogitBias:
     """Lean onto the rhythm, and off what lies beside it; a `follow` of 1 forbids both to miss an onset and to add one."""
     family, vocabulary = context.family, context.family.vocabulary
-    leads = (vocabulary.onsets * np.asarray(family.leading)).sum(1)
+    leading = np.asarray(family.leading)
+    leads = (vocabulary.onsets * leading).sum(1)
+    # What keeps time may do so until the rhythm is to be followed closely.
+    beside = (vocabulary.onsets * leading * np.where(leading < LEADING, max(0.0, 2 - 1 / max(follow, 0.5)), 1)).sum(1)
     is_silent = ~vocabulary.onsets.any(1)
     own = family.compile(rhythm.layout, context.constraints).logit_bias
 
     def make(rows: NDArray[np.int64]) -> NDArray[np.float32]:
         struck, accents = rhythm.struck[rows][..., None], rhythm.accents[rows][..., None]
         on = np.where(is_silent, -MISSED, STRUCK * (leads >= 1) + ACCENTED * accents * np.minimum(leads, 1))
-        bias = np.asarray(follow * np.where(struck, on, -BESIDE * leads), np.float32)
+        bias = np.asarray(follow * np.where(struck, on, -BESIDE * beside), np.float32)
         if follow == 1:
             bias[struck[..., 0][..., None] & is_silent] = NEVER
             bias[~struck & ~is_silent] = NEVER
@@ -204,15 +213,18 @@ def _played(rhythm: Rhythm, grid: Grid, follow: float) -> Grid:
 
 
 def _heard(context: EditContext, rhythm: Rhythm, grid: Grid) -> float:
-    """Tell how well a rhythm is heard in drums: its onsets in the leading voices, F1, and its accents in what is loud."""
-    leading = np.asarray(context.family.leading) >= 0.5
+    """Tell how well a rhythm is heard in drums: its onsets in the leading voices, F1, its accents, and its bars that repeat."""
+    leading = np.asarray(context.family.leading) >= LEADING
     onsets = context.family.vocabulary.struck(grid.tokens) & rhythm.layout.open_steps[..., None]
     leads = onsets[..., leading].any(-1)
     agree = 2 * (leads & rhythm.struck).sum() / max(1, leads.sum() + rhythm.struck.sum())
     loud = (grid.velocities * onsets).sum(-1)[rhythm.struck]
     accents = rhythm.accents[rhythm.struck]
     is_told = len(loud) > 2 and loud.std() > 1e-6 and accents.std() > 1e-6
-    return float(agree + (0.5 * np.corrcoef(loud, accents)[0, 1] if is_told else 0.0))
+    told = 0.5 * np.corrcoef(loud, accents)[0, 1] if is_told else 0.0
+    lag = context.family.spec.half_steps
+    again, its_own = (repeated(its, lag)[rhythm.struck.any(1)] for its in (onsets, rhythm.struck[..., None]))
+    return float(agree + told + (again * its_own).mean())
 
 
 def _named(clip: Clip, channel: int) -> Clip:

@@ -16,6 +16,7 @@ from models.editing.habits import tells_habits
 from models.families.context import Context
 from models.families.grid import Grid
 from models.families.habits import tell_habits
+from models.families.statistics import repeated
 from models.music.clip import Clip, Note
 from models.music.paced import paced
 from models.network.decoding import DecodeBatch
@@ -23,6 +24,7 @@ from models.network.latent import Latents, noise
 from models.pause import pause
 
 LIKEST = 64  # of the music that was learned from, those most like a clip: what new voices are like is drawn from them
+SPARE = 3  # decodes for each clip that is asked for: those are taken that repeat the most where the clip repeats
 ROUNDS = 4  # how often to decode more where too few different clips came out
 
 
@@ -44,22 +46,23 @@ def without_others(context: EditContext, made: Made) -> Made:
 def infill(context: EditContext, sources: Sequence[ClipState], *, count: int) -> Computation[list[Made]]:
     """Make the voices that alone may change, up to `count` ways for each source; what the clip repeats, they repeat."""
     rngs = [context.generator(source.clip) for source in sources]
-    found: list[dict[tuple[Note, ...], Clip]] = [{} for _ in sources]
+    found: list[dict[tuple[Note, ...], tuple[float, Clip]]] = [{} for _ in sources]
     for turn in range(ROUNDS):
         lacking = [k for k, its in enumerate(found) if len(its) < count]
         if not lacking:
             break
         candidates: list[Candidate] = []
         for k in lacking:
-            candidates += _candidates(context, sources[k], count - len(found[k]), rngs[k])
+            candidates += _candidates(context, sources[k], SPARE * (count - len(found[k])), rngs[k])
         grids = yield from decode_candidates(context.model, candidates)
         for candidate, grid in zip(candidates, grids, strict=True):
             its = found[next(k for k in lacking if sources[k] is candidate.source)]
             made = candidate.source.write_variation(grid)
             if _is_heard(candidate.source, grid, is_last=turn == ROUNDS - 1):
-                its.setdefault(sorted_notes(made), made)
+                its.setdefault(sorted_notes(made), (_repeats(candidate.source, grid), made))
             pause()
-    return [_made(context, source, list(its.values()), count) for source, its in zip(sources, found, strict=True)]
+    best = (sorted(its.values(), key=lambda entry: -entry[0])[:count] for its in found)
+    return [_made(context, s, [clip for _, clip in its], count) for s, its in zip(sources, best, strict=True)]
 
 
 def _is_heard(source: ClipState, grid: Grid, *, is_last: bool) -> bool:
@@ -68,6 +71,13 @@ def _is_heard(source: ClipState, grid: Grid, *, is_last: bool) -> bool:
     new = layout.vocabulary.struck(grid.tokens) & ~layout.onsets & layout.open_steps[..., None]
     found, silent = new.any((1, 2)), ~layout.onsets.any((1, 2))
     return bool(found.any() if is_last else (found | silent).all())
+
+
+def _repeats(source: ClipState, grid: Grid) -> float:
+    """Tell how much of what is new in a decode is the same a bar later, where the clip itself is."""
+    layout, lag = source.layout, source.family.spec.half_steps
+    new = layout.vocabulary.struck(grid.tokens) & ~layout.onsets & layout.open_steps[..., None]
+    return float((repeated(new, lag) * repeated(layout.onsets, lag)).mean())
 
 
 def _made(context: EditContext, source: ClipState, clips: Sequence[Clip], count: int) -> Made:
