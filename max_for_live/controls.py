@@ -352,7 +352,7 @@ CONTROLS: tuple[Control, ...] = (
         initial=0,
         info=(
             "Where results go: free slots below the source; a new track; the source's own clip, the source being kept in a free"
-            " slot (Vary only); or the Arrangement, at a bar where nothing is covered."
+            " slot, or muted behind all in the Arrangement (Vary only); or the Arrangement, at a bar where nothing is covered."
         ),
     ),
     Control(
@@ -363,7 +363,10 @@ CONTROLS: tuple[Control, ...] = (
         words=(("Scene", "scene"), ("Playing", "playing"), ("Alone", "off")),
         title="Context",
         initial=0,
-        info="What new notes shall fit: the clips of the same scene, what plays now on other tracks, or the clip alone.",
+        info=(
+            "What new notes shall fit: the clips of the same scene (in the Arrangement, what lies beside the clip), what plays now"
+            " on other tracks, or the clip alone."
+        ),
     ),
     Control(
         name="locks_said",

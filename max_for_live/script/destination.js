@@ -16,6 +16,7 @@ function prepareDestination(job) {
   if (job.to !== "replace") return;
   if (job.verb === "vary") job.count = 1; // one clip has one place
   else job.to = "below";
+  job.isNoReplacing = job.verb !== "vary";
 }
 
 // A new track, right of that of the source; without an instrument, which no script can add.
@@ -58,6 +59,7 @@ function replaceSource(job, reply) {
   var wanted = Music.rebuild(reply, 0, job.parts, properties.base), own = job.target || source;
   job.total = 1;
   if (kept) return enqueue(job, write);
+  if (!source.slot) return keepArranged(job, source, write);
   kept = { properties: keptProperties(source), wanted: source.notes, tried: null, slot: 0, clip: 0, name: source.name };
   enqueue(job, keep);
 
@@ -77,10 +79,26 @@ function replaceSource(job, reply) {
     writeOver(job, own.clip, wanted, function (found, problem) {
       if (problem) job.failures.push(problem);
       job.made.push(theirs(newEntry(own.clip, own.name, found, properties)));
-      job.replaced = { clip: own.clip, fingerprint: Music.fingerprint(found), notes: source.notes, base: source.base };
+      job.replaced = { clip: own.clip, fingerprint: Music.fingerprint(found) };
       finishWithResults(job);
     });
   }
+}
+
+// A source in the Arrangement is kept there: no script can copy it into a slot. It lies behind all that is on its track, muted.
+function keepArranged(job, source, then) {
+  readSpans(job, source.track, function (spans) {
+    var beat = upToBar(spans.reduce(function (last, span) { return Math.max(last, span[1]); }, 0), barOfSong());
+    var copy = copyArranged(source.track, source.clip, beat);
+    var bar = Math.round(beat / barOfSong()) + 1;
+    enqueue(job, function () {
+      var isWhole = goTo(copy) && Music.fingerprint(readNotes()) === source.fingerprint;
+      if (!isWhole) throw failure("the source could not be kept, so it was not replaced");
+      api.set("muted", 1);
+      job.kept = { clip: copy, name: source.name, fingerprint: source.fingerprint, isArranged: true, bar: bar };
+      then();
+    });
+  });
 }
 
 // An entry whose clip is the musician's: never deleted.
@@ -139,8 +157,7 @@ function layOutArrangement(job) {
   enqueue(job, function () {
     var source = job.parts[0];
     if (source && !source.slot && goTo(source.clip)) beat = getNumber("end_time");
-    goTo("live_set");
-    var bar = (4 * getNumber("signature_numerator")) / getNumber("signature_denominator");
+    var bar = barOfSong();
     if (!beat) beat = getNumber("current_song_time");
     readSpans(job, track, function (spans) {
       var total = lengths.reduce(function (sum, length) { return sum + upToBar(length, bar); }, 0);
@@ -157,14 +174,25 @@ function layOutArrangement(job) {
 
 function layOne(job, track, entry, beat) {
   if (!goTo(entry.clip) || !goUpTo("ClipSlot")) return;
-  var slot = Number(api.id);
-  if (!goTo(track)) throw failure("the track was deleted");
-  var answer = [].concat(api.call("duplicate_clip_to_arrangement", "id " + entry.clip, beat)).join(" ");
-  var copy = Number((/id (\d+)/.exec(answer) || [])[1]) || newest(childIds("arrangement_clips"), beat);
-  if (!copy) throw failure("Live did not copy a clip into the Arrangement; it is in a slot");
+  var slot = Number(api.id), copy = copyArranged(track, entry.clip, beat);
   if (goTo(slot)) api.call("delete_clip");
   entry.clip = copy;
   entry.isArranged = true;
+}
+
+// Copy a clip to a beat of the Arrangement, over what lies there; returns the copy.
+function copyArranged(track, clip, beat) {
+  if (!goTo(track)) throw failure("the track was deleted");
+  var answer = [].concat(api.call("duplicate_clip_to_arrangement", "id " + clip, beat)).join(" ");
+  var copy = Number((/id (\d+)/.exec(answer) || [])[1]) || newest(childIds("arrangement_clips"), beat);
+  if (!copy) throw failure("Live did not copy the clip into the Arrangement; it is where it was");
+  return copy;
+}
+
+// The beats of a bar of the song, which is the current object then.
+function barOfSong() {
+  goTo("live_set");
+  return (4 * getNumber("signature_numerator")) / getNumber("signature_denominator");
 }
 
 function newest(clips, beat) {
@@ -195,10 +223,14 @@ function upToBar(beat, bar) { return Math.ceil(beat / bar - 1e-6) * bar; }
 // What a press has made, and where it is.
 function placeText(job) {
   var n = job.made.length, isBelow = job.parts.length > 0 && job.parts[0].slot > 0;
-  if (job.to === "replace") return job.parts[0].name + " is replaced; Undo brings it back, and it is kept in a slot";
+  if (job.to === "replace") {
+    var where = job.kept.isArranged ? "at bar " + job.kept.bar + " of the Arrangement, muted" : "in a slot";
+    return job.parts[0].name + " is replaced; Undo brings it back, and it is kept " + where;
+  }
   if (job.to === "arrangement" && job.bar) return countOf(n, "clip", "clips") + " in the Arrangement, from bar " + job.bar;
   if (job.newTrack) {
     return countOf(n, "clip", "clips") + " on the new track " + job.newTrack.name + ": give it an instrument";
   }
-  return countOf(n, "clip in a slot", "clips in slots") + (isBelow ? " below" : "");
+  return countOf(n, "clip in a slot", "clips in slots") + (isBelow ? " below" : "") +
+    (job.isNoReplacing ? ": only Vary replaces a clip" : "");
 }

@@ -275,12 +275,27 @@ function restoreSource(job, press) {
     var isKept = isThere && goTo(kept.clip) && Music.fingerprint(readNotes()) === kept.fingerprint;
     if (!isThere) throw failure("the clip was edited since: the source stays where it is kept");
     if (!isKept) throw failure("the kept source was changed or deleted: undo it in Live");
-    var isInSlot = goTo(clip) && goUpTo("ClipSlot");
-    if (!isInSlot) return enqueue(job, function () { writeOver(job, clip, press.replaced.notes, end); });
+    if (kept.isArranged) return copyOver();
+    if (!goTo(clip) || !goUpTo("ClipSlot")) throw failure("the clip was moved: copy the kept source back by hand");
     var slot = Number(api.id), isHeard = goTo(clip) && getNumber("is_playing");
     if (isHeard) hearThen(job, kept.clip, function () { copyBack(slot, true); });
     else copyBack(slot, false);
   });
+
+  // In the Arrangement the copy lies exactly over the clip that was written.
+  function copyOver() {
+    goTo(clip);
+    var beat = getNumber("start_time"), track = goUpTo("Track") ? Number(api.id) : 0;
+    var back = copyArranged(track, kept.clip, beat);
+    enqueue(job, function () {
+      if (!goTo(back) || Music.fingerprint(readNotes()) !== kept.fingerprint) {
+        throw failure("Live did not copy the source back: it is still kept");
+      }
+      api.set("muted", 0);
+      rename(clip, back);
+      end();
+    });
+  }
 
   function copyBack(slot, isHeard) {
     if (!goTo(kept.clip) || !goUpTo("ClipSlot")) throw failure("the kept source was moved: copy it back by hand");
@@ -298,7 +313,8 @@ function restoreSource(job, press) {
 
   function end() {
     enqueue(job, function () {
-      if (goTo(kept.clip) && goUpTo("ClipSlot") && childId("clip") === kept.clip) api.call("delete_clip");
+      if (kept.isArranged) removeArranged(kept.clip);
+      else if (goTo(kept.clip) && goUpTo("ClipSlot") && childId("clip") === kept.clip) api.call("delete_clip");
       removeScenes(job, press.scenes, function () {
         showResult();
         showStatus("the source is back");

@@ -83,6 +83,8 @@ function readClip(clip) {
   part.meter = [part.signature_numerator, part.signature_denominator];
   part.notes = readNotes().sort(Music.byStart);
   part.fingerprint = Music.fingerprint(part.notes);
+  part.start = getNumber("start_time");
+  part.end = getNumber("end_time");
   goTo(childId("canonical_parent"));
   part.slot = api.type === "ClipSlot" ? Number(api.id) : 0;
   if (!goUpTo("Track")) throw failure("the clip is not on a track");

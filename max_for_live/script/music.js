@@ -92,6 +92,32 @@ var Music = (function () {
     };
   }
 
+  // What is heard of parts in the Arrangement from a beat of the song on, as one part.
+  function arrangedOf(parts, from, beats) {
+    var notes = [], first = parts[0];
+    parts.forEach(function (part) {
+      var shift = part.start - part.start_marker, length = part.looping ? part.loop_end - part.loop_start : 0;
+      var stop = Math.min(part.end, from + beats);
+      part.notes.forEach(function (n) {
+        var isIn = n.start_time >= part.start_marker || (length > 0 && n.start_time >= part.loop_start);
+        if (n.mute || !isIn || (length > 0 && n.start_time >= part.loop_end)) return;
+        for (var at = n.start_time + shift; at < stop; at += length) {
+          if (at >= Math.max(part.start, from)) notes.push(heardAt(n, at - from, Math.min(n.duration, stop - at)));
+          if (!length || n.start_time < part.loop_start) break;
+        }
+      });
+    });
+    notes.sort(byStart);
+    return {
+      clip: first.clip, base: 0, beats: beats, meter: first.meter, name: first.trackName, fingerprint: fingerprint(notes),
+      notes: notes,
+    };
+  }
+
+  function heardAt(n, start, duration) {
+    return copyNote({ pitch: n.pitch, start_time: start, duration: duration, velocity: n.velocity }, 0);
+  }
+
   // A name as it may be sent: ASCII, at most 100 letters.
   function plainText(text) { return String(text).replace(/[^\x20-\x7e]/g, "_").slice(0, 100); }
 
@@ -361,8 +387,8 @@ var Music = (function () {
   }
 
   return {
-    audibleOf: audibleOf, byStart: byStart, clamp: clamp, compareNotes: compareNotes, copyNote: copyNote,
-    propertyChanges: propertyChanges,
+    arrangedOf: arrangedOf, audibleOf: audibleOf, byStart: byStart, clamp: clamp, compareNotes: compareNotes,
+    copyNote: copyNote, propertyChanges: propertyChanges,
     emptyReply: emptyReply, exactBeats: exactBeats, fingerprint: fingerprint, missingRanges: missingRanges, keyNames: keyNames,
     mainSource: mainSource, packState: packState, parseNotes: parseNotes, partMessages: partMessages, plainText: plainText,
     playThrough: playThrough, rebuild: rebuild, resample: resample, resolveOverlaps: resolveOverlaps, shortName: shortName,

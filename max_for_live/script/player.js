@@ -62,11 +62,7 @@ function takeOver(job) {
   playOn();
 }
 
-function startOfBar(time) {
-  goTo("live_set");
-  var bar = (4 * getNumber("signature_numerator")) / getNumber("signature_denominator");
-  return Math.floor(time / bar) * bar;
-}
+function startOfBar(time) { return Math.floor(time / barOfSong()) * barOfSong(); }
 
 function isBegun(notes, from, to) {
   return notes.some(function (n) { return n.start_time > from && n.start_time < to; });

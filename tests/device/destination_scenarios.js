@@ -126,7 +126,7 @@ test("a morph cannot replace: its clips go below", () => {
   const other = stage.live.addClip(stage.track, 6, { name: "Other", length: 4, notes: NOTES });
   stage.before = stage.live.snapshot();
   stage.pick("a", stage.source).settle().pick("b", other).settle().turn("steps", 3).press("interpolate").settle();
-  assert.equal(stage.status, "3 clips in slots below");
+  assert.equal(stage.status, "3 clips in slots below: only Vary replaces a clip");
   sound(stage);
 });
 
@@ -155,5 +155,32 @@ test("a clip of the Arrangement has its results after it", () => {
   stage.start().turn("count", 2).turn("to", 3).press("vary").settle();
   assert.deepEqual(stage.track.arrangement.map((c) => c.at), [4, 8, 12]);
   assert.equal(stage.status, "2 clips in the Arrangement, from bar 3");
+  sound(stage);
+});
+
+test("a clip of the Arrangement is replaced; the source is kept there, muted, and undo brings it back to the last field", () => {
+  const stage = new Stage({ live: { view: "Arranger" } });
+  const clip = stage.live.addArrangementClip(stage.track, 4, { name: "Song", length: 4, notes: NOTES });
+  const later = stage.live.addArrangementClip(stage.track, 12, { name: "Later", length: 4, notes: NOTES });
+  const before = rows(clip.notes);
+  stage.live.select(clip);
+  stage.live.grant(clip);
+  stage.start().choose("to", "replace").press("vary").settle();
+  assert.notDeepEqual(rows(clip.notes), before);
+  const kept = stage.track.arrangement.at(-1);
+  assert.deepEqual([kept.at, kept.name, kept.muted, rows(kept.notes)], [16, "Song", 1, before]);
+  assert.equal(stage.status, "Song is replaced; Undo brings it back, and it is kept at bar 5 of the Arrangement, muted");
+  stage.press("undo").settle();
+  const [back, other, ...none] = stage.track.arrangement;
+  assert.deepEqual([back.at, back.muted, rows(back.notes), none.length, other], [4, 0, before, 0, later]);
+  assert.deepEqual(back.notes.map((n) => n.mpe).sort(), NOTES.map((n) => n.mpe).sort());
+  assert.equal(stage.status, "the source is back");
+  stage.check();
+});
+
+test("where samples or a morph should replace, the line says why they do not", () => {
+  const stage = withSource("replace");
+  stage.press("sample").settle();
+  assert.equal(stage.status, "3 clips in slots: only Vary replaces a clip");
   sound(stage);
 });

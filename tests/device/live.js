@@ -551,7 +551,8 @@ class Live {
     const end = at + (clip.looping ? clip.loopEnd - clip.loopStart : clip.end_marker - clip.start_marker);
     const isUnder = (one) => one.at < end && one.at + one.end_marker - one.start_marker > at;
     const covered = track.arrangement.filter(isUnder);
-    for (const one of covered) if (one.owner !== max.device) this._step.trespass(`${this.path(one)} is overwritten`);
+    const isOwn = (one) => one.owner === max.device || this.granted.has(one);
+    for (const one of covered) if (!isOwn(one)) this._step.trespass(`${this.path(one)} is overwritten`);
     copy.at = at;
     const left = track.arrangement.filter((one) => !covered.includes(one));
     this.change(

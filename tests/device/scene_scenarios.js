@@ -4,7 +4,7 @@
 
 const assert = require("node:assert/strict");
 const { test } = require("node:test");
-const { whole } = require("./stage.js");
+const { Stage, whole } = require("./stage.js");
 const { picked, sound, withRiff } = require("./stages.js");
 
 const CHORD = [48, 52, 55].map((pitch) => ({ pitch, start_time: 0, duration: 4, velocity: 80 }));
@@ -170,4 +170,27 @@ test("a clip of the scene that goes away while the scene is read is not missed",
   assert.equal(stage.made().length, 1);
   assert.ok(names(stage).includes("Keys"));
   stage.check();
+});
+
+test("with a clip of the Arrangement goes what lies beside it there, from its first beat on and as it loops", () => {
+  const stage = new Stage({ live: { view: "Arranger" } });
+  const { live } = stage;
+  const [drums, bass, far] = ["Drums", "Bass", "Far"].map((name) => live.addTrack({ name }));
+  live.addDrumRack(drums, { 36: "Kick" });
+  const kick = (start) => ({ pitch: 36, start_time: start, duration: 0.25 });
+  live.addArrangementClip(drums, 0, { name: "Before", length: 8, loop: [0, 2], markers: [0, 8], notes: [kick(0), kick(1.5)] });
+  live.addArrangementClip(drums, 8, { name: "After", length: 8, notes: [kick(1), { ...kick(2), mute: 1 }] });
+  live.addArrangementClip(bass, 2, { name: "Line", length: 8, notes: [{ pitch: 40, start_time: 3, duration: 1 }, { pitch: 41, start_time: 7.5, duration: 0.5 }] });
+  live.addArrangementClip(far, 40, { name: "Far", length: 4, notes: [kick(0)] });
+  const source = live.addArrangementClip(stage.track, 4, { name: "Keys", length: 8, notes: [{ pitch: 60, start_time: 0, duration: 1 }] });
+  live.select(source);
+  stage.before = live.snapshot();
+  stage.start().press("vary").settle();
+  const { context, keys } = stage.server.asked.at(-1);
+  assert.deepEqual(context.map(({ name, beats, rows }) => [name, beats, rows.map(([pitch, start]) => [pitch, start])]), [
+    ["Drums", 8, [[36, 0], [36, 1.5], [36, 2], [36, 3.5], [36, 5]]],
+    ["Bass", 8, [[40, 1], [41, 5.5]]],
+  ]);
+  assert.equal(keys.context_kinds, "drums,notes");
+  sound(stage);
 });
