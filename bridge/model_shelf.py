@@ -86,7 +86,9 @@ class ModelShelf:
         if seen != self._seen:
             survey = survey_models()
             self._places = survey.places()
-            self._lines = tuple(ModelLine(folder.name, card.family, card.bars, card.about) for card, folder in survey.listed())
+            self._lines = tuple(
+                ModelLine(folder.name, card.family, card.bars, card.about, card.base or "") for card, folder in survey.listed()
+            )
             for fault in survey.faults:
                 self._say(fault)
             self._failed = {folder: failed for folder, failed in self._failed.items() if folder.name in self._places}

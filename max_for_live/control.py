@@ -11,9 +11,10 @@ from bridge.requests import VERBS
 
 Kind = Literal["tab", "button", "toggle", "trigger", "dial", "number", "menu", "list", "text", "swatch", "view"]
 Mode = Literal["vary", "sample", "morph", "pad"]
-Page = Literal["front", "view", "more"]
+Page = Literal["front", "view", "more", "lock", "feel", "setup"]
 Rect = tuple[int, int, int, int]  # x, y, width, height in pixels
 MODES: tuple[Mode, ...] = get_args(Mode)
+PAGES: tuple[Page, ...] = ("lock", "feel", "setup")  # of the fold-out
 NOWHERE: Rect = (0, 0, 0, 0)  # the place of what is a parameter and not on the face
 
 DEVICE_VERBS = ("sample", "vary", "interpolate", "blend")
@@ -24,12 +25,13 @@ class Control:
     """A control: its kind, its texts, its place on the device, and when it is in sight.
 
     It is in sight in its `modes`, in all if there are none, and on its `page`: `view` gives way to the fold-out, `more` is the
-    fold-out, `front` is neither. `field` is the field of a request that the control sets. `scale` times the control's number
-    is the field's value; `words` pairs what a menu shows with the value it sends; `part` is what a toggle adds to a field that
-    is a list. `low` and `high` narrow the range of the request. A `trigger` is a button that Live can map to keys and MIDI; it
-    does what the button `does` says. `is_main` draws a button in the accent of Live's theme. What the script sets (`is_set`)
-    must be no step of Live's undo history, so Live neither stores nor automates it; the puck alone is set once a drag. What the
-    script gives a text to (`is_named`) has room for it as in `controls.room_of`.
+    fold-out, of which `lock`, `feel` and `setup` are the pages; `front` is none of them. `field` is the field of a request that
+    the control sets. `scale` times the control's number is the field's value; `words` pairs what a menu shows with the value it
+    sends; `part` is what a toggle adds to a field that is a list; a field whose control stands at `unsent` is left out. `low`
+    and `high` narrow the range of the request. A `trigger` is a button that Live can map to keys and MIDI; it does what the
+    button `does` says. `is_main` draws a button in the accent of Live's theme. What the script sets (`is_set`) must be no step
+    of Live's undo history, so Live neither stores nor automates it; the puck alone is set once a drag. What the script gives a
+    text to (`is_named`) has room for it as in `controls.room_of`.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Control:
     info: str = ""
     field: str = ""
     part: str = ""
+    unsent: int | None = None
     unit: Literal["", "%"] = ""
     scale: float = 1.0
     low: int | None = None

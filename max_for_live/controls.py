@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from bridge.requests import VERBS
-from max_for_live.control import DEVICE_VERBS, NOWHERE, Control, Label, Mode, Rect, initial, span
+from max_for_live.control import DEVICE_VERBS, NOWHERE, Control, Label, Mode, Page, Rect, initial, span
 from max_for_live.letters import FONT_SIZE, OTHER, RESERVE, WIDTHS
 
 WIDTH, HEIGHT = 476, 169  # pixels; Live shows no more height than this
@@ -102,8 +102,8 @@ def _voice(number: int) -> Control:
         name=f"voice_{number}",
         kind="toggle",
         label=f"Voice {number}",
-        place=_row(2 + row, LEFT + 57 * column, 53),
-        page="more",
+        place=_row(3 + row, LEFT + 57 * column, 53),
+        page="lock",
         title=f"Lock Voice {number}",
         field="lock_voices",
         info="This drum stays as it is. The names are those of the clip's Drum Rack.",
@@ -116,12 +116,75 @@ def _trigger(does: str, label: str, title: str, x: int, width: int) -> Control:
         name=f"map_{does}",
         kind="trigger",
         label=label,
-        place=_row(5, x, width),
-        page="more",
+        place=_row(3, x, width),
+        page="setup",
         title=f"{title} (Map)",
         info=f"The same as {title}. Map this one to a key, a MIDI controller or a Macro: Live cannot map the other.",
         does=does,
     )
+
+
+def _locks() -> tuple[Control, ...]:
+    # Each as wide as its word takes; together as wide as the voices below.
+    told = (
+        ("rhythm", 46, "Rhythm", "lock", "Notes start only where notes started before."),
+        ("pitch", 36, "Pitch", "lock", "Notes keep their pitches."),
+        ("velocity", 48, "Velocity", "lock", "Notes keep their velocities."),
+        ("notes", 40, "Selected Notes", "lock_notes", "The notes that are selected in the clip stay as they are."),
+        ("time", 38, "Selected Time", "", "The stretch of time that is selected in the clip stays as it is."),
+    )
+    xs = [LEFT + sum(width + 4 for _, width, *_ in told[:index]) for index in range(len(told))]
+    return tuple(
+        Control(
+            name=f"lock_{name}",
+            kind="toggle",
+            label=name.title(),
+            place=_row(2, x, width),
+            page="lock",
+            title=f"Lock {long}",
+            field=field,
+            part=name if field == "lock" else "",
+            info=info,
+        )
+        for x, (name, width, long, field, info) in zip(xs, told, strict=True)
+    )
+
+
+def _feel() -> tuple[Control, ...]:
+    told = (
+        ("swing", 42, "Swing"),
+        ("syncopation", 60, "Syncopation"),
+        ("intensity", 42, "Intensity"),
+        ("length", 42, "Length"),
+    )
+    xs = [LEFT + sum(width for _, width, _ in told[:index]) for index in range(len(told) + 1)]
+    dials = [
+        Control(
+            name=name,
+            kind="dial",
+            label=label,
+            place=(x, 70, width, 48),
+            page="feel",
+            field=name,
+            unit="%",
+            scale=0.01,
+            unsent=0,
+        )
+        for x, (name, width, label) in zip(xs[:-1], told, strict=True)
+    ]
+    mine = Control(
+        name="mine",
+        kind="dial",
+        label="Mine",
+        place=(xs[-1], 70, 38, 48),
+        page="feel",
+        field="mine",
+        unit="%",
+        scale=0.01,
+        unsent=100,
+        info="Of a model of your own: 0 plays as the model that it was made from, 100 as all it has learned of you.",
+    )
+    return (*dials, mine)
 
 
 CONTROLS: tuple[Control, ...] = (
@@ -364,8 +427,8 @@ CONTROLS: tuple[Control, ...] = (
         title="Context",
         initial=0,
         info=(
-            "What new notes shall fit: the clips of the same scene (in the Arrangement, what lies beside the clip), what plays now"
-            " on other tracks, or the clip alone."
+            "What new notes shall fit: the clips of the same scene (in the Arrangement, what lies beside the clip), what plays"
+            " now on other tracks, or the clip alone."
         ),
     ),
     Control(
@@ -394,75 +457,46 @@ CONTROLS: tuple[Control, ...] = (
         title="Undo",
         info="Removes what the last press made; a replaced source comes back. Clips that you have edited since stay.",
     ),
-    # The fold-out. It covers the music and not the dials: who sets a lock wants to press Generate next. Locks first, as they
-    # change from press to press; then key and seed; what is set up once at the bottom.
+    # The fold-out. It covers the music and not the dials: who sets a lock wants to press Generate next. Three pages, in the
+    # order in which they are wanted: what stays (from press to press), how it plays (from piece to piece), what is set up once.
     Control(
-        name="lock_rhythm",
-        kind="toggle",
-        label="Rhythm",
-        place=_row(1, 34, 42),
+        name="page",
+        kind="tab",
+        label="Page",
+        place=_row(1, LEFT, 224),
         page="more",
-        title="Lock Rhythm",
-        field="lock",
-        part="rhythm",
-        info="Notes start only where notes started before.",
+        words=(("Lock", "lock"), ("Feel", "feel"), ("Setup", "setup")),
+        title="Page",
+        initial=0,
+        info="Lock: what stays as it is. Feel: the key, and how it plays. Setup: seed, the server, what can be mapped.",
+        is_set=True,
     ),
-    Control(
-        name="lock_pitch",
-        kind="toggle",
-        label="Pitch",
-        place=_row(1, 78, 34),
-        page="more",
-        title="Lock Pitch",
-        field="lock",
-        part="pitch",
-        info="Notes keep their pitches.",
-    ),
-    Control(
-        name="lock_velocity",
-        kind="toggle",
-        label="Velocity",
-        place=_row(1, 114, 42),
-        page="more",
-        title="Lock Velocity",
-        field="lock",
-        part="velocity",
-        info="Notes keep their velocities.",
-    ),
-    Control(
-        name="lock_notes",
-        kind="toggle",
-        label="Notes",
-        place=_row(1, 158, 36),
-        page="more",
-        title="Lock Selected Notes",
-        field="lock_notes",
-        info="The notes that are selected in the clip stay as they are.",
-    ),
-    Control(
-        name="lock_time",
-        kind="toggle",
-        label="Time",
-        place=_row(1, 196, 36),
-        page="more",
-        title="Lock Selected Time",
-        info="The stretch of time that is selected in the clip stays as it is.",
-    ),
+    *_locks(),
     *(_voice(number) for number in range(1, 9)),
+    Control(
+        name="only",
+        kind="toggle",
+        label="Only These Change",
+        place=_row(5, LEFT, 110),
+        page="lock",
+        title="Only These Change",
+        field="only",
+        info="The drums that are lit above are not locked: they alone may change.",
+    ),
     Control(
         name="voice_hint",
         kind="text",
         label="Of drums, single voices can be locked here.",
-        place=(LEFT, 56, 224, 18),
-        page="more",
+        place=(LEFT, 66, 224, 18),
+        page="lock",
         title="Voices",
     ),
     Control(
         name="key",
         kind="menu",
         label="Key",
-        place=_row(4, 34, 78),
-        page="more",
+        place=_row(2, 34, 110),
+        page="feel",
         field="key",
         words=KEYS,
         initial=0,
@@ -471,12 +505,14 @@ CONTROLS: tuple[Control, ...] = (
             " notes. Nothing for drums."
         ),
     ),
+    # Dials of feel: below 0 less, above 0 more, at 0 as the music is; what is one's own at the end, as few have it.
+    *_feel(),
     Control(
         name="seed",
         kind="number",
         label="Seed",
-        place=_row(4, 146, 44),
-        page="more",
+        place=_row(2, 48, 44),
+        page="setup",
         field="seed",
         high=9999,
         initial=1,
@@ -487,21 +523,21 @@ CONTROLS: tuple[Control, ...] = (
         name="reroll",
         kind="button",
         label="New",
-        place=_row(4, 194, 38),
-        page="more",
+        place=_row(2, 96, 38),
+        page="setup",
         title="New Seed",
         info="Draws a new seed, so that the same settings make other clips.",
     ),
-    _trigger("generate", "Generate", "Generate", 34, 60),
-    _trigger("back", "Back", "Back", 98, 36),
-    _trigger("forward", "Forward", "Forward", 138, 48),
-    _trigger("ab", "A/B", "Compare", 190, 42),
+    _trigger("generate", "Generate", "Generate", 48, 54),
+    _trigger("back", "Back", "Back", 106, 34),
+    _trigger("forward", "Forward", "Forward", 144, 46),
+    _trigger("ab", "A/B", "Compare", 194, 38),
     Control(
         name="start",
         kind="button",
         label="Start Server",
-        place=_row(6, LEFT, 72),
-        page="more",
+        place=_row(4, 48, 92),
+        page="setup",
         title="Start Server",
         info="Starts the Latent Bridge server on this computer; it ends with Live.",
     ),
@@ -509,12 +545,12 @@ CONTROLS: tuple[Control, ...] = (
         name="selftest",
         kind="button",
         label="Self-Test",
-        place=_row(6, 84, 58),
-        page="more",
+        place=_row(4, 144, 88),
+        page="setup",
         title="Self-Test",
         info="Tests everything once in an empty slot, shows what fails, and has the server write it to its report file.",
     ),
-    Control(name="build", kind="text", label="", place=(146, 126, 86, 18), page="more", title="Build", align="right"),
+    Control(name="build", kind="text", label="", place=(46, 106, 186, 18), page="setup", title="Build"),
     # Off the face: the pad sets them once at the end of a drag, and automation can move it.
     Control(
         name="puck_x",
@@ -547,10 +583,11 @@ LABELS: tuple[Label, ...] = (
     Label("model_label", "Model", (MIDDLE, 146, 36, 18), DIALLED),
     Label("to_label", "to", (RIGHT, 66, 24, 18)),
     Label("with_label", "with", (RIGHT, 86, 24, 18)),
-    Label("lock_label", "Lock", (LEFT, 26, 26, 18), page="more"),
-    Label("key_label", "Key", (LEFT, 86, 26, 18), page="more"),
-    Label("seed_label", "Seed", (118, 86, 28, 18), page="more"),
-    Label("map_label", "Map", (LEFT, 106, 26, 18), page="more"),
+    Label("key_label", "Key", (LEFT, 46, 26, 18), page="feel"),
+    Label("seed_label", "Seed", (LEFT, 46, 36, 18), page="setup"),
+    Label("map_label", "Map", (LEFT, 66, 36, 18), page="setup"),
+    Label("server_label", "Server", (LEFT, 86, 36, 18), page="setup"),
+    Label("build_label", "Build", (LEFT, 106, 36, 18), page="setup"),
 )
 
 # What stands in a text's way on a button, left and right together, in pixels.
@@ -563,7 +600,7 @@ def room_of(name: str) -> int:
 
 
 # The hint stands where the voices are, while there are none.
-VOICES, HINT = tuple(f"voice_{number}" for number in range(1, 9)), "voice_hint"
+VOICES, ONLY, HINT = tuple(f"voice_{number}" for number in range(1, 9)), "only", "voice_hint"
 
 # What the views tell the script: the puck dragged and let go, a corner clicked, a place in the roll clicked.
 VIEW_SAYS = ("puck", "drop", "corner", "seek")
@@ -572,7 +609,8 @@ VIEW_SAYS = ("puck", "drop", "corner", "seek")
 BANKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Vary", ("amount", "variety", "count", "density", "octave", "to", "with", "mode")),
     ("Pad", ("puck_x", "puck_y", "clips", "steps", "bars", "map_generate", "map_back", "map_forward")),
-    ("Locks", ("lock_rhythm", "lock_pitch", "lock_velocity", "lock_notes", "lock_time", "key", "map_ab")),
+    ("Feel", ("swing", "syncopation", "intensity", "length", "mine", "key", "map_ab")),
+    ("Locks", ("lock_rhythm", "lock_pitch", "lock_velocity", "lock_notes", "lock_time", "only")),
     ("Voices", VOICES),
 )
 
@@ -599,12 +637,13 @@ def sights() -> dict[str, dict[str, Any]]:
     }
 
 
-def is_in_sight(name: str, mode: Mode, *, is_open: bool, has_voices: bool = True) -> bool:
-    """Return whether a thing is in sight in a mode, with the fold-out open or not, for a clip with drum voices or without."""
-    if name == HINT or name in VOICES:
-        return is_open and (name in VOICES) == has_voices
+def is_in_sight(name: str, mode: Mode, page: Page | None = None, *, has_voices: bool = True) -> bool:
+    """Return whether a thing is in sight in a mode, for a clip with drum voices or without; `page` is of an open fold-out."""
+    if name == HINT or name in (*VOICES, ONLY):
+        return page == "lock" and (name != HINT) == has_voices
     sight = sights().get(name, {"modes": [], "page": "front"})
-    return (not sight["modes"] or mode in sight["modes"]) and sight["page"] in ("front", "more" if is_open else "view")
+    pages = ("front", "more", page) if page else ("front", "view")
+    return (not sight["modes"] or mode in sight["modes"]) and sight["page"] in pages
 
 
 def _facts(control: Control) -> Iterator[tuple[str, Any]]:
@@ -613,6 +652,8 @@ def _facts(control: Control) -> Iterator[tuple[str, Any]]:
         yield "field", control.field
     if control.part:
         yield "part", control.part
+    if control.unsent is not None:
+        yield "unsent", control.unsent
     if control.kind in ("dial", "number"):
         yield "low", span(control)[0]
         yield "high", span(control)[1]

@@ -14,7 +14,7 @@ from itertools import combinations, product
 
 from max_for_live import amxd, guidelines, objects, patch
 from max_for_live.built_device import Built, Json, name_of, parameter_of, shown
-from max_for_live.control import MODES
+from max_for_live.control import MODES, PAGES
 from max_for_live.controls import CONTROLS, HEIGHT, VIEW_SAYS, is_in_sight
 from max_for_live.letters import FONT_SIZE, RESERVE, measure
 
@@ -175,8 +175,8 @@ def _frame(built: Built) -> Iterator[str]:
 def _are_seen_at_once(one: Json, other: Json) -> bool:
     names = name_of(one), name_of(other)
     return any(
-        all(is_in_sight(name, mode, is_open=is_open, has_voices=has_voices) for name in names)
-        for mode, is_open, has_voices in product(MODES, (False, True), (False, True))
+        all(is_in_sight(name, mode, page, has_voices=has_voices) for name in names)
+        for mode, page, has_voices in product(MODES, (None, *PAGES), (False, True))
     )
 
 

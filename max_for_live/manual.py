@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from max_for_live.control import Control, describe, title
+from max_for_live.control import PAGES, Control, describe, title
 from max_for_live.controls import CONTROLS
 
 README = Path(__file__).parent / "README.md"
@@ -42,7 +42,7 @@ def tables() -> str:
 
 
 def _belongs(control: Control, modes: tuple[str, ...], *, is_more: bool) -> bool:
-    if is_more or control.page == "more":
+    if is_more or control.page in ("more", *PAGES):
         return is_more
     return set(control.modes) <= set(modes) if modes else not control.modes
 

@@ -317,7 +317,7 @@ def _place(name: str, rect: Rect) -> Json:
     """Place a box on the face; what is not in sight at first is saved so, lest it flash when the device is loaded."""
     if rect == NOWHERE:
         return {}
-    hidden = {} if is_in_sight(name, "vary", is_open=False) else {"hidden": 1}
+    hidden = {} if is_in_sight(name, "vary") else {"hidden": 1}
     return {"presentation": 1, "presentation_rect": list(rect), **hidden}
 
 

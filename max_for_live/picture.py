@@ -182,8 +182,7 @@ def draw_boxes(data: bytes, scene: Scene, theme: Theme) -> Iterator[tuple[Mappin
     """Draw each box that is in sight."""
     device = amxd.read(data)
     boxes = [entry["box"] for entry in device.patcher["boxes"] if entry["box"].get("presentation")]
-    state = {"is_open": scene.is_open, "has_voices": scene.has_voices}
-    seen = [box for box in boxes if is_in_sight(box["varname"], scene.mode, **state)]
+    seen = [box for box in boxes if is_in_sight(box["varname"], scene.mode, scene.page, has_voices=scene.has_voices)]
     views = iter(_draw_views(device, [box for box in seen if box["maxclass"] == "jsui"], scene.told, theme))
     told = _told(scene)
     for box in seen:

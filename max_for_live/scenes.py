@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from max_for_live.control import Mode
+from max_for_live.control import PAGES, Mode, Page
 from max_for_live.controls import room_of
 from max_for_live.letters import FONT_SIZE, RESERVE, measure
 
@@ -16,13 +16,13 @@ Message = tuple[Atom, ...]  # to whom, then what, as the script says it
 
 @dataclass(frozen=True)
 class Scene:
-    """A state of the device: its mode, whether the fold-out is open, and what it was told. `caption` goes above the picture."""
+    """A state of the device: its mode, the page of its fold-out if that is open, and what it was told, below a caption."""
 
     name: str
     caption: str
     mode: Mode
     told: tuple[Message, ...]
-    is_open: bool = False
+    page: Page | None = None
     has_voices: bool = False
 
 
@@ -187,6 +187,57 @@ SCENES: tuple[Scene, ...] = (
         ),
     ),
     Scene(
+        "lock",
+        "Behind …, Lock: what stays, with the names of the clip's drums",
+        "vary",
+        (
+            *_SETTLED,
+            *_beat("Main Beat", "Main Beat ~30 % #3"),
+            ("more", "set", 1),
+            ("lock_rhythm", "set", 1),
+            ("voice_1", "set", 1),
+            *((f"voice_{number}", "text", name) for number, name in enumerate((*_DRUMS, "Crash", "Ride"), 1)),
+            ("locks_said", "text", fitted("Lock: Kick 808, rhythm", "locks_said")),
+            ("key_said", "text", "Key: –"),
+            *_says(2, "at Main Beat ~30 % #3"),
+        ),
+        page="lock",
+        has_voices=True,
+    ),
+    Scene(
+        "feel",
+        "Behind …, Feel: the key, and how it plays; Mine is there with a model of one's own",
+        "vary",
+        (
+            *_SETTLED,
+            ("more", "set", 1),
+            ("page", "set", PAGES.index("feel")),
+            ("swing", "set", 40),
+            ("intensity", "set", -15),
+            ("mine", "set", 80),
+            ("model", "append", "us"),
+            *_says(2, "8 clips in slots below"),
+        ),
+        page="feel",
+    ),
+    Scene(
+        "no_server",
+        "Without a server; behind …, Setup",
+        "vary",
+        (
+            *_SETTLED,
+            ("more", "set", 1),
+            ("page", "set", PAGES.index("setup")),
+            ("roll", "empty", "Select a MIDI clip, then press Generate."),
+            *_says(0, "no server: press Start Server"),
+            ("generate", "text", "Start Server"),
+            ("seed", "set", 7),
+        ),
+        page="setup",
+    ),
+)
+STRAINED: tuple[Scene, ...] = (
+    Scene(
         "pad_empty",
         "The pad before it can be used",
         "pad",
@@ -202,41 +253,6 @@ SCENES: tuple[Scene, ...] = (
             ("generate", "text", "Blend"),
         ),
     ),
-    Scene(
-        "more",
-        "Behind …: locks with the names of the clip's drums, key, seed, what can be mapped, the server",
-        "vary",
-        (
-            *_SETTLED,
-            *_beat("Main Beat", "Main Beat ~30 % #3"),
-            ("more", "set", 1),
-            ("lock_rhythm", "set", 1),
-            ("voice_1", "set", 1),
-            *((f"voice_{number}", "text", name) for number, name in enumerate((*_DRUMS, "Crash", "Ride"), 1)),
-            ("locks_said", "text", "Lock: Rhythm, 1"),
-            ("key_said", "text", "Key: –"),
-            *_says(2, "at Main Beat ~30 % #3"),
-            ("seed", "set", 7),
-        ),
-        is_open=True,
-        has_voices=True,
-    ),
-    Scene(
-        "no_server",
-        "Without a server",
-        "vary",
-        (
-            *_SETTLED,
-            ("more", "set", 1),
-            ("roll", "empty", "Select a MIDI clip, then press Generate."),
-            *_says(0, "no server: press Start Server"),
-            ("generate", "text", "Start Server"),
-            ("seed", "set", 7),
-        ),
-        is_open=True,
-    ),
-)
-STRAINED: tuple[Scene, ...] = (
     Scene(
         "long",
         "Long names",

@@ -20,7 +20,7 @@ from bridge.protocol.limits import PROTOCOL
 from bridge.requests import VERBS
 from max_for_live import amxd, build, families, manual, picture
 from max_for_live import control as control_of
-from max_for_live.control import MODES, Mode
+from max_for_live.control import MODES, PAGES, Mode
 from max_for_live.controls import CONTROLS, is_in_sight
 from max_for_live.letters import RESERVE
 from max_for_live.lint import lint
@@ -228,12 +228,11 @@ def test_letters_beyond_ascii_are_escaped() -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_every_control_is_in_sight_somewhere_and_the_main_ones_everywhere(mode: Mode) -> None:
-    assert all(
-        is_in_sight(name, mode, is_open=is_open) for name in ("mode", "generate", "undo", "more") for is_open in (False, True)
-    )
-    assert is_in_sight("pad" if mode == "pad" else "roll", mode, is_open=False)
-    assert not is_in_sight("lock_rhythm", mode, is_open=False)
-    assert is_in_sight("lock_rhythm", mode, is_open=True)
+    assert all(is_in_sight(name, mode, page) for name in ("mode", "generate", "undo", "more") for page in (None, *PAGES))
+    assert is_in_sight("pad" if mode == "pad" else "roll", mode)
+    assert not is_in_sight("lock_rhythm", mode)
+    for name, its in (("lock_rhythm", "lock"), ("swing", "feel"), ("selftest", "setup")):
+        assert [page for page in PAGES if is_in_sight(name, mode, page)] == [its]
 
 
 # The picture
@@ -246,7 +245,7 @@ def test_the_picture_shows_what_is_in_sight_and_cuts_off_no_text(built: bytes, s
     names = {box["varname"] for box, _ in drawn}
     for control in CONTROLS:
         if control.kind in ("button", "dial") and control.place != control_of.NOWHERE:
-            assert (control.name in names) == is_in_sight(control.name, scene.mode, is_open=scene.is_open), control.name
+            assert (control.name in names) == is_in_sight(control.name, scene.mode, scene.page), control.name
     for box, shapes in drawn:
         x, y, w, h = box["presentation_rect"]
         for text in (shape for shape in shapes if isinstance(shape, picture.Text)):

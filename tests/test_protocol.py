@@ -629,10 +629,10 @@ def test_clients_do_not_share_ids(talk: Talk) -> None:
 
 def test_hello_is_answered_warming_then_ready(talk: Talk) -> None:
     assert talk.say("hello", 6000, 1, 5, "live") == [Message("/bridge/welcome", (1, "1.2", "cpu", "warming", 0, SESSION))]
-    models = [ModelLine("drums", "drums", 2, "beats"), ModelLine("melody", "melody", 2, "x" * 300)]
+    models = [ModelLine("drums", "drums", 2, "beats"), ModelLine("melody", "melody", 2, "x" * 300, "drums")]
     told = talk.take(talk.sessions.models_ready("cuda", models))
     assert told[0] == Message("/bridge/welcome", (1, "1.2", "cuda", "ready", 2, SESSION))
-    assert told[1] == Message("/bridge/model", (0, "drums", "drums", 2, "beats"))
+    assert told[1] == Message("/bridge/model", (0, "drums", "drums", 2, "beats", ""))
     assert talk.say("hello", 6000, 1, 5, "live") == told
     assert set(talk.ports) == {6000}
 

@@ -49,6 +49,7 @@ class ModelLine:
     family: str
     bars: int
     about: str
+    base: str = ""  # of a personal model, the one that it was made from
 
 
 class Sessions:
@@ -264,10 +265,10 @@ class Sessions:
         state = "warming" if self._models is None else "ready"
         models = self._models or ()
         head = encode("/bridge/welcome", [PROTOCOL, self._version, self._device, state, len(models), self._session])
-        names = [[cut_text(text, self._limits) for text in (m.name, m.family, m.about)] for m in models]
+        names = [[cut_text(text, self._limits) for text in (m.name, m.family, m.about, m.base)] for m in models]
         lines = (
-            encode("/bridge/model", [i, name, family, model.bars, about])
-            for i, (model, (name, family, about)) in enumerate(zip(models, names, strict=True))
+            encode("/bridge/model", [i, name, family, model.bars, about, base])
+            for i, (model, (name, family, about, base)) in enumerate(zip(models, names, strict=True))
         )
         return (head, *lines)
 

@@ -11,8 +11,9 @@ var UI = {
   to: storeValue,
   "with": storeValue,
   more: function (v) { openPage(Number(v[0]) > 0); },
-  locks_said: button(function () { openPage(true); }),
-  key_said: button(function () { openPage(true); }),
+  page: choosePage,
+  locks_said: button(function () { openPage(true, "lock"); }),
+  key_said: button(function () { openPage(true, "feel"); }),
   back: button(function () { step(-1); }),
   forward: button(function () { step(1); }),
   ab: button(pressAB, true),
@@ -48,12 +49,18 @@ var UI = {
   clips: storeValue,
   density: storeValue,
   octave: storeValue,
+  swing: storeValue,
+  syncopation: storeValue,
+  intensity: storeValue,
+  length: storeValue,
+  mine: storeValue,
   key: chooseKey,
   lock_rhythm: chooseLock,
   lock_pitch: chooseLock,
   lock_velocity: chooseLock,
   lock_notes: chooseLock,
   lock_time: chooseLock,
+  only: chooseLock,
   voice_1: chooseLock,
   voice_2: chooseLock,
   voice_3: chooseLock,
@@ -96,5 +103,6 @@ function chooseModel(v) {
   var name = isFinite(Number(v[0])) ? modelMenu[Number(v[0])] : String(v[0]);
   if (!name) return;
   chosen.model = name;
+  showMine();
   save();
 }

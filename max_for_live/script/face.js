@@ -2,11 +2,12 @@
 // sight when in TABLE.face. A box is hidden by its `hidden` (docs.cycling74.com/apiref/js/maxobj), which is no parameter.
 
 var MODES = ["vary", "sample", "morph", "pad"];
+var PAGES = ["lock", "feel", "setup"]; // of the fold-out
 var RED = 0, ORANGE = 1, GREEN = 2;
 
 var boxes = null; // the patcher
 var hidden = null; // by name, as it is now; null before anything was laid out
-var absent = { start: true }; // by name: what is out of sight whatever the mode
+var absent = { start: true, mine: true, only: true }; // by name: what is out of sight whatever the mode
 var shownLight = "";
 
 function modeName() { return MODES[Math.round(values.mode)] || MODES[0]; }
@@ -25,7 +26,8 @@ function layOut() {
 function isInSight(name) {
   var sight = TABLE.face[name], isOpen = values.more > 0;
   if (absent[name] || (sight.modes.length && sight.modes.indexOf(modeName()) < 0)) return false;
-  return sight.page === "front" || sight.page === (isOpen ? "more" : "view");
+  if (sight.page === "front" || sight.page === (isOpen ? "more" : "view")) return true;
+  return isOpen && sight.page === PAGES[Math.round(values.page)];
 }
 
 function setAbsent(name, isAbsent) { absent[name] = isAbsent; }
@@ -40,9 +42,16 @@ function chooseMode(v) {
   drawRoll();
 }
 
-function openPage(isOpen) {
+// Open the fold-out, on one of its pages if it is told which, or close it.
+function openPage(isOpen, page) {
   values.more = isOpen ? 1 : 0;
   show("more", values.more);
+  if (page) show("page", (values.page = PAGES.indexOf(page)));
+  layOut();
+}
+
+function choosePage(v) {
+  storeValue(v, "page");
   layOut();
 }
 

@@ -25,8 +25,8 @@ function selectedNotes(part) {
   return places;
 }
 
-// The locked voices that a press's clips have.
-function lockedVoicesOf(job) {
+// The voices that are lit, of those that a press's clips have: they are locked, or all others are.
+function litVoicesOf(job) {
   var have = Object.keys(job.pads).map(function (pitch) { return job.pads[pitch]; });
   return TABLE.voices.reduce(function (locked, voices, i) { return locked.concat(isLocked(i) ? voices : []); }, [])
     .filter(function (voice) { return have.indexOf(voice) >= 0; }).join(",");
@@ -47,6 +47,7 @@ function showVoices(job, notes) {
     return name;
   });
   setAbsent("voice_hint", shownVoices.some(Boolean));
+  setAbsent("only", !shownVoices.some(Boolean));
   layOut();
   showLocks();
 }
@@ -61,5 +62,6 @@ function showLocks() {
   ["rhythm", "pitch", "velocity", "notes", "time"].forEach(function (what) {
     if (values["lock_" + what]) said.push(what === "notes" || what === "time" ? "selected " + what : what);
   });
-  showText("locks_said", "Lock: " + (said.join(", ") || "Nothing"));
+  var isOnly = values.only > 0 && shownVoices.some(function (name, i) { return name && isLocked(i); });
+  showText("locks_said", (isOnly ? "Only: " : "Lock: ") + (said.join(", ") || "Nothing"));
 }

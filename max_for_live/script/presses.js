@@ -154,13 +154,16 @@ function fieldValue(field, job) {
   if (field === "count" && job.count) return job.count;
   if (field === "lock_notes") return job.lockedNotes;
   if (field === "lock_beats") return job.lockedBeats;
-  if (field === "lock_voices") return lockedVoicesOf(job);
+  if (field === "lock_voices") return values.only ? "" : litVoicesOf(job);
+  if (field === "only") return values.only ? litVoicesOf(job) : "";
+  if (field === "mine" && !isMine()) return "";
   if (field === "meter") return job.meter && job.meter.join("/") !== "4/4" ? job.meter.join("/") : "";
   var parts = [];
   for (var name in TABLE.controls) {
     var control = TABLE.controls[name];
     if (control.field !== field) continue;
     if (control.choices) return control.choices[values[name]] || "";
+    if (!control.part && Math.round(values[name]) === control.unsent) return "";
     if (!control.part) return Math.round(values[name]) * control.scale;
     if (values[name]) parts.push(control.part);
   }

@@ -17,7 +17,7 @@ var server = {
   state: "searching", text: SERVER_TEXTS.searching, // then "warming", "ready", "gone", or "version" with its own text
   session: 0, serverSession: NaN, // the device's, and the server's, which an older server does not tell
   port: TABLE.listen[0], isPortOurs: false, unanswered: 0, greetedAt: -Infinity, heardAt: -Infinity,
-  version: "", expected: 0, received: [], models: [], shownText: "",
+  version: "", expected: 0, received: [], models: [], bases: {}, shownText: "",
 };
 
 var ports = null; // of the devices of this Live: their ids by the ports that they listen on
@@ -125,6 +125,7 @@ function onModel(v) {
   var index = Number(v[0]), listed = server.received;
   if (!(index >= 0 && index < server.expected) || listed[index] || !v[1]) return;
   listed[index] = String(v[1]);
+  server.bases[listed[index]] = String(v[5] || ""); // of a personal model, the one that it was made from
   if (!hasAllModels()) return;
   schedule("hello", HELLO_READY_MS, connect);
   if (listed.join() === server.models.join()) return;
@@ -139,6 +140,15 @@ function showModels() {
   modelMenu = ["auto"].concat(server.models);
   if (modelMenu.indexOf(chosen.model) < 0) modelMenu.push(chosen.model); // no longer there: the server says so when it is asked
   fillList("model", modelMenu, modelMenu.indexOf(chosen.model));
+  showMine();
+}
+
+// Whether the chosen model is a personal one: only then there is a way to it from the model that it was made from.
+function isMine() { return Boolean(server.bases[chosen.model]); }
+
+function showMine() {
+  setAbsent("mine", !isMine());
+  layOut();
 }
 
 function setServerState(state, sentence) {

@@ -92,7 +92,12 @@ function* reach(patch, name) {
   if (!place) return;
   const { modes, page } = place;
   const isOpen = patch.has("more") && patch.shown.more === 1;
-  if (page !== "front" && isOpen !== (page === "more")) patch.click("more");
+  if (page !== "front" && isOpen !== (page !== "view")) patch.click("more");
+  const pages = patch.has("page") ? patch.table.controls.page.choices : [];
+  if (pages.includes(page) && patch.shown.page !== pages.indexOf(page)) {
+    yield () => !patch.get("page").isHidden;
+    patch.choose("page", pages.indexOf(page));
+  }
   if (modes.length && !modes.includes(modeOf(patch))) yield* toMode(patch, modes[0]);
   yield () => !patch.get(name).isHidden;
   show(patch); // a new track may have been selected meanwhile

@@ -11,7 +11,7 @@ const { decode, encode } = require("./udp.js");
 class Server {
   constructor(clock, options) {
     this.clock = clock;
-    Object.assign(this, { isUp: true, state: "ready", protocol: 1, models: ["drums", "melody"], session: 77, delay: 2, busy: [], loses: () => false }, options);
+    Object.assign(this, { isUp: true, state: "ready", protocol: 1, models: ["drums", "melody"], bases: {}, session: 77, delay: 2, busy: [], loses: () => false }, options);
     this.asked = [];
     this.reports = [];
     this.resent = [];
@@ -107,7 +107,7 @@ class Server {
   welcome(stage) {
     const models = this.state === "ready" ? this.models : [];
     this.tell(stage, "/bridge/welcome", this.protocol, "0.1.0", "cpu", this.state, models.length, ...(this.session === null ? [] : [this.session]));
-    models.forEach((model, i) => this.tell(stage, "/bridge/model", i, model, model, 2, "about it"));
+    models.forEach((model, i) => this.tell(stage, "/bridge/model", i, model, model, 2, "about it", this.bases[model] || ""));
   }
 
   run(stage, verb, id, values) {

@@ -111,3 +111,37 @@ test("the selected stretch stays: it is the one that the selected notes span", (
   assert.equal(asked(stage).keys.lock_beats, "1:2.5");
   stage.check();
 });
+
+test("the dials of feel are sent where they do not stand at 0, and what is one's own with a model that has it", () => {
+  const stage = new Stage({ server: { models: ["drums", "us"], bases: { us: "drums" } } });
+  stage.live.select(stage.live.addClip(stage.track, 0, { name: "A", length: 4, notes: NOTES }));
+  stage.start().press("vary").settle();
+  for (const key of ["swing", "syncopation", "intensity", "length", "mine", "only"]) assert.ok(!(key in asked(stage).keys), key);
+  stage.turn("swing", 40).turn("syncopation", -20).turn("intensity", -100).turn("length", 7).press("vary").settle();
+  const { swing, syncopation, intensity, length } = asked(stage).keys;
+  assert.deepEqual([swing, syncopation, intensity, length].map((v) => Math.round(v * 100)), [40, -20, -100, 7]);
+  assert.equal(stage.patch.get("mine").isHidden, true);
+  stage.turn("model", 2).press("key_said").wait(100);
+  assert.equal(stage.patch.get("mine").isHidden, false);
+  stage.press("vary").settle();
+  assert.ok(!("mine" in asked(stage).keys), "100 is all that it has learned, as without");
+  stage.turn("mine", 25).press("vary").settle();
+  assert.deepEqual([asked(stage).keys.model, Math.round(asked(stage).keys.mine * 100)], ["us", 25]);
+  stage.turn("model", 1).press("vary").settle();
+  assert.equal(stage.patch.get("mine").isHidden, true);
+  assert.ok(!("mine" in asked(stage).keys));
+  stage.check();
+});
+
+test("voices that are lit are locked, or alone may change", () => {
+  const stage = new Stage();
+  const { live, track } = stage;
+  live.addDrumRack(track, { 36: "Kick", 42: "Closed Hat" });
+  live.select(live.addClip(track, 0, { name: "Beat", length: 4, notes: [36, 42].map((pitch) => ({ pitch, start_time: 0, duration: 0.25 })) }));
+  stage.start().turn("voice_3", 1).press("vary").settle();
+  assert.deepEqual([asked(stage).keys.lock_voices, asked(stage).keys.only], ["closed_hat", undefined]);
+  stage.turn("only", 1).press("vary").settle();
+  assert.deepEqual([asked(stage).keys.lock_voices, asked(stage).keys.only], [undefined, "closed_hat"]);
+  assert.equal(stage.text("locks_said"), "Only: Closed Hat");
+  stage.check();
+});
