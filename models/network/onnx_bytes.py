@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 FLOAT32, INT32, INT64 = 1, 6, 7
 _TYPES = {"float32": FLOAT32, "int32": INT32, "int64": INT64}
+LARGE = 1024  # bytes of a constant
 IR_VERSION, OPSET, CONTRIB = 8, 17, "com.microsoft"
 
 Attribute = int | float | Sequence[int] | bytes  # bytes are those of a graph
@@ -24,6 +25,7 @@ class Graph:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.weights: dict[str, NDArray[Any]] = {}  # large constants by name: they are handed over beside the bytes, not copied
         self._nodes: list[bytes] = []
         self._constants: list[bytes] = []
         self._inputs: list[bytes] = []
@@ -43,10 +45,13 @@ class Graph:
         """Add numbers that do not change, and return their name."""
         name = self._new_name()
         array = np.asarray(values, np.float32) if isinstance(values, float) else np.asarray(values)
-        dims = b"".join(_number(1, size) for size in array.shape)
-        self._constants.append(
-            dims + _number(2, _TYPES[array.dtype.name]) + _field(8, name.encode()) + _field(9, array.tobytes())
-        )
+        about = b"".join(_number(1, size) for size in array.shape) + _number(2, _TYPES[array.dtype.name])
+        if array.nbytes < LARGE:
+            self._constants.append(about + _field(8, name.encode()) + _field(9, array.tobytes()))
+        else:
+            elsewhere = _field(13, _field(1, b"location") + _field(2, b"beside")) + _number(14, 1)
+            self._constants.append(about + _field(8, name.encode()) + elsewhere)
+            self.weights[name] = np.ascontiguousarray(array)
         return name
 
     def integers(self, *values: int) -> str:

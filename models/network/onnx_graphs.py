@@ -63,19 +63,19 @@ class TrunkWeights:
     hear_steps: Array  # [C, CONTEXT]
 
 
-def encoder(read: Affine, place: Array, layers: Sequence[Layer], norm: Affine, end: Affine, heads: int) -> bytes:
+def encoder(read: Affine, place: Array, layers: Sequence[Layer], norm: Affine, end: Affine, heads: int) -> Graph:
     """Write the encoder: `music` [B, N, I] -> [B, N, Z / N]."""
     g, beats = Graph("encoder"), len(place)
     music = g.take("music", "B", beats, len(read.weight))
     x = g.add("Add", _linear(g, music, read), g.constant(place))
     z = _linear(g, _transformer(g, x, layers, norm, heads, beats), end)
     g.give(z, "B", beats, end.weight.shape[1])
-    return g.model()
+    return g
 
 
 def decoder(
     trunk: TrunkWeights, head: HeadWeights, config: NetworkConfig, vocabulary: Vocabulary, *, coolness_of_feel: float | None
-) -> bytes:
+) -> Graph:
     """Write the decoder: latents `z` [B, Z] -> tokens [T, B] and feel [T, B, 2V], of which the offsets are twice what they are.
 
     `precision` [B, 4] tells their noise levels. Of `told` [B, N, I], `around` [B, N, C], `bias` [T, B, K], `classes_around`
@@ -85,7 +85,8 @@ def decoder(
     """
     g = Graph("decoder")
     contexts = _contexts(g, trunk, config)
-    return _HeadWriter(g, head, config, vocabulary, coolness_of_feel).write(contexts)
+    _HeadWriter(g, head, config, vocabulary, coolness_of_feel).write(contexts)
+    return g
 
 
 def _contexts(g: Graph, w: TrunkWeights, config: NetworkConfig) -> str:
@@ -144,7 +145,7 @@ class _HeadWriter:
         self.felt, self.remembered = 3 * config.lanes, 4 * config.lanes + 1
         self.ahead = max(config.echoes) + 1
 
-    def write(self, contexts: str) -> bytes:
+    def write(self, contexts: str) -> None:
         g, step, hidden, lanes, steps = self.whole, self.step, self.hidden, self.lanes, self.config.steps
         past_size = 2 * lanes + self.features + len(self.config.echoes) * (lanes + 1)
         # Each row of the batch begins with the same state.
@@ -199,7 +200,6 @@ class _HeadWriter:
         )
         g.give(made[-2], steps, "B", integers=True)
         g.give(made[-1], steps, "B", 2 * lanes)
-        return g.model()
 
     def _write_step(self) -> None:
         g, lanes, echoes = self.step, self.lanes, len(self.config.echoes)

@@ -18,6 +18,7 @@ from models.families.grid import Grid
 from models.network.config import FEEL_TEMPERATURE
 from models.network.cpu_runtime import COLDEST, Array, NumpyModel, precision_of
 from models.network.decoding import DecodeBatch
+from models.network.onnx_bytes import Graph
 from models.network.onnx_graphs import HeadWeights, TrunkWeights, Weights, decoder, encoder
 
 Session = Any  # onnxruntime has no types
@@ -127,9 +128,11 @@ def _steps_first(values: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(values.swapaxes(0, 1), np.float32)
 
 
-def _load(graph: bytes) -> Session:
+def _load(graph: Graph) -> Session:
     """Load a graph to be run on the thread that asks."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors
-    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    weights = [onnxruntime.OrtValue.ortvalue_from_numpy(values) for values in graph.weights.values()]
+    options.add_external_initializers(list(graph.weights), weights)
+    return onnxruntime.InferenceSession(graph.model(), options, providers=["CPUExecutionProvider"])
