@@ -1,8 +1,11 @@
-"""Measure what a musician waits for, beside the peers' figures: `python bench/speed.py [--device cuda] [--json FILE]`.
+"""Measure what a musician waits for: `python bench/speed.py [--peers] [--baseline REV] [--busy] [--device cuda] [--json FILE]`.
 
 Prints, in one run: process start, model load, sample of 1 and 4, vary of 8, interpolate of 9, an 11×11 blend, clips per
 second over a folder, and memory. Inference is on one thread: two OpenMP threads beside a busy core cost twenty times.
 With `--device cuda` the same on the GPU, and how far it agrees with the CPU.
+
+With `--peers`, Magenta.js and Python Magenta are installed (1.6 GB, under out/peers) and timed in the same run, in turns with
+this program, and with `--baseline` an older commit of it, too; printed are ratios. `--busy` keeps one core busy meanwhile.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from bench.peers import contest
 
 ROOT = Path(__file__).parents[1]
 CLIPS = ROOT / "tests" / "clips"
@@ -39,10 +44,19 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--repeats", type=int, default=30)
     parser.add_argument("--json", type=Path, help="also write the figures to a file")
+    parser.add_argument("--peers", nargs="*", choices=tuple(contest.PEERS), help="side by side with these, or with all")
+    parser.add_argument("--baseline", metavar="REV", help="side by side with an older commit")
+    parser.add_argument("--cache", type=Path, default=ROOT / "out" / "peers", help="where peers are installed")
+    parser.add_argument("--rounds", type=int, default=6, help="turns that each takes side by side")
+    parser.add_argument("--busy", action="store_true", help="side by side while one core is busy")
     options = parser.parse_args()
     figures: dict[str, float] = {}
     if options.device == "cuda" and not has_cuda():
         print("SKIPPED: --device cuda was asked for, and torch finds no GPU here")
+        return
+    if options.peers is not None or options.baseline:
+        peers = [] if options.peers is None else options.peers or list(contest.PEERS)
+        side_by_side(peers, options)
         return
     print(f"device {options.device}, one thread, {options.repeats} repeats; milliseconds: min / median / p95")
     for name, run in (*processes(), *requests(options.device, figures)):
@@ -59,6 +73,19 @@ def main() -> None:
         figures |= parity()
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+
+def side_by_side(peers: list[str], options: argparse.Namespace) -> None:
+    """Time this program in turns with others, and print medians and ratios."""
+    cache = options.cache.resolve()
+    found = contest.run(peers, cache, options.device, options.baseline, options.rounds, busy=options.busy)
+    beside = "beside one busy core" if options.busy else "alone"
+    print(f"device {options.device}, {options.rounds} rounds in turns, {beside}; × says how many times ours the others take\n")
+    print("\n".join(contest.table(found)), end="\n\n")
+    print("\n".join(contest.table(found, spent=True)))
+    if options.json:
+        times = {contestant.name: {"clock": contestant.times, "processor": contestant.spent} for contestant in found}
+        options.json.write_text(json.dumps(times, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def processes() -> list[tuple[str, Callable[[], object]]]:
