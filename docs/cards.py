@@ -229,6 +229,12 @@ def about(card: Card) -> list[str]:
             "(how busy, how high, how far they repeat): a sample is told those of one."
             if card.habits_sha256
             else ""
+        )
+        + (
+            " `critic.safetensors` holds trees that tell a player's change of a window from a made one: of many decodes around two "
+            "bars the likelier ones are taken (`bench/critic.py`)."
+            if card.critic_sha256
+            else ""
         ),
         f"- **Training data**: the `train` split of {sets}: unique two-bar windows of {card.data['pieces']:,} pieces, all openly "
         f"licensed ({licences}).",

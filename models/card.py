@@ -109,6 +109,8 @@ class Card(BaseModel):
     golden_sha256: Sha256 = ""
     habits_sha256: Sha256 = Field(default="", description="of the habits that samples are told; empty where there are none")
 
+    critic_sha256: Sha256 = Field(default="", description="of the critic that chooses among decodes; empty where there is none")
+
     @model_validator(mode="after")
     def _is_told_whole(self) -> Self:
         if bool(self.told_noise) != (len(self.told_amounts) > 1):

@@ -26,6 +26,7 @@ from threadpoolctl import threadpool_limits
 
 from models.card import Card
 from models.extras import cpu_runtime
+from models.families.critic import Critic
 from models.families.family import Family
 from models.families.grid import Grid
 from models.families.habits import NO_HABITS, Habits, blend_habits, row_size
@@ -52,6 +53,8 @@ CARD, WEIGHTS, GOLDEN, HASHES = "model.yaml", "weights.safetensors", "golden.saf
 HABITS = "habits.safetensors"
 ADAPTER = "adapter.safetensors"  # of a personal model, in the place of weights
 FIGURES = "evaluation.json"
+CRITIC = "critic.safetensors"
+CRITIC_TYPES = {"features": np.int16, "thresholds": np.float32, "leaves": np.float32, "names": np.int64}
 
 CARD_BYTES = 2**16  # the largest card; those of the shipped models have 2 kB
 GOLDEN_BYTES = 2**22  # the largest golden values; the shipped ones have 15 kB
@@ -59,6 +62,7 @@ GOLDEN_ROWS = 64
 FIGURES_BYTES = 2**20  # the most figures; those of the shipped models have up to 25 kB
 HASHES_BYTES = 2**28  # the most hashes, of 8 bytes each; the shipped models have up to 418 kB
 ADAPTER_BYTES = 2**23  # the largest adapter; those that `personalise` writes have up to 1 MB
+CRITIC_BYTES = 2**20  # the largest critic; the shipped ones have some 20 kB
 HABITS_BYTES = 2**20  # the most habits; the shipped models have some 50 kB
 MOST_FOLDERS = 256  # models of a user that are looked at
 NAME_BYTES = 100  # of a model's name, which messages carry
@@ -175,10 +179,11 @@ def load_model(name: str, device: str = "cpu", mine: float = 1.0, *, runtime: st
     """
     if device != "cpu":
         return load_torch_model(name, device, mine)
-    card, family, weights, habits = _find_first(name, lambda folder: _read_folder(folder, mine))
+    read = _find_first(name, lambda folder: _read_folder(folder, mine))
     threadpool_limits(1)  # beside a busy core, as in a DAW, two threads are twenty times slower than one
-    model = _cpu_model(family, runtime or cpu_runtime())(card, family, weights, habits)
-    if card.base:
+    kind = _cpu_model(read.family, runtime or cpu_runtime())
+    model = kind(read.card, read.family, read.weights, read.habits, read.critic)
+    if read.card.base:
         model.dial = lambda share: load_model(name, device, share, runtime=runtime)
     return model
 
@@ -196,17 +201,17 @@ def _cpu_model(family: Family, runtime: str) -> type[NumpyModel]:
 
 def load_torch_model(name: str, device: str = "cpu", mine: float = 1.0) -> TorchModel:
     """Load a model by name or path as a network of torch, which can also score music and be trained; `mine` as above."""
-    card, family, weights, habits = _find_first(name, lambda folder: _read_folder(folder, mine))
+    read = _find_first(name, lambda folder: _read_folder(folder, mine))
     # Torch takes a second to import; all else does without.
     import torch
 
     from models.network.torch_runtime import TorchModel, build_network, use_one_thread
 
     use_one_thread()
-    network = build_network(family, NetworkConfig.of(family, card.network))
-    network.load_state_dict({name: torch.from_numpy(values.copy()).float() for name, values in weights.items()})
-    model = TorchModel(card, family, network, device, habits)
-    if card.base:
+    network = build_network(read.family, NetworkConfig.of(read.family, read.card.network))
+    network.load_state_dict({name: torch.from_numpy(values.copy()).float() for name, values in read.weights.items()})
+    model = TorchModel(read.card, read.family, network, device, read.habits, read.critic)
+    if read.card.base:
         model.dial = lambda share: load_torch_model(name, device, share)
     return model
 
@@ -317,8 +322,19 @@ def _first_of(error: ValidationError) -> str:
     return f"{shown(where[:80])}: {said}"
 
 
-def _read_folder(folder: Path, mine: float = 1.0) -> tuple[Card, Family, Tensors, Habits]:
-    """Read a model's card, its weights and its habits; refuses those that its card does not name, or that are none.
+@dataclass(frozen=True)
+class _Folder:
+    """What a model folder holds."""
+
+    card: Card
+    family: Family
+    weights: Tensors
+    habits: Habits
+    critic: Critic | None
+
+
+def _read_folder(folder: Path, mine: float = 1.0) -> _Folder:
+    """Read a model's card, weights, habits and critic; refuses those that its card does not name, or that are none.
 
     Of a personal model, the weights are those of the model it was made from, changed as far as `mine` says.
     """
@@ -344,25 +360,24 @@ def _read_folder(folder: Path, mine: float = 1.0) -> tuple[Card, Family, Tensors
     except ValueError as error:
         raise ModelError(f"{shown(folder / WEIGHTS)} {error}") from error
     weights |= {name: np.zeros(shape, np.float16) for name, shape in new.items()}
-    return card, family, weights, _read_habits(folder, card, family)
+    return _Folder(card, family, weights, _read_habits(folder, card, family), _read_critic(folder, card))
 
 
-def _read_personal(folder: Path, card: Card, mine: float) -> tuple[Card, Family, Tensors, Habits]:
-    base = _find_base(folder, card)
-    of_base, family, weights, general = _read_folder(base)
-    if (of_base.family, of_base.network) != (card.family, card.network):
+def _read_personal(folder: Path, card: Card, mine: float) -> _Folder:
+    base = _read_folder(_find_base(folder, card))
+    if (base.card.family, base.card.network) != (card.family, card.network):
         raise ModelError(f"{shown(folder / CARD)} is of other sizes than the model {card.base} that it was made from")
     try:
         content = read_plain_file(folder / ADAPTER, ADAPTER_BYTES)
         if _sha256(content) != card.weights_sha256:
             raise ValueError(f"is not the file that {CARD} describes; make the personal model again")
         adapter = read_tensors(content, FLOATS)
-        _check_shapes(adapter, adapter_shapes(adapter, {name: values.shape for name, values in weights.items()}))
+        _check_shapes(adapter, adapter_shapes(adapter, {name: values.shape for name, values in base.weights.items()}))
         _check_numbers(adapter)
     except ValueError as error:
         raise ModelError(f"{shown(folder / ADAPTER)} {error}") from error
-    habits = blend_habits(general, _read_habits(folder, card, family), mine)
-    return card, family, add_adapter(weights, adapter, mine), habits
+    habits = blend_habits(base.habits, _read_habits(folder, card, base.family), mine)
+    return _Folder(card, base.family, add_adapter(base.weights, adapter, mine), habits, base.critic)
 
 
 def _find_base(folder: Path, card: Card) -> Path:
@@ -396,6 +411,23 @@ def _read_habits(folder: Path, card: Card, family: Family) -> Habits:
     except ValueError as error:
         raise ModelError(f"{shown(folder / HABITS)} {error}") from error
     return habits
+
+
+def _read_critic(folder: Path, card: Card) -> Critic | None:
+    """Read what tells players' changes, where a model has it."""
+    if not card.critic_sha256:
+        return None
+    try:
+        content = read_plain_file(folder / CRITIC, CRITIC_BYTES)
+        if _sha256(content) != card.critic_sha256:
+            raise ValueError(f"is not the file that {CARD} describes; install the model again")
+        stored = read_tensors(content, ["I16", "F32", "I64"])
+        if set(stored) != set(CRITIC_TYPES) or any(stored[name].dtype != kind for name, kind in CRITIC_TYPES.items()):
+            raise ValueError(f"must hold {_listed(list(CRITIC_TYPES))}, each as its own type of number")
+        _check_numbers({"leaves": stored["leaves"]})
+        return Critic(**stored)
+    except ValueError as error:
+        raise ModelError(f"{shown(folder / CRITIC)} {error}") from error
 
 
 def _sha256(content: bytes) -> str:
@@ -471,7 +503,20 @@ def write_habits(folder: Path, card: Card, habits: Habits) -> Card:
     content = save({"habits": habits}) if len(habits) else b""
     if content:
         write_whole(folder / HABITS, content)
-    card = card.model_copy(update={"habits_sha256": hashlib.sha256(content).hexdigest() if content else ""})
+    return write_card(folder, card.model_copy(update={"habits_sha256": hashlib.sha256(content).hexdigest() if content else ""}))
+
+
+def write_critic(folder: Path, card: Card, critic: Critic) -> Card:
+    """Write the critic of a model folder, and its card."""
+    from safetensors.numpy import save
+
+    content = save({name: getattr(critic, name) for name in CRITIC_TYPES})
+    write_whole(folder / CRITIC, content)
+    return write_card(folder, card.model_copy(update={"critic_sha256": hashlib.sha256(content).hexdigest()}))
+
+
+def write_card(folder: Path, card: Card) -> Card:
+    """Write the card of a model folder."""
     text = yaml.dump(card.model_dump(mode="json"), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
     write_whole(folder / CARD, text.encode())
     return card

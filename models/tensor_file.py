@@ -17,6 +17,7 @@ TYPES: dict[str, np.dtype[Any]] = {
     "F16": np.dtype("<f2"),
     "F32": np.dtype("<f4"),
     "I8": np.dtype("i1"),
+    "I16": np.dtype("<i2"),
     "I64": np.dtype("<i8"),
     "U64": np.dtype("<u8"),
 }

@@ -119,6 +119,21 @@ def test_some_of_the_edits_change_what_they_say_and_no_more(family: Family, seed
 
 @families
 @given(seed=seeds)
+@some(50)
+def test_many_sets_of_edits_change_a_window_as_each_alone(family: Family, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    own, changed = a_grid(family, rng, 1), a_grid(family, rng, 1)
+    edits = family.note_edits(own, changed)
+    sets = [[edit for edit in edits if rng.random() < share] for share in (0.0, 0.2, 0.5, 1.0)]
+    together = family.apply_each(own, changed, sets)
+    for k, some_edits in enumerate(sets):
+        alone = family.apply_edits(own, changed, some_edits)
+        for mine, theirs in zip(vars(together[k : k + 1]).values(), vars(alone).values(), strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+
+
+@families
+@given(seed=seeds)
 @some(100)
 def test_spread_evenly_the_edits_are_all_there_and_any_first_part_is_spread_over_the_windows(family: Family, seed: int) -> None:
     own, changed = some_grids(family, seed, 1)

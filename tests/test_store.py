@@ -25,12 +25,14 @@ from bridge.config import ServerConfig
 from bridge.doctor import examine
 from bridge.model_shelf import ModelShelf
 from bridge.server import Server
+from models.families.critic import LEAVES, SPLITS, Critic
 from models.families.registry import find_family
 from models.network.config import NetworkConfig
 from models.network.tensors import weight_shapes
 from models.store import (
     CARD,
     CARD_BYTES,
+    CRITIC,
     GOLDEN,
     HABITS,
     HASHES,
@@ -45,6 +47,7 @@ from models.store import (
     read_card,
     shipped,
     survey_models,
+    write_critic,
     write_habits,
 )
 from models.yaml_text import load_yaml
@@ -370,6 +373,50 @@ def test_habits_are_checked_too(tiny_models: Path, tmp_path: Path, damage: Damag
     assert np.array_equal(load_model(str(folder)).habits, habits)
     damage(folder)
     with pytest.raises(ModelError, match=HABITS) as refused:
+        load_model(str(folder))
+    assert said in str(refused.value)
+
+
+def _trees(**changed: NDArray[Any] | None) -> dict[str, Any]:
+    named = {
+        "features": np.zeros((4, SPLITS), np.int16),
+        "thresholds": np.zeros((4, SPLITS), np.float32),
+        "leaves": np.zeros((4, LEAVES), np.float32),
+        "names": np.zeros(1, np.int64),
+    }
+    return {name: value for name, value in (named | changed).items() if value is not None}
+
+
+def _with_critic(**changed: NDArray[Any] | None) -> Damage:
+    def change(folder: Path) -> None:
+        content = save(_trees(**changed))
+        (folder / CRITIC).write_bytes(content)
+        card(critic_sha256=hashlib.sha256(content).hexdigest())(folder)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda folder: (folder / CRITIC).unlink(), "cannot be read"),
+        (card(critic_sha256="0" * 64), f"is not the file that {CARD} describes"),
+        (_with_critic(names=None), "must hold features, thresholds, leaves and 1 more"),
+        (_with_critic(features=np.zeros((4, SPLITS), np.float32)), "each as its own type of number"),
+        (_with_critic(features=np.full((4, SPLITS), -1, np.int16)), "features that there are not"),
+        (_with_critic(leaves=np.zeros((5, LEAVES), np.float32)), "has leaves in the shape [5, 8] instead of [4, 8]"),
+        (_with_critic(leaves=np.full((4, LEAVES), np.nan, np.float32)), "not finite"),
+        (_with_critic(thresholds=np.zeros(4, np.float32)), "has thresholds in the shape [4]"),
+    ],
+)
+def test_a_critic_is_checked_too(tiny_models: Path, tmp_path: Path, damage: Damage, said: str) -> None:
+    folder = tmp_path / "mine"
+    shutil.copytree(tiny_models / "drums", folder)
+    assert load_model(str(folder)).critic is None
+    write_critic(folder, read_card(folder), Critic(**_trees()))
+    assert load_model(str(folder)).critic is not None
+    damage(folder)
+    with pytest.raises(ModelError, match=CRITIC) as refused:
         load_model(str(folder))
     assert said in str(refused.value)
 

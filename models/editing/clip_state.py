@@ -49,6 +49,7 @@ from models.pause import pause
 VOICES = 8  # of a polyphonic clip at the most; the notes beyond are kept as they are
 FEW = 3  # onsets of a lower voice in a window; with fewer, out of the model's range, the window is left as it is
 MOST_IMBALANCE = 2  # times the slack of a balance: more notes, or fewer, are a balance lost
+NEAR = 0.04  # how far off an amount a variation may be, beyond what whole notes allow: what is taken back leaves a trace
 FLAT = 4  # notes of one velocity, from which on it is no chance
 REMEMBERED = 256  # clips whose place in latent space is kept, so that what is varied again is not encoded again
 REMEMBERED_WINDOWS = 8192  # windows of all these, some 6 kB each; the clip that was asked for last may have more

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from models.editing.batching import Computation
 from models.editing.candidates import Candidate, decode_candidates, rows_around
-from models.editing.clip_state import ClipState, EditContext, Made, Remark, called, read_clips
+from models.editing.clip_state import NEAR, ClipState, EditContext, Made, Remark, called, read_clips
+from models.editing.critic import draw_order, find_offers, is_asked, score
 from models.editing.edits import merge_edits, spread_evenly
 from models.editing.infill import has_no_voice, infill, without_others
 from models.editing.others import Other
@@ -31,6 +32,8 @@ from models.network.decoding import DecodeBatch
 from models.network.latent import Latents, add_noise, noise
 from models.pause import pause
 
+CHOICES = 3  # candidates decoded for each variation where a critic chooses
+OFFERED_FARTHER = 1.12  # how much farther these are aimed: of each that goes too far several clips are made
 SPARE = 0.375  # candidates decoded for each variation asked for, beyond the one; those nearest to the amount are kept
 FEW_SPARE = 0.125  # of long clips, which cost more: they aim farther, and three clips can be made of what goes too far
 NARROW = (0.95, 1.15)  # noise levels to decode at, to the one that the model's table gives for an amount
@@ -43,7 +46,6 @@ MOST_LEAN = 2.0  # nats towards onsets or off them, where candidates lost a clip
 MOST_FARTHER = 3.0  # by how much more than the last round the next aims farther
 NOISIER = 0.1  # added to the noise levels for each round
 CHOOSING = 0.5  # how much farther to go for syncopation, so that there are changes to choose from
-NEAR = 0.04  # how far off an amount a variation may be, beyond what whole notes allow: what is taken back leaves a trace
 IMBALANCE = 0.5  # how far off an amount is as bad as twice the notes, where a clip loses its balance
 TRIES = 24  # how often to guess how many changes make an amount, before halving what is left
 OTHERS = 6  # changes to try for the last one that an amount has room for
@@ -125,7 +127,7 @@ def vary_sources(
     count: int,
 ) -> Computation[list[list[Found]]]:
     """Decode around each source, about as far as the amount, and bring what comes out to it: up to `count` clips of each."""
-    model = context.model
+    model, critic = context.model, context.model.critic
     found: list[dict[object, Found]] = [{_onsets_key(s.clip): (math.inf, s.clip, (0, 0))} for s in paced(sources, 1)]
     steps = [_Step(FARTHER if s.layout.windows > 1 else 1.0) for s in sources]
     for turn in range(ROUNDS):
@@ -136,18 +138,35 @@ def vary_sources(
         candidates: list[Candidate] = []
         for k in lacking:
             pause()
-            spare = FEW_SPARE if sources[k].layout.windows > 1 else SPARE
-            number = math.ceil((count - good[k]) * (1 + spare))
-            aim = _aim(context, sources[k], amount, number, steps[k], rngs[k])
+            number = math.ceil((count - good[k]) * (1 + (FEW_SPARE if sources[k].layout.windows > 1 else SPARE)))
+            goal = amount
+            if critic is not None and is_asked(sources[k], amount):
+                number, goal = math.ceil((count - good[k]) * CHOICES), min(amount * OFFERED_FARTHER, 1)
+            aim = _aim(context, sources[k], goal, number, steps[k], rngs[k])
             candidates += _noisy_candidates(context, sources[k], aim, rngs[k])
         grids = yield from decode_candidates(model, candidates, span=(1 - 0.4**turn, 1 - 0.4 ** (turn + 1)))
         for k in lacking:
             mine = [i for i, candidate in enumerate(candidates) if candidate.source is sources[k]]
-            far = _choose(sources[k], [grids[i] for i in mine], amount, count, rngs[k], found[k], is_last=turn > 0)
-            more = [int(sources[k].balance(grids[i]).gains.sum()) for i in mine]
-            steps[k] = steps[k].after(sources[k], amount, float(np.median(far)), float(np.median(more)))
+            made = [grids[i] for i in mine]
+            if critic is not None and is_asked(sources[k], amount):
+                offers, too_little = find_offers(sources[k], made, amount, rngs[k])
+                ordered = [offers[i : i + 1] for i in draw_order(score(critic, sources[k], offers), rngs[k])]
+                _take_in_order(sources[k], ordered, amount, count, rngs[k], found[k])
+                made = [*ordered, *too_little] if turn else []
+            far = _choose(sources[k], made, amount, count, rngs[k], found[k], is_last=turn > 0) if made else [amount]
+            more = [int(sources[k].balance(grid).gains.sum()) for grid in made]
+            steps[k] = steps[k].after(sources[k], amount, float(np.median(far)), float(np.median(more or [0])))
     nearest = [sorted((entry for entry in f.values() if entry[0] < math.inf), key=lambda entry: entry[0]) for f in found]
     return [entries[:count] for entries in nearest]
+
+
+def offer(context: EditContext, clip: Clip, *, amount: float, number: int) -> Computation[Grid]:
+    """Decode a number of candidates around a clip of one window, and bring them to an amount: what a critic learns from."""
+    (source,), _ = yield from read_clips(context, [clip])
+    rng = context.generator(clip)
+    aim = _aim(context, source, min(amount * OFFERED_FARTHER, 1), number, _Step(1.0), rng)
+    grids = yield from decode_candidates(context.model, _noisy_candidates(context, source, aim, rng))
+    return find_offers(source, grids, amount, rng)[0]
 
 
 @dataclass(frozen=True)
@@ -258,6 +277,23 @@ def _leaning(batch: DecodeBatch, lean: NDArray[np.float32]) -> NDArray[np.float3
         return bias.changed(lambda scores, _: scores + lean)
     steps = batch.randomness.tokens.shape[1] if batch.randomness else 0
     return np.tile(lean, (rows, steps, 1)) if bias is None else bias[:] + lean
+
+
+def _take_in_order(
+    source: ClipState, offers: Sequence[Grid], amount: float, count: int, rng: np.random.Generator, found: dict[object, Found]
+) -> None:
+    """Take one offer after the other until there are enough clips; what missed the amount is brought to it."""
+    near = source.rounding + NEAR
+    for offered in offers:
+        if sum(off <= near + 1e-9 for off, *_ in found.values()) == count:
+            return
+        grid, clip = offered, source.write_variation(offered)
+        far = source.distance_to(clip)
+        if far > amount + near:
+            grid, clip = _fit_amount(source, [offered], amount, far, rng)
+            far = source.distance_to(clip)
+        if abs(far - amount) <= near + 1e-9 and not source.imbalance(clip):
+            found.setdefault(_onsets_key(clip), (abs(far - amount), clip, _count_decoded(source, clip, grid)))
 
 
 def _choose(

@@ -142,7 +142,10 @@ def ratio(a: NDArray[np.int64] | Floats, b: NDArray[np.int64]) -> Floats:
 
 def median(values: NDArray[np.int64], there: NDArray[np.bool_]) -> Floats:
     """Find the median of each row [B, N] among those that are there; NaN where none is."""
-    return np.array([np.median(v[t]) if t.any() else np.nan for v, t in zip(values, there, strict=True)])
+    count = there.sum(1)
+    ordered = np.sort(np.where(there, values, np.iinfo(np.int64).max), axis=1)
+    middle = [np.take_along_axis(ordered, np.maximum(k, 0)[:, None], 1)[:, 0] for k in ((count - 1) // 2, count // 2)]
+    return np.where(count > 0, middle[0] / 2 + middle[1] / 2, np.nan)
 
 
 def mean(values: Floats) -> Floats:

@@ -30,7 +30,7 @@ from models.families.constraints import (
     restore_velocities,
     steps_inside,
 )
-from models.families.family import Family, Kit, NoteEdit, PartFacts, cells_of
+from models.families.family import Family, Kit, NoteEdit, PartFacts, cells_of, masks_of
 from models.families.grid import Grid
 from models.families.layout import Cell, GridLayout, lay_out, without_overlaps
 from models.music.clip import Clip, Note, note_order
@@ -143,6 +143,15 @@ class StruckFamily(Family):
         velocities, offsets = own.velocities.copy(), own.offsets.copy()
         velocities[b, t, lane], offsets[b, t, lane] = changed.velocities[b, t, lane], changed.offsets[b, t, lane]
         return Grid(self.tokens_of(struck), velocities, offsets)
+
+    def apply_each(self, own: Grid, changed: Grid, sets: Sequence[Sequence[NoteEdit]]) -> Grid:
+        """Change a window only where the edits of each set say."""
+        mask = masks_of(sets, self.spec.steps, self.vocabulary.lanes)
+        return Grid(
+            self.tokens_of(self.vocabulary.struck(own.tokens) ^ mask),
+            np.where(mask, changed.velocities, own.velocities),
+            np.where(mask, changed.offsets, own.offsets),
+        )
 
     def onset_lanes(self, grid: Grid) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """List the strokes of a grid."""

@@ -16,6 +16,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from models.families.changes import describe_pitches
 from models.families.constraints import (
     NEVER,
     PITCH,
@@ -34,7 +35,7 @@ from models.families.constraints import (
     steps_inside,
 )
 from models.families.context import AMOUNT, AROUND, CLASSES, HABITS, SCALE, Context, columns, own_kinds
-from models.families.family import Family, Kit, NoteEdit, cells_of
+from models.families.family import Family, Kit, NoteEdit, cells_of, masks_of
 from models.families.grid import Grid, Vocabulary
 from models.families.layout import Cell, GridLayout, find_spans, find_step, lay_out, segments, without_overlaps
 from models.families.statistics import Floats, longest, repeated
@@ -177,6 +178,11 @@ class SustainedFamily(Family):
         mixed = Grid.where(chosen, changed, own)
         return replace(mixed, tokens=self.vocabulary.without_orphan_holds(mixed.tokens))
 
+    def apply_each(self, own: Grid, changed: Grid, sets: Sequence[Sequence[NoteEdit]]) -> Grid:
+        """Change a window only where the edits of each set say."""
+        mixed = Grid.where(masks_of(sets, self.spec.steps, 1)[..., 0], changed, own)
+        return replace(mixed, tokens=self.vocabulary.without_orphan_holds(mixed.tokens))
+
     def onset_lanes(self, grid: Grid) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """List the notes of a grid by their pitch."""
         tokens = grid.tokens[..., 0]
@@ -225,6 +231,11 @@ class SustainedFamily(Family):
     def own_onsets(self, context: Context) -> Floats:
         """Read the density, the first of the habits."""
         return np.asarray(context[:, 0, columns(self.context)[HABITS].start + 1] * (self.spec.steps / 2), np.float64)
+
+    def changes(self, own: Grid, made: Grid, of: NDArray[np.int64]) -> dict[str, Floats]:
+        """Describe changes, those of pitches too."""
+        before, after = (np.where(grid.tokens[..., 0] < HOLD, grid.tokens[..., 0], -1) for grid in (own, made))
+        return super().changes(own, made, of) | describe_pitches(before[of], after)
 
     # --- constraints -------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from models.card import Card
 from models.families.constraints import Known
 from models.families.context import CLASSES, Context, columns
+from models.families.critic import Critic
 from models.families.family import Family
 from models.families.grid import Grid
 from models.families.habits import NO_HABITS, Habits
@@ -35,10 +36,15 @@ class NumpyModel:
     rows_apart = False
 
     def __init__(
-        self, card: Card, family: Family, weights: Mapping[str, NDArray[np.floating]], habits: Habits = NO_HABITS
+        self,
+        card: Card,
+        family: Family,
+        weights: Mapping[str, NDArray[np.floating]],
+        habits: Habits = NO_HABITS,
+        critic: Critic | None = None,
     ) -> None:
         """Take the weights as they are saved, half precision or single, and multiply out what no music changes."""
-        self.card, self.family, self.habits = card, family, habits
+        self.card, self.family, self.habits, self.critic = card, family, habits, critic
         self.dial: Dial | None = None
         self.config = config = NetworkConfig.of(family, card.network)
         self.least_noise = config.least_noise

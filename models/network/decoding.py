@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from models.card import Card
 from models.families.constraints import Known, LogitBias
 from models.families.context import Context
+from models.families.critic import Critic
 from models.families.family import Family
 from models.families.grid import Grid
 from models.families.habits import Habits
@@ -140,6 +141,7 @@ class LatentModel(Protocol):
     least_noise: float
     rows_apart: bool  # whether a row comes out the same, to the bit, whatever is in a batch beside it
     hears: bool  # whether it was trained with context: else what it is told of that changes nothing
+    critic: Critic | None  # that tells players' changes; None where none was learned
     habits: Habits  # of some of its training music, for samples to be told; of no rows where none are kept
     dial: Dial | None  # makes of a personal model one that is personal to a share, 0 to 1; None of all others
 

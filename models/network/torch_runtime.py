@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from models.card import Card
 from models.families.constraints import Known
 from models.families.context import Context
+from models.families.critic import Critic
 from models.families.family import Family
 from models.families.grid import Grid
 from models.families.habits import NO_HABITS, Habits
@@ -29,9 +30,17 @@ class TorchModel:
 
     rows_apart = False
 
-    def __init__(self, card: Card, family: Family, network: Network, device: str = "cpu", habits: Habits = NO_HABITS) -> None:
+    def __init__(
+        self,
+        card: Card,
+        family: Family,
+        network: Network,
+        device: str = "cpu",
+        habits: Habits = NO_HABITS,
+        critic: Critic | None = None,
+    ) -> None:
         """Wrap a network whose weights are loaded."""
-        self.card, self.family, self.habits = card, family, habits
+        self.card, self.family, self.habits, self.critic = card, family, habits, critic
         self.dial: Dial | None = None
         self.device = torch.device(device)
         self.network = network.to(self.device).eval()
