@@ -54,7 +54,7 @@ MASKED = np.float32(0.25)  # nats on all pitches where some are barred or leant 
 # two bars of a tune do not yet say how far it goes, many do.
 # Nats around a single clip, so that it keeps as many notes and gets no holes: on pitches where it strikes one, since networks
 # take a note that is struck again for one that is held; on pitches elsewhere; and on rests where it sounds.
-STRUCK, NOT_STRUCK, HOLE = np.float32(0.5), np.float32(-0.5), np.float32(-0.75)
+STRUCK, NOT_STRUCK, HOLE = np.float32(0.25), np.float32(-0.25), np.float32(-0.4)
 BEYOND, SAYING = np.float32(-0.25), 8
 # A line whose highest note lies below this is a bass: models learned few, and would lift them to where tunes are.
 BASS, BASS_SAYS = 52, 2  # it holds to its range as if it were so many windows longer
