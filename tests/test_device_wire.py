@@ -119,6 +119,10 @@ def test_the_pad_plays_through_where_packets_are_lost(stage: Stage) -> None:
     stage.play("a pad that plays through")
 
 
+def test_meter_scale_bends_and_feel_hold_where_packets_are_lost(stage: Stage) -> None:
+    stage.play("three-four, scales, MPE and dials of feel, where packets are lost")
+
+
 def test_a_duplicated_track_and_lives_undo_leave_each_device_its_own(stage: Stage) -> None:
     stage.play("a duplicated track, and Live's own undo")
 

@@ -163,6 +163,12 @@ const SCENARIOS = {
     relay.close();
   },
 
+  "three-four, scales, MPE and dials of feel, where packets are lost": async ({ built, port }) => {
+    const relay = await new Relay(port, { seed: 11, share: 0.1 }).open();
+    await everyFeel(built, relay.port);
+    relay.close();
+  },
+
   "a duplicated track, and Live's own undo": async ({ built, port }) => {
     const set = new LiveSet(built, port);
     const { live, world } = set;
@@ -425,6 +431,51 @@ async function playPad(built, port) {
   );
   assert.equal(thing.is_playing, 1);
   set.close(1);
+}
+
+// What is a waltz stays one, what is new keeps to the clip's scale, untouched notes keep their bends, and the server knows the
+// dials.
+async function everyFeel(built, port) {
+  const set = new LiveSet(built, port);
+  const { device, live } = set;
+  live.edit(live.song, { signature: [3, 4] });
+  const dorian = [2, 4, 5, 7, 9, 11, 12];
+  const notes = Array.from({ length: 24 }, (_, i) => ({
+    pitch: 60 + dorian[(i * 3) % 7],
+    start_time: i / 2,
+    duration: 0.5,
+    velocity: 80,
+    mpe: `bend ${i}`,
+  }));
+  const given = { name: "Waltz", length: 12, notes, signature: [3, 4], scale: { mode: 1, root: 2, name: "Dorian" } };
+  const waltz = live.addClip(live.tracks[0], 10, given);
+  set.before = live.snapshot();
+  await set.isReady();
+  set.select(waltz);
+  device.turn("amount", 50);
+  await set.press("vary", /^3 clips in slots below/);
+  assert.equal(set.text("key_said"), "Key: D Dorian");
+  const made = live.made();
+  for (const clip of made) {
+    assert.deepEqual([clip.numerator, clip.denominator, clip.loopEnd - clip.loopStart], [3, 4, 12]);
+    const outside = clip.notes.filter(({ pitch }) => !dorian.some((step) => step % 12 === pitch % 12));
+    assert.deepEqual(outside, []);
+    const bends = clip.notes.filter(({ mpe }) => mpe);
+    assert.ok(bends.length > 3 && bends.length < 24, `${bends.length} of 24 notes are untouched`);
+    for (const { mpe, start_time: start } of bends) assert.equal(mpe, `bend ${start * 2}`);
+  }
+  set.select(live.tracks[0].slots[5]);
+  await set.press("sample", /^3 clips in slots$/);
+  for (const clip of live.made().filter(({ thing }) => !made.some((one) => one.thing === thing))) {
+    assert.deepEqual([clip.numerator, clip.denominator, clip.loopEnd], [3, 4, 6]);
+  }
+  set.select(waltz);
+  for (const [dial, value] of Object.entries({ swing: 60, syncopation: 30, intensity: -50, length: 40 })) device.turn(dial, value);
+  const known = set.things();
+  await set.press("vary", /^3 clips in slots below/);
+  const softer = set.since(known).flatMap((clip) => clip.notes.map(({ velocity }) => velocity));
+  assert.ok(Math.max(...softer) < 80, "all of it is softer");
+  set.close(live.made().length);
 }
 
 // Vary clips of all sizes, at amount 0 too; `sampled` is what is said of the one without notes.
