@@ -5,6 +5,19 @@
 var scales = {}; // by clip: { root, name, intervals, isOn }
 var unknownKeys = {}; // names of scales that the server does not know
 
+// A step that learns the scale of a clip that was never selected, as one that was chosen from a menu: the Clip View shows it
+// for a moment.
+function learnScale(job, clip) {
+  if (liveVersion < 12 || scales[clip]) return;
+  goTo("live_set view");
+  var before = childId("detail_clip");
+  if (before !== clip) setInView("detail_clip", clip);
+  enqueue(job, function () {
+    noteScale();
+    if (before && before !== clip) setInView("detail_clip", before);
+  });
+}
+
 // Note the scale of the selected clip. Where Live has one scale for all (11), nothing is noted.
 function noteScale() {
   if (liveVersion < 12) return;
@@ -30,6 +43,11 @@ function readKey(job) {
   if (!kindOf(job).follows_scale) return;
   if (choice === "live" || choice === "auto") {
     noteScale();
+    if (liveVersion >= 12 && source && !scales[source.clip] && !source.key && !job.isKeySought) {
+      job.isKeySought = true;
+      enqueue(job, function () { learnScale(job, source.clip); });
+      return enqueue(job, readKey);
+    }
     scale = liveVersion < 12 || !source ? readScale() : scales[source.clip] || source.key;
   }
   job.key = { named: choice === "live" ? "auto" : choice };

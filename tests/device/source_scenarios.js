@@ -145,3 +145,22 @@ test("voices that are lit are locked, or alone may change", () => {
   assert.equal(stage.text("locks_said"), "Only: Closed Hat");
   stage.check();
 });
+
+test("the scale of a clip that was never selected is learned at the press, and what Live shows is as before", () => {
+  const stage = new Stage();
+  const { live } = stage;
+  const other = live.addTrack({ name: "Other" });
+  live.addClip(other, 0, { name: "A", length: 4, notes: NOTES, scale: DORIAN });
+  live.addClip(other, 1, { name: "B", length: 4, notes: NOTES, scale: MINOR });
+  const shown = live.addClip(stage.track, 0, { name: "Shown", length: 4, notes: NOTES });
+  live.select(shown);
+  stage.start().press("pick_a").settle();
+  const before = live.steps.length;
+  for (const item of [1, 2]) stage.turn("choose_track", 2).settle().turn("choose_clip", item).settle();
+  stage.turn("steps", 3).press("interpolate").settle();
+  assert.deepEqual([stage.corner("a").name, stage.corner("b").name], ["A", "B"]);
+  assert.equal(asked(stage).keys.key, "D Dorian");
+  assert.equal(live.view.selected_track, stage.track);
+  assert.ok(live.steps.slice(before).every(({ what }) => !/detail|select/.test(what)));
+  stage.check();
+});
