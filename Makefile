@@ -54,6 +54,7 @@ cards: .venv/tested
 pictures: .venv/tested
 	$(BIN)/python docs/pictures.py
 	$(BIN)/python docs/variation.py
+	$(BIN)/python bench/cost.py
 	$(BIN)/python docs/controls.py
 	$(BIN)/python docs/preview.py || true # where there is no browser, the picture stays as it is
 	$(BIN)/python max_for_live/picture.py

@@ -84,9 +84,11 @@ def server(environment: dict[str, str], figures: dict[str, float]) -> Iterator[i
                 slowest = max(slowest, 1000 * (time.perf_counter() - asked))
             figures["ready"] = 1000 * (time.perf_counter() - started)
             figures["slowest hello while warming"] = slowest
-        yield port
-        flood(port, process.pid, figures)
-        process.terminate()
+        try:
+            yield port
+            flood(port, process.pid, figures)
+        finally:
+            process.terminate()
 
 
 def flood(port: int, process: int, figures: dict[str, float]) -> None:
@@ -141,7 +143,7 @@ def measure(port: int, where: str, repeats: int, figures: dict[str, float]) -> N
             """Vary a clip that the server has not met: one velocity is another."""
             seed = next(seeds)
             first, *others = funk.notes
-            new = replace(first, velocity=1 + seed % 127 + seed / 10**6)
+            new = replace(first, velocity=1 + seed % 126 + seed / 10**6)
             client.ask("vary", [funk.with_notes([new, *others])], count=8, seed=seed)
 
         note(figures, "vary of 8", where, timed(vary))
