@@ -14,10 +14,12 @@ var AHEAD_MS = 350; // that notes are said ahead; Max may stall for some 100 ms
 var PLAY_MS = 60; // between two looks
 var LATE_MS = 80; // what is later than this is left out
 var CLEAR_MS = 40; // around the moment at which one takes over from the other, no note should begin
+var STALL_MS = 300; // by which this script may be late, at worst
 var TICKS = 480; // of a beat
 
 // In beats of the song: `start` is where the loop began, all before `until` is said, at `end` the clip takes over (null: not
-// yet), and `ends` are those of notes that sound, { pitch, at }. `seen` is the last look at the song.
+// yet), and `ends` are those of notes that sound: { pitch, at }, and once they are said `due`, by the clock, when they are over.
+// `seen` is the last look at the song.
 var player = {
   isOn: false, notes: [], loop: [0, 4], start: 0, until: 0, end: null, ends: [], muted: [], seen: null, tries: 0,
 };
@@ -49,7 +51,6 @@ function takeOver(job) {
   if (isBad && player.tries++ < 8) return schedule("take over", CLEAR_MS, function () { enqueue(job, takeOver); });
   player.isOn = true;
   player.end = null;
-  player.ends = [];
   player.seen = song;
   player.start = heard ? song.time - (heard.position - heard.loop[0]) : startOfBar(song.time);
   player.until = song.time;
@@ -84,11 +85,13 @@ function say(pitch, velocity, at, song) {
 
 function endNote(pitch, at) { player.ends.push({ pitch: pitch, at: at }); }
 
-// Say which notes end before a time.
+// Say which notes end before a time; those that have ended are forgotten.
 function sayEnds(to, song) {
-  player.ends = player.ends.filter(function (end) {
-    if (end.at < to) say(end.pitch, 0, end.at, song);
-    return end.at >= to;
+  player.ends = player.ends.filter(function (end) { return end.due === undefined || end.due > song.now; });
+  player.ends.forEach(function (end) {
+    if (end.due !== undefined || end.at >= to) return;
+    say(end.pitch, 0, end.at, song);
+    end.due = song.now + Math.max(0, end.at - song.time) * song.beatMs + STALL_MS;
   });
 }
 
@@ -102,6 +105,7 @@ function playOn() {
   if (!player.isOn) return;
   if (!song) return stopPlaying();
   followJump(song);
+  sayEnds(song.time, song);
   var last = player.end === null ? Infinity : player.end, to = Math.min(last, song.time + AHEAD_MS / song.beatMs);
   comingNotes(Math.max(player.until, song.time - LATE_MS / song.beatMs), to).forEach(function (one) {
     if (isSounding(one.note.pitch, one.at) || Math.random() >= one.note.probability) return;
@@ -181,14 +185,16 @@ function giveUp(song) {
 function stopPlaying() {
   if (!player.isOn) return;
   outlet(PLAY_OUT, ["pipe", "clear"]);
-  player.ends.forEach(function (end) { say(end.pitch, 0, 0, { beatMs: 0 }); });
+  player.ends.map(function (end) { return end.pitch; }).concat(player.muted).forEach(function (pitch) {
+    say(pitch, 0, 0, { beatMs: 0 });
+  });
+  player.ends = [];
   outlet(PLAY_OUT, ["gate", 1]);
   endPlaying();
 }
 
 function endPlaying() {
   player.isOn = false;
-  player.ends = [];
   player.muted = [];
   outlet(PLAY_OUT, ["mute", "note", "none"]);
 }
