@@ -18,8 +18,8 @@ var STALL_MS = 300; // by which this script may be late, at worst
 var TICKS = 480; // of a beat
 
 // In beats of the song: `start` is where the loop began, all before `until` is said, at `end` the clip takes over (null: not
-// yet), and `ends` are those of notes that sound: { pitch, at }, and once they are said `due`, by the clock, when they are over.
-// `seen` is the last look at the song.
+// yet), and `ends` are those of notes that sound: { pitch, at }, and once they are said `due`, when they are over by the
+// clock. `seen` is the last look at the song.
 var player = {
   isOn: false, notes: [], loop: [0, 4], start: 0, until: 0, end: null, ends: [], muted: [], seen: null, tries: 0,
 };

@@ -1,5 +1,5 @@
-// Hasty musicians at the pad while a set plays: dragged, automated, launched over, undone, at any tempo, with the transport stopped
-// and the song jumping. In the end no note hangs, and MIDI goes straight through.
+// Hasty musicians at the pad while a set plays: it is dragged, automated, launched over, undone, at any tempo, while the transport
+// stops and the song jumps. In the end no note hangs, and MIDI goes straight through.
 //
 //   node --expose-internals hasty_pad_scenarios.js [FIRST LAST]     numbers of musicians; each does the same every time
 "use strict";
