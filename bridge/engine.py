@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,13 +25,7 @@ from bridge.requests import (
 )
 from models.editing.batching import GPU_ROWS, Batcher, Computation, Progress, run_alone
 from models.editing.clip_state import EditContext, EncodingCache, Made, Remark, called, mark_notes
-from models.editing.cross import cross
-from models.editing.drumify import drumify
-from models.editing.interpolation import interpolate
 from models.editing.others import Other
-from models.editing.palette import Palette, prepare_palette
-from models.editing.points import Points, find_latents, write_points
-from models.editing.reconstruct import reconstruct
 from models.editing.sample import sample
 from models.editing.scales import KeyUsed
 from models.editing.vary import vary
@@ -40,10 +35,14 @@ from models.families.routing import default_family, route, route_beside
 from models.music.clip import Clip
 from models.music.dials import Dials
 from models.music.key import AUTO, FREE, parse_key
-from models.music.morph import Morph
 from models.music.paced import paced
 from models.network.decoding import LatentModel, temperature_for
 from models.store import load_model
+
+# What most runs do without is imported where a verb needs it: that is a tenth of a start.
+if TYPE_CHECKING:
+    from models.editing.palette import Palette
+    from models.editing.points import Points
 
 Families = Sequence[str] | None  # what each clip of a request is, where that is known
 Others = Sequence[Sequence[Other]]  # what sounds with each clip of a request; none where nothing is known
@@ -179,6 +178,8 @@ class Engine:
 
     def encode(self, request: Reconstruct, *, families: Families = None) -> list[Points]:
         """Say where each clip of a request lies in the latent space of its model; nothing is made of it."""
+        from models.editing.points import Points, find_latents
+
         found: list[Points] = []
         for clip, name in zip(request.clips, _routes(request, request.clips, families), strict=True):
             context = self._context(request, name)
@@ -190,6 +191,8 @@ class Engine:
 
     def decode(self, points: Points) -> Clip:
         """Write points as the likeliest music there; raises ValueError where their model is another one now."""
+        from models.editing.points import write_points
+
         model = self.model(points.model)
         if model.card.weights_sha256 != points.weights_sha256:
             hashes = f"{points.weights_sha256[:12]}, here they are {model.card.weights_sha256[:12]}"
@@ -219,12 +222,17 @@ class Engine:
         return replace(answer, remarks=(*_locked_outside(request, clips), *answer.remarks))
 
     def _reconstruct(self, request: Reconstruct, families: Families, others: Others) -> Computation[Answer]:
+        from models.editing.reconstruct import reconstruct
+
         def reconstruct_some(name: str, mine: Sequence[Clip], beside: Others) -> Computation[list[Made]]:
             return reconstruct(self._context(request, name), mine, beside)
 
         return (yield from self._each(request, request.clips, families, others, reconstruct_some))
 
     def _interpolate(self, request: Interpolate, families: Families, others: Others) -> Computation[Answer]:
+        from models.editing.interpolation import interpolate
+        from models.editing.palette import prepare_palette
+
         clips = _marked(request)
         names = _routes(request, clips, families)
         if request.path == MORPH or names[0] != names[1]:
@@ -235,6 +243,8 @@ class Engine:
 
     def _morph(self, request: Interpolate, clips: Sequence[Clip], names: Sequence[str]) -> Answer:
         """Lead one clip to the other note by note, without a model."""
+        from models.music.morph import Morph
+
         said: list[str] = []
         if request.path != MORPH:
             said.append(f"no model covers both clips ({', '.join(names)}): they are morphed note by note")
@@ -251,6 +261,8 @@ class Engine:
         return Answer(tuple(made), (-1,) * len(made), (MORPH,) * len(clips), _seed(request), remarks)
 
     def _blend(self, request: Blend, number: int | None, families: Families, others: Others) -> Computation[Answer]:
+        from models.editing.palette import prepare_palette
+
         clips = _marked(request)
         names = _routes(request, clips, families)
         if len(set(names)) > 1:
@@ -261,6 +273,8 @@ class Engine:
         return (yield from _blend_on(palette, request.positions, _locked_outside(request, clips[:1])))
 
     def _cross(self, request: Cross, families: Families, others: Others) -> Computation[Answer]:
+        from models.editing.cross import cross
+
         a, b = clips = _marked(request)
         names = _routes(request, clips, families)
         if names[0] != names[1]:
@@ -269,6 +283,8 @@ class Engine:
         return Answer(made.clips, (-1,) * len(made.clips), tuple(names), _seed(request), made.remarks, keys=((), made.keys))
 
     def _drumify(self, request: Drumify) -> Computation[Answer]:
+        from models.editing.drumify import drumify
+
         def drumify_some(name: str, mine: Sequence[Clip], beside: Others) -> Computation[list[Made]]:
             context = self._context(request, name)
             if context.family.is_pitched:

@@ -31,7 +31,7 @@ class LatentFileError(ValueError):
 class About(BaseModel):
     """What a file says beside its numbers."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     format: str = FORMAT
     model: str

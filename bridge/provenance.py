@@ -27,7 +27,7 @@ class RecordError(ValueError):
 class SourceFile(BaseModel):
     """A MIDI file that clips were made from: whole, or where it was and what its hash is."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     name: str
     sha256: str
@@ -60,7 +60,7 @@ class SourceFile(BaseModel):
 class ModelUsed(BaseModel):
     """A model by the name or path that found it, and the hash of its weights."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     name: str
     weights_sha256: str
@@ -69,7 +69,7 @@ class ModelUsed(BaseModel):
 class Output(BaseModel):
     """A file that was made, by its name beside the record."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     name: str
     sha256: str
@@ -78,7 +78,7 @@ class Output(BaseModel):
 class KeyOfPart(BaseModel):
     """What new notes of a part keep to from a beat on: the key, whether it is clear, and pitch classes by their names."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     file: str = Field(description="the file that was worked on; none where clips are made from nothing")
     number: int = Field(description="of the part in its file, from 1; 0 where there is none")
@@ -91,7 +91,7 @@ class KeyOfPart(BaseModel):
 class PartOfFile(BaseModel):
     """A part that was worked on, the model that did, and why that one."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     file: str
     number: int = Field(description="of the part in its file, from 1")
@@ -104,7 +104,7 @@ class PartOfFile(BaseModel):
 class Record(BaseModel):
     """What was asked, of what, of whom, and what came of it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     verb: str
     request: dict[str, JsonValue] = Field(description="every setting, with the seed; all but the clips")

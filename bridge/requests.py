@@ -73,7 +73,8 @@ Pad = Annotated[tuple[Annotated[int, Field(ge=0, le=127)], VoiceName], BeforeVal
 class Request(BaseModel):
     """What every request has."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Of all kinds a run validates one: its validator is made when it is first used.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     model: str = Field(
         default="auto", description="name of a model, or auto: by kind, MIDI channel 10, or the notes themselves"

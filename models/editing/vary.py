@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -155,7 +156,7 @@ def vary_sources(
                 made = [*ordered, *too_little] if turn else []
             far = _choose(sources[k], made, amount, count, rngs[k], found[k], is_last=turn > 0) if made else [amount]
             more = [int(sources[k].balance(grid).gains.sum()) for grid in made]
-            steps[k] = steps[k].after(sources[k], amount, float(np.median(far)), float(np.median(more or [0])))
+            steps[k] = steps[k].after(sources[k], amount, median(far), median(more or [0]))
     nearest = [sorted((entry for entry in f.values() if entry[0] < math.inf), key=lambda entry: entry[0]) for f in found]
     return [entries[:count] for entries in nearest]
 

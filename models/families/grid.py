@@ -118,6 +118,13 @@ class Vocabulary:
             return self.onsets[tokens[..., 0]]
         return np.asarray(self.onsets[tokens].any(-2))
 
+    def used(self, grids: Iterable[Grid]) -> NDArray[np.bool_]:
+        """Find the tokens that any of some grids has, [K]."""
+        is_used = np.zeros(self.tokens, bool)
+        for grid in grids:
+            is_used[grid.tokens] = True
+        return is_used
+
     def without_leading_holds(self, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
         """Read what is held into a window as a rest: [B, T, S] -> [B, T, S]."""
         if not self.holds:

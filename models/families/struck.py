@@ -222,10 +222,8 @@ class StruckFamily(Family):
     def _keep_lanes(self, grids: Sequence[Grid], windows: int, wanted: Collection[int]) -> NDArray[np.float32]:
         """Lean off lanes that some music does not strike, which is so many windows long, nor anybody wants: nats on tokens."""
         vocabulary = self.vocabulary
-        used = np.zeros(vocabulary.lanes, bool)
+        used = np.asarray(vocabulary.onsets[vocabulary.used(grids)].any(0))
         used[list(wanted)] = True
-        for grid in grids:
-            used |= vocabulary.onsets[np.unique(grid.tokens)].any(0)
         if not used.any():
             return np.zeros(vocabulary.tokens, np.float32)
         return np.asarray(NEW_LANE * min(windows - 1, SAYING) * (vocabulary.onsets & ~used).sum(1), np.float32)

@@ -481,8 +481,7 @@ def _keep_pitches_of(
 
 def _keep_range(grids: Sequence[Grid], windows: int) -> NDArray[np.float32]:
     """Lean off pitches beyond the range of some music, which is so many windows long: nats [HOLD]."""
-    used = np.unique(np.concatenate([np.unique(grid.tokens) for grid in grids]))
-    used, pitches = used[used < HOLD], np.arange(HOLD)
+    used, pitches = np.flatnonzero(LINE.used(grids)[:HOLD]), np.arange(HOLD)
     if not len(used):
         return np.zeros(HOLD, np.float32)
     beyond = np.maximum(used[0] - pitches, pitches - used[-1]).clip(0)

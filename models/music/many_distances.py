@@ -80,9 +80,9 @@ class Distances:
         They are where no note can be kept as one of several: then all that can be kept are, and what is left can only be moved
         among itself. For to lead moves over a kept pair gains one of them, and loses what counts twice.
         """
-        clips, at = np.unique(np.array(pairs), return_inverse=True)
-        a, b = at.reshape(-1, 2).T
-        table = _Table.of([self._notes[k] for k in clips.tolist()], self._lanes)
+        clips = sorted({clip for pair in pairs for clip in pair})
+        a, b = np.searchsorted(clips, np.array(pairs)).T
+        table = _Table.of([self._notes[k] for k in clips], self._lanes)
         has, is_had = table.keepable[a[:, None], table.rows[b]], table.keeping[b[:, None], table.rows[a]]  # [P, n]
         is_left, is_missing = has == 0, is_had == 0
         edits = is_left.sum(1) + is_missing.sum(1)
@@ -126,7 +126,8 @@ class _Table:
         onsets, pitches = onsets[is_first], pitches[is_first]
         rows = np.full((len(clips), max(sizes)), len(onsets))
         rows[np.arange(rows.shape[1]) < np.array(sizes)[:, None]] = place
-        ranked, rank = np.unique(onsets, return_inverse=True)
+        ranked = np.sort(onsets)
+        rank = np.searchsorted(ranked, onsets)
 
         same, near = (_windows(ranked, onsets, width) for width in (SAME_ONSET, NEAR_ONSET))
         # Whose windows an onset is in: the same but for rounding, by which a note may be within reach of one that it is not of.

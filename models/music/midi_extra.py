@@ -38,7 +38,7 @@ _Time = Annotated[float, Field(ge=-_FURTHEST, le=_FURTHEST)]
 
 
 class _NoteFields(BaseModel):
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False, defer_build=True)
     start: float = 0.0
     duration: float = 0.0
     velocity: float = 0.0
@@ -49,7 +49,7 @@ class _NoteFields(BaseModel):
 
 
 class _ClipFields(BaseModel):
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False, defer_build=True)
     beats: Annotated[float, Field(le=_FURTHEST)] = 0.0
     start: _Time = 0.0
     tempo: Annotated[float, Field(ge=_SLOWEST, le=_FASTEST)] = 0.0
@@ -62,10 +62,10 @@ class _ClipFields(BaseModel):
 class Extra(BaseModel):
     """Our event, as the docstring of the module tells it. Of the fields only those that are set count."""
 
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False, defer_build=True)
     part: int = Field(ge=1, le=16)
     shift: float = Field(default=0.0, ge=0, le=_FURTHEST)
-    clip: _ClipFields = _ClipFields()
+    clip: _ClipFields = Field(default_factory=_ClipFields)
     check: int = 0
     notes: Mapping[int, _NoteFields] = {}
 
