@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +63,7 @@ class Palette:
 
     def blend(self, positions: Sequence[tuple[float, float]]) -> Computation[list[Clip]]:
         """Blend at puck positions (x, y), 0..1; a corner is the clip that was given, not a reconstruction."""
-        even = self.context.model.card.even_position
+        even = cache(self.context.model.card.even_position)  # a grid has few places along each side
         weights = [corner_weights(len(self.corners), even(x), even(y)) for x, y in positions]
         made = yield from self._between([w for w in weights if max(w) < 1], lambda mus, w: weighted_mean(mus, w))
         inner = iter(clip for _, clip in made)

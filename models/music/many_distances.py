@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -46,23 +47,28 @@ class Distances:
 
     def between(self, pairs: Sequence[Pair]) -> list[float]:
         """Measure the distance from the first to the second of each pair."""
-        found: list[float] = []
-        first, reference = -1, None
+        found = np.zeros(len(pairs))
+        sizes = np.array([len(clip.notes) for clip in self._clips])
+        done = 0
         for some in self._groups(pairs):
+            most = sizes[np.array(some)].max(1)
             edits, is_sure = self._count_edits(some)
-            for (i, j), count, sure in zip(some, edits.tolist(), is_sure.tolist(), strict=True):
-                most = max(len(self._clips[i].notes), len(self._clips[j].notes))
-                if sure and most <= MOST_NOTES:
-                    found.append(count / max(most, 1))
-                    continue
-                if reference is None or i != first:
-                    first, reference = i, Reference(self._clips[i], voice=self._voice)
-                found.append(reference.distance(self._clips[j]))
+            found[done : done + len(some)] = edits / np.maximum(most, 1)
+            alone = np.flatnonzero(~is_sure | (most > MOST_NOTES))
+            for i, those in groupby(alone.tolist(), key=lambda k: some[k][0]):
+                reference = Reference(self._clips[i], voice=self._voice)
+                for k in those:
+                    found[done + k] = reference.distance(self._clips[some[k][1]])
+            done += len(some)
             pause()
-        return found
+        measured: list[float] = found.tolist()
+        return measured
 
     def _groups(self, pairs: Sequence[Pair]) -> Iterator[Sequence[Pair]]:
         """Cut pairs into groups of as many as are measured at once."""
+        if len(self._notes) * sum(len(onsets) for onsets, _ in self._notes) <= CELLS:
+            yield from [pairs] if pairs else []
+            return
         clips: set[int] = set()
         first = notes = 0
         for k, pair in enumerate(pairs):

@@ -106,7 +106,7 @@ def noise_between(z: Latents, points: Sequence[Latents], *, least: float) -> NDA
     Between clips the latent belongs to no clip. Seen from the nearest one, what the others add is noise; the decoder is
     told how much of it there is, and composes what that leaves open instead of averaging.
     """
-    closest = np.max([np.cos(_angle(z, p)) for p in points], axis=0)
+    closest = np.cos(_angle(z, np.stack(points))).max(0)
     return np.asarray(np.clip(np.sqrt(np.maximum(0, 1 - closest**2)), least, 1), np.float32)
 
 
