@@ -91,7 +91,7 @@ def draw_batches(ax: Axes, repeats: int) -> None:
 def draw_clients(ax: Axes, repeats: int) -> None:
     """Let more and more clients ask a server at once, again and again, and draw how long each waits."""
     clip, middle, late = read_clip(ROOT / "tests/clips/funk.mid"), [], []
-    with server(dict(os.environ), {}) as port, ExitStack() as stack, ThreadPoolExecutor(max(CLIENTS)) as pool:
+    with server(dict(os.environ), {}) as (port, _), ExitStack() as stack, ThreadPoolExecutor(max(CLIENTS)) as pool:
         crowd = [stack.enter_context(Client(port=port, name=f"client {k}")) for k in range(max(CLIENTS))]
         seeds = iter(range(1, 10**6))
 

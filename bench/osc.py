@@ -55,11 +55,12 @@ def main() -> None:
             (Path(home) / "latent-bridge").mkdir()
             (Path(home) / "latent-bridge" / "models").symlink_to(options.models.resolve(), target_is_directory=True)
             environment["XDG_DATA_HOME"] = home
-        with server(environment, figures) as port:
+        with server(environment, figures) as (port, process):
             print(f"{os.cpu_count()} cores, {options.repeats} repeats; milliseconds: p50 / p95")
             measure(port, "alone", options.repeats, figures)
             with busy_core():
                 measure(port, "next to a busy core", options.repeats, figures)
+            flood(port, process, figures)
     for name in ("first welcome", "ready", "slowest hello while warming"):
         print_row(name, "", figures[name], figures[name])
     codec(figures)
@@ -68,8 +69,8 @@ def main() -> None:
 
 
 @contextmanager
-def server(environment: dict[str, str], figures: dict[str, float]) -> Iterator[int]:
-    """Start a server, and note how long it takes."""
+def server(environment: dict[str, str], figures: dict[str, float]) -> Iterator[tuple[int, int]]:
+    """Start a server, and note how long it takes: its port, and the number of its process."""
     started = time.perf_counter()
     with subprocess.Popen(PROGRAM, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment) as process:
         assert process.stdout
@@ -85,8 +86,7 @@ def server(environment: dict[str, str], figures: dict[str, float]) -> Iterator[i
             figures["ready"] = 1000 * (time.perf_counter() - started)
             figures["slowest hello while warming"] = slowest
         try:
-            yield port
-            flood(port, process.pid, figures)
+            yield port, process.pid
         finally:
             process.terminate()
 
