@@ -40,7 +40,8 @@ def test_at_1_the_drums_strike_the_rhythm_and_nothing_else(engine: Engine, name:
     clip = read_clip(CLIPS / f"{name}.mid")
     inside = clip.with_notes(n for n in clip.notes if n.start >= clip.start)
     for made in engine.run(Drumify(clips=(clip,), follow=1, count=2, seed=1)).clips:
-        assert steps(made) == steps(inside)
+        assert all(any(abs(n.start - onset.start) <= 0.13 for onset in inside.notes) for n in made.notes)
+        assert all(any(abs(n.start - onset.start) <= 0.13 for n in made.notes) for onset in inside.notes)
         assert {n.pitch for n in made.notes} <= set(GM_KIT)
         assert (made.beats, made.meter, made.start) == (clip.beats, clip.meter, clip.start)
 

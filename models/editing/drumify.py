@@ -40,8 +40,9 @@ STEADY = 0.5  # of the steps are struck where hats keep time
 LIKEST = 64  # of the music that was learned from, those that are played as often as the rhythm
 # Nats at a `follow` of 1: on an onset that is struck by nothing; on a leading voice that strikes where there is none; on one
 # that does where there is, and for each deviation that its accent is above the rest.
-MISSED, BESIDE, STRUCK, ACCENTED = 8.0, 9.0, 4.0, 1.5
-LOUDER = 0.25  # of its velocity that a stroke is louder for each deviation of the accent
+MISSED, BESIDE, STRUCK, ACCENTED = 8.0, 9.0, 4.0, 1.0
+ACCENT = 0.75  # of the way that strokes are as loud as the rhythm, where that has accents
+LOOSE = 0.4  # of how far strokes of a step lie apart, what is taken off where somebody has played it
 MOST = 2.0  # deviations that count
 PLAYED = 0.04  # steps by which onsets lie off the grid, from which on somebody has played them
 
@@ -52,11 +53,22 @@ class Rhythm:
 
     layout: GridLayout  # of a clip as long, without notes
     struck: NDArray[np.bool_]  # [B, T]
+    loud: NDArray[np.float32]  # [B, T], 0..1
     accents: NDArray[np.float32]  # [B, T], in deviations
     late: NDArray[np.float32]  # [B, T], in steps
     alike: NDArray[np.int64]  # the number of the group of each window
     gaps: Gaps
     known: NDArray[np.bool_] | None  # bars of rest, [B, T, M]
+
+    @property
+    def busy(self) -> float:
+        """The share of the steps of windows with onsets that are struck."""
+        return float(self.struck[self.struck.any(1)].mean())
+
+    @property
+    def sparse(self) -> float:
+        """How far kick and snare can play it whole, 0..1: of a busy rhythm they play but a part."""
+        return max(0.0, 1 - self.busy / STEADY)
 
     @property
     def is_played(self) -> bool:
@@ -107,7 +119,7 @@ def read_rhythm(context: EditContext, clip: Clip) -> Rhythm:
     spread = loud[struck].std() if struck.any() else 0.0
     accents = np.where(struck, (loud - loud[struck].mean()) / spread, 0) if spread > 1e-3 else np.zeros(loud.shape)
     accents = np.clip(accents, -MOST, MOST).astype(np.float32)
-    return Rhythm(blank, struck, accents, late.astype(np.float32), group_windows(taps), gaps, compiled.known)
+    return Rhythm(blank, struck, loud, accents, late.astype(np.float32), group_windows(taps), gaps, compiled.known)
 
 
 def _follow(
@@ -172,8 +184,7 @@ def _draw_habits(context: EditContext, rhythm: Rhythm, follow: float, number: in
     if not tells_habits(context):
         return None
     told = tell_habits(habits, family.spec.window_beats, family.context)
-    own = rhythm.struck.sum(1)[rhythm.struck.any(1)].mean() / family.spec.steps
-    busy = follow * own + (1 - follow) * max(own, STEADY)
+    busy = follow * rhythm.busy + (1 - follow) * max(rhythm.busy, STEADY)
     order = np.argsort(np.abs(family.own_busy(told) - busy), kind="stable")
     likest = order[: round(LIKEST + (1 - follow) * max(0, len(order) - LIKEST))]
     return np.asarray(told[rng.choice(likest, number)])
@@ -191,7 +202,7 @@ def _leaning(context: EditContext, rhythm: Rhythm, follow: float) -> LogitBias:
 
     def make(rows: NDArray[np.int64]) -> NDArray[np.float32]:
         struck, accents = rhythm.struck[rows][..., None], rhythm.accents[rows][..., None]
-        on = np.where(is_silent, -MISSED, STRUCK * (leads >= 1) + ACCENTED * accents * np.minimum(leads, 1))
+        on = np.where(is_silent, -MISSED, STRUCK * rhythm.sparse * (leads >= 1) + ACCENTED * accents * np.minimum(leads, 1))
         bias = np.asarray(follow * np.where(struck, on, -BESIDE * beside), np.float32)
         if follow == 1:
             bias[struck[..., 0][..., None] & is_silent] = NEVER
@@ -204,23 +215,35 @@ def _leaning(context: EditContext, rhythm: Rhythm, follow: float) -> LogitBias:
 def _played(rhythm: Rhythm, grid: Grid, follow: float) -> Grid:
     """Let strokes be as accented as the rhythm, and in its time where somebody has played it; else in the model's."""
     firm, struck = min(1.0, 2 * follow), rhythm.struck[..., None]
-    velocities = grid.velocities * (1 + firm * LOUDER * np.where(struck, rhythm.accents[..., None], 0))
+    velocities = _accented(rhythm, grid, ACCENT * firm)
     offsets = grid.offsets
-    if rhythm.is_played:
-        offsets = np.where(struck & (grid.velocities > 0), (1 - firm) * offsets + firm * rhythm.late[..., None], offsets)
-    limited = np.where(grid.velocities > 0, np.clip(velocities, 1 / 127, 1), 0)
-    return Grid(grid.tokens, limited.astype(np.float32), np.asarray(offsets, np.float32))
+    if rhythm.is_played:  # the loudest stroke of a step is in time with the rhythm, the others lie by it as they did
+        loudest = np.take_along_axis(offsets, grid.velocities.argmax(-1)[..., None], -1)
+        moved = np.clip(offsets + firm * (rhythm.late[..., None] - loudest + LOOSE * (loudest - offsets)), -0.5, 0.5)
+        offsets = np.where(struck & (grid.velocities > 0), moved, offsets)
+    return Grid(grid.tokens, velocities, np.asarray(offsets, np.float32))
+
+
+def _accented(rhythm: Rhythm, grid: Grid, share: float) -> NDArray[np.float32]:
+    """Let the loudest stroke of a step be as loud as the rhythm is there, by a share of the way, and the others with it."""
+    loudest = grid.velocities.max(-1)
+    if not rhythm.accents.any():  # nobody has played it
+        return grid.velocities
+    wanted = loudest + share * (rhythm.loud - loudest)
+    times = np.where(rhythm.struck & (loudest > 0), wanted / np.maximum(loudest, 1e-6), 1)
+    return np.asarray(np.minimum(grid.velocities * times[..., None], 1), np.float32)
 
 
 def _heard(context: EditContext, rhythm: Rhythm, grid: Grid) -> float:
-    """Tell how well a rhythm is heard in drums: its onsets in the leading voices, F1, its accents, and its bars that repeat."""
+    """Tell how well a rhythm is heard in drums: its onsets, with leading voices nowhere else, its accents, bars that repeat."""
     leading = np.asarray(context.family.leading) >= LEADING
     onsets = context.family.vocabulary.struck(grid.tokens) & rhythm.layout.open_steps[..., None]
     leads = onsets[..., leading].any(-1)
-    agree = 2 * (leads & rhythm.struck).sum() / max(1, leads.sum() + rhythm.struck.sum())
+    struck, both = rhythm.struck, (leads & rhythm.struck).sum()
+    agree = (onsets.any(-1) & struck).sum() / struck.sum() + both / max(1, leads.sum()) + rhythm.sparse * both / struck.sum()
     loud = (grid.velocities * onsets).sum(-1)[rhythm.struck]
     accents = rhythm.accents[rhythm.struck]
-    is_told = len(loud) > 2 and loud.std() > 1e-6 and accents.std() > 1e-6
+    is_told = len(loud) > 2 and min(loud.std(), accents.std()) > 1e-6
     told = 0.5 * np.corrcoef(loud, accents)[0, 1] if is_told else 0.0
     lag = context.family.spec.half_steps
     again, its_own = (repeated(its, lag)[rhythm.struck.any(1)] for its in (onsets, rhythm.struck[..., None]))
