@@ -22,6 +22,7 @@ NAMES = (
         "Cross",
         "Drumify",
         "Engine",
+        "Groove",
         "Interpolate",
         "Note",
         "Picture",

@@ -17,7 +17,7 @@ from bridge.engine import Engine as RequestEngine
 from bridge.latent_file import MOST_BYTES, from_npz, to_npz
 from bridge.preview.page import draw_frame, draw_page
 from bridge.preview.view import Card, Group, Kit, Roll, draw_part, draw_source
-from bridge.requests import VERBS, Blend, ClipsRequest, Cross, Drumify, Interpolate, Reconstruct, Request, Sample, Vary
+from bridge.requests import VERBS, Blend, ClipsRequest, Cross, Drumify, Groove, Interpolate, Reconstruct, Request, Sample, Vary
 from bridge.validation import clip_counts
 from models.editing.batching import FIXED_ROWS, Progress
 from models.editing.points import Points
@@ -41,6 +41,7 @@ __all__ = [
     "Cross",
     "Drumify",
     "Engine",
+    "Groove",
     "Interpolate",
     "Note",
     "Picture",
@@ -212,7 +213,7 @@ class Engine:
     def _families(self, request: Request, answer: Answer) -> tuple[str, ...]:
         clips = request.clips if isinstance(request, ClipsRequest) else answer.clips[:1]
         return tuple(
-            route(clip, request.kind) if name == MORPH else self._engine.model(name).family.name
+            route(clip, request.kind) if name == MORPH or isinstance(request, Groove) else self._engine.model(name).family.name
             for clip, name in zip(clips, answer.models, strict=False)
         )
 

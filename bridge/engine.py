@@ -10,11 +10,13 @@ import numpy as np
 
 from bridge.loaded_models import LoadedModels
 from bridge.requests import (
+    VERBS,
     Blend,
     Change,
     ClipsRequest,
     Cross,
     Drumify,
+    Groove,
     Interpolate,
     Music,
     Reconstruct,
@@ -23,17 +25,19 @@ from bridge.requests import (
     Sample,
     Vary,
 )
-from models.editing.batching import GPU_ROWS, Batcher, Computation, Progress, run_alone
+from models.editing.batching import GPU_ROWS, Batcher, Computation, Progress, Turn, run_alone
 from models.editing.clip_state import EditContext, EncodingCache, Made, Remark, called, mark_notes
 from models.editing.others import Other
 from models.editing.sample import sample
 from models.editing.scales import KeyUsed
 from models.editing.vary import vary
-from models.families.constraints import Constraints
+from models.families.constraints import Constraints, Stretches
+from models.families.family import Kit
 from models.families.registry import find_family, kinds, lane_names
 from models.families.routing import default_family, route, route_beside
 from models.music.clip import Clip
 from models.music.dials import Dials
+from models.music.drum_map import VOICE_NAMES
 from models.music.key import AUTO, FREE, parse_key
 from models.music.paced import paced
 from models.network.decoding import LatentModel, temperature_for
@@ -43,6 +47,7 @@ from models.store import load_model
 if TYPE_CHECKING:
     from models.editing.palette import Palette
     from models.editing.points import Points
+    from models.feel.player import Player
 
 Families = Sequence[str] | None  # what each clip of a request is, where that is known
 Others = Sequence[Sequence[Other]]  # what sounds with each clip of a request; none where nothing is known
@@ -104,10 +109,24 @@ class Engine:
         self._dialled = LoadedModels(self._dial, most=DIALLED)
         self._encodings = EncodingCache()
         self._palettes: dict[int, Palette] = {}
+        self._player: tuple[str, Player] | None = None
 
     def model(self, name: str) -> LatentModel:
         """Find a model by name, loading it where it was not asked for lately."""
         return self._models.find(name)
+
+    def player(self, name: str) -> Player:
+        """Find a model of feel by name, loading it where it is not the one that was asked for last."""
+        from models.feel.store import load_player
+
+        name = feel_name(name)
+        if self._player is None or self._player[0] != name:
+            self._player = name, load_player(name)
+        return self._player[1]
+
+    def weights_sha256(self, verb: str, name: str) -> str:
+        """Look up the hash of the weights of a model that a verb made something with."""
+        return self.player(name).weights_sha256 if VERBS.get(verb) is Groove else self.model(name).card.weights_sha256
 
     def _dial(self, key: str) -> LatentModel:
         """Load a personal model as far as its key says; see `_model_for`."""
@@ -166,6 +185,8 @@ class Engine:
                 return self._cross(request, families, others)
             case Drumify():
                 return self._drumify(request)
+            case Groove():
+                return self._groove(request, families)
             case Reconstruct():
                 return self._reconstruct(request, families, others)
         raise ValueError(f"there is no way to run a {type(request).__name__}")
@@ -295,6 +316,29 @@ class Engine:
         asked = request.model_copy(update={"kind": DRUMS})
         return (yield from self._each(asked, request.clips, None, (), drumify_some))
 
+    def _groove(self, request: Groove, families: Families) -> Computation[Answer]:
+        from models.editing.groove import Playing, groove
+
+        clips, told = _marked(request), request.model_copy(update={"model": "auto"})
+        player = self.player(request.model)
+        kits = [
+            None if (family := find_family(name)).is_pitched else family.kit(request.drum_map, request.pads, clips)
+            for name in _routes(told, clips, families)
+        ]
+        playing = Playing(request.timing, request.velocity, 0.5 + request.variety, _seed(request))
+        like = (clips[-1], kits[-1]) if request.like else None
+        results: list[tuple[Clip, int]] = []
+        remarks = list(_locked_outside(request, clips[: len(request.played)]))
+        for i, (clip, kit) in enumerate(zip(clips[: len(request.played)], kits, strict=False)):
+            yield Turn()
+            locked = _locked_notes(request, clip, kit)
+            made = groove(player, clip, kit, playing, count=request.count, locked=locked, like=like)
+            results += [(its, i) for its in made.clips]
+            remarks += [Remark(remark.text, i) for remark in made.remarks]
+        names = (feel_name(request.model),) * len(clips)
+        made_of = tuple(i for _, i in results)
+        return Answer(tuple(clip for clip, _ in results), made_of, names, _seed(request), tuple(dict.fromkeys(remarks)))
+
     # --- what they share ---------------------------------------------------------------------------------------------
 
     def _each(
@@ -348,7 +392,25 @@ def _answer_of(palette: Palette, clips: Sequence[Clip], said: Sequence[Remark] =
     return Answer(tuple(clips), (-1,) * len(clips), names, palette.context.seed, remarks, keys=palette.keys)
 
 
-def _locked_outside(request: Change, clips: Sequence[Clip]) -> list[Remark]:
+def _locked_notes(request: Groove, clip: Clip, kit: Kit | None) -> frozenset[int]:
+    """List the notes that a request locks: single ones, those of a voice, and those that begin in a stretch."""
+    voices = {VOICE_NAMES.index(name) for name in request.lock_voices}
+    single, stretches = set(request.lock_notes), Stretches([(low - 1e-9, high - 1e-9) for low, high in request.lock_beats])
+    return frozenset(
+        i
+        for i, note in paced(enumerate(clip.notes))
+        if i in single or note.start - clip.start in stretches or (kit is not None and kit.get(note.pitch) in voices)
+    )
+
+
+def feel_name(name: str) -> str:
+    """Name the model of feel that a request takes."""
+    from models.feel.store import FEEL
+
+    return FEEL if name == "auto" else name
+
+
+def _locked_outside(request: Change | Groove, clips: Sequence[Clip]) -> list[Remark]:
     """Say which stretches that are to be locked hold nothing of a clip, because they lie outside it."""
     said: list[Remark] = []
     for i, clip in enumerate(clips):

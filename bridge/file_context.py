@@ -10,6 +10,7 @@ from models.editing.others import Other
 from models.families.family import PartFacts
 from models.families.registry import find_family, kinds
 from models.families.routing import Route, RoutedPart, route_parts
+from models.music.clip import Clip
 from models.music.midi import MidiError, Song, find_parts, from_bytes
 from models.music.midi_file import read_file
 from models.plain_file import shown
@@ -29,6 +30,17 @@ class ContextFile:
 
 
 @dataclass(frozen=True)
+class LikeFile:
+    """A file with whose feel clips are played: the part that has it, and its family."""
+
+    name: str
+    content: bytes
+    clip: Clip
+    family: str
+    path: Path = Path()
+
+
+@dataclass(frozen=True)
 class Reading:
     """How files are read: the parts that were asked for, those that are of a kind that was told, and what sounds with them."""
 
@@ -36,6 +48,7 @@ class Reading:
     kinds: tuple[tuple[str, str], ...] = ()  # parts by number or name, and their kinds
     context: str = AUTO  # or NONE, or the name of a file
     file: ContextFile | None = None  # that file
+    like: LikeFile | None = None  # whose feel is taken
 
     @property
     def kinds_told(self) -> str | None:
@@ -97,6 +110,21 @@ def with_file(reading: Reading, name: str, content: bytes, path: Path = Path()) 
         raise MidiError(f"{name} holds no notes: nothing in it can sound with the clips")
     families = tuple(route.family for route in AS_FILES_ARE.routes(song))
     return replace(reading, context=name, file=ContextFile(name, content, song, families, path))
+
+
+def read_like(path: Path) -> LikeFile:
+    """Read a file whose feel is to be taken."""
+    return like_of(shown(path.name), read_file(path), path)
+
+
+def like_of(name: str, content: bytes, path: Path = Path()) -> LikeFile:
+    """Find the part of a file whose feel is taken: its drums, else its first with notes."""
+    song = from_bytes(content, name=name)
+    parts = [(part, route.family) for part, route in zip(song.parts, AS_FILES_ARE.routes(song), strict=True) if part.clip.notes]
+    if not parts:
+        raise MidiError(f"{name} holds no notes: there is no feel in it to take")
+    part, family = next((found for found in parts if not find_family(found[1]).is_pitched), parts[0])
+    return LikeFile(name, content, replace(part.clip, name=name), family, path)
 
 
 def _lay(song: Song, families: Sequence[str], shift: float, *, without: int | None = None) -> list[Other]:

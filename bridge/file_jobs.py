@@ -139,7 +139,7 @@ def only_one(verb: str, jobs: Sequence[Job], labels: Sequence[str]) -> None:
     if len(jobs) > 1:
         raise FileError(f"--out - takes one clip; these are {len(jobs)} files: give one, or a folder as --out")
     if len(labels) > 1:
-        how = "add --count 1" if verb in ("sample", "vary", "cross", "drumify") else "give a folder"
+        how = "add --count 1" if verb in ("sample", "vary", "cross", "drumify", "groove") else "give a folder"
         raise FileError(f"--out - takes one clip; this {verb} makes up to {len(labels)}: {how}")
 
 

@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from bridge.devices import find_device
-from bridge.engine import MORPH, Answer, Engine
-from bridge.file_context import AS_FILES_ARE, NONE, Reading, read_kinds, with_file
+from bridge.engine import MORPH, Answer, Engine, feel_name
+from bridge.file_context import AS_FILES_ARE, NONE, Reading, like_of, read_kinds, with_file
 from bridge.file_jobs import FileError, Job, is_together, record_path
 from bridge.pipes import is_pipe
 from bridge.provenance import (
@@ -30,7 +30,7 @@ from bridge.provenance import (
     sha256,
     versions,
 )
-from bridge.requests import VERBS, Change, ClipsRequest, Drumify, Interpolate, Request
+from bridge.requests import VERBS, Change, ClipsRequest, Drumify, Groove, Interpolate, Request
 from bridge.validation import STAND_IN
 from bridge.watch import NoProgress, Watch, read_in_time
 from bridge.writing import write_together
@@ -136,7 +136,7 @@ def was_done(engine: Engine, out: Path, asked: Record) -> Callable[[Job, Sequenc
         place = record_path(out, job, asked.verb)
         try:
             record = read_record(place)
-            check_models(record, models_used(engine, [used.name for used in record.models]))
+            check_models(record, models_used(engine, record.verb, [used.name for used in record.models]))
         except ValueError:
             return False
         return is_same(record, asked, hashes) and all((place.parent / output.name).is_file() for output in record.outputs)
@@ -169,7 +169,7 @@ def run(
 
 def look(request: Request, jobs: Sequence[Job], care: Care) -> Iterator[tuple[Job, tuple[Opened, ...] | Failed | Done]]:
     """Read the files of jobs and choose their parts, as `run` does, and make nothing of them."""
-    if request.model != "auto":
+    if request.model != "auto" and not isinstance(request, Groove):
         find_model(request.model)
     for job in jobs:
         contents = _read_job(job, care)
@@ -182,6 +182,8 @@ def parts_to_use(request: Request, sources: Sequence[Opened]) -> tuple[PartOfFil
     models = [request.model if request.model != "auto" else default_family(request.kind) for _ in routes]
     if request.model == "auto" and request.kind is None and not isinstance(request, Drumify):
         models = [route.family for route in routes]
+    if isinstance(request, Groove):
+        models = [feel_name(request.model)] * len(routes)
     is_morph = isinstance(request, Interpolate) and (request.path == MORPH or len(set(models)) > 1)
     return _parts_used(request, sources, [MORPH] * len(models) if is_morph else models)
 
@@ -196,8 +198,12 @@ def make(
         return [Made((), tuple(map(to_bytes, answer.clips)), answer.models, answer.info, keys=_keys_of([("", 0)], answer))]
     clips = [clip for source in sources for clip in source.clips]
     families = [route.family for source in sources for route in source.routes]
-    answer = engine.run(request.model_copy(update={"clips": tuple(clips)}), progress, families=families, others=others)
-    used = _parts_used(request, sources, answer.models)
+    asked = request.model_copy(update={"clips": tuple(clips)})
+    if reading.like is not None:
+        asked = asked.model_copy(update={"clips": (*clips, reading.like.clip), "like": True})
+        families.append(reading.like.family)
+    answer = engine.run(asked, progress, families=families, others=others)
+    used = _parts_used(request, sources, answer.models[: len(clips)])
     keys = _keys_of([(part.file, part.number) for part in used], answer)
     if is_together(request):
         # A clip that is a corner goes back into its own file; all else goes into A's, whose meter it has.
@@ -322,7 +328,7 @@ def save(
             for source in made.sources
         ),
         "parts": made.parts,
-        "models": models_used(engine, made.models),
+        "models": models_used(engine, settings.verb, made.models),
         "info": made.info,
         "keys": made.keys,
         "outputs": outputs([_recordable(path.name) for path in written], made.clips),
@@ -339,7 +345,7 @@ def _recordable(name: str) -> str:
 
 def settings(verb: str, request: Request, *, reading: Reading, device: str, embed: bool = False) -> Record:
     """Begin a record with what all the jobs of a command share."""
-    file = reading.file
+    file, like = reading.file, reading.like
     return Record(
         verb=verb,
         request=request.model_dump(mode="json", exclude={"clips"}),
@@ -347,6 +353,7 @@ def settings(verb: str, request: Request, *, reading: Reading, device: str, embe
         kinds=reading.kinds_told,
         context=reading.context,
         context_file=None if file is None else SourceFile.of(file.name, file.content, file.path, embed=embed),
+        like_file=None if like is None else SourceFile.of(like.name, like.content, like.path, embed=embed),
         device=device,
         versions=versions(device),
     )
@@ -357,7 +364,7 @@ def make_again(engine: Engine, record: Record, progress: Progress) -> list[bytes
     kind = VERBS.get(record.verb)
     if kind is None:
         raise RecordError(f"the record is of {record.verb}, which is not one of: {', '.join(VERBS)}")
-    check_models(record, models_used(engine, [used.name for used in record.models]))
+    check_models(record, models_used(engine, record.verb, [used.name for used in record.models]))
     asked = {**record.request, "clips": (STAND_IN,) * len(record.sources)} if record.sources else record.request
     if "fill" in kind.model_fields:  # records of before there were rests do not name it
         asked = {"fill": True, **asked}
@@ -365,6 +372,8 @@ def make_again(engine: Engine, record: Record, progress: Progress) -> list[bytes
     reading = Reading(record.track, read_kinds(record.kinds) if record.kinds else (), record.context or NONE)
     if record.context_file is not None:
         reading = with_file(reading, record.context_file.name, _source_content(record.context_file))
+    if record.like_file is not None:
+        reading = replace(reading, like=like_of(record.like_file.name, _source_content(record.like_file)))
     sources = [open_file(source.name, _source_content(source), request, reading) for source in record.sources]
     return list(make(engine, request, sources, progress, reading)[0].clips)
 
@@ -375,10 +384,10 @@ def start_engine(device: str, runtime: str | None = None) -> tuple[Engine, str]:
     return Engine(device=found, batch_size=FIXED_ROWS, load=partial(load_model, runtime=runtime)), found
 
 
-def models_used(engine: Engine, names: Sequence[str]) -> tuple[ModelUsed, ...]:
-    """Look up the weights behind names; a morph has none."""
-    models = {name: engine.model(name) for name in names if name != MORPH}
-    return tuple(ModelUsed(name=name, weights_sha256=model.card.weights_sha256) for name, model in models.items())
+def models_used(engine: Engine, verb: str, names: Sequence[str]) -> tuple[ModelUsed, ...]:
+    """Look up the weights behind the names of models that a verb used; a morph has none."""
+    some = [name for name in dict.fromkeys(names) if name != MORPH]
+    return tuple(ModelUsed(name=name, weights_sha256=engine.weights_sha256(verb, name)) for name in some)
 
 
 def _source_content(source: SourceFile) -> bytes:
@@ -481,6 +490,6 @@ def _is_of_model(family: str, request: Request) -> bool:
     if isinstance(request, Change) and request.only and not FAMILIES[family].lanes:
         return False
     asked = kinds()[request.kind] if request.kind else None
-    if asked is None and request.model != "auto":
+    if asked is None and request.model != "auto" and not isinstance(request, Groove):
         asked = read_card(find_model(request.model)).family
     return asked in (None, family)

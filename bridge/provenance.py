@@ -114,6 +114,7 @@ class Record(BaseModel):
         default=None, description="what sounds with the parts: auto, none or a file; older ones have none"
     )
     context_file: SourceFile | None = Field(default=None, description="that file")
+    like_file: SourceFile | None = Field(default=None, description="the file whose feel was taken")
     sources: tuple[SourceFile, ...] = ()
     parts: tuple[PartOfFile, ...] = Field(default=(), description="of the sources; older records do not name them")
     models: tuple[ModelUsed, ...] = ()
@@ -126,7 +127,7 @@ class Record(BaseModel):
 
 def record_bytes(record: Record) -> bytes:
     """Give a record as JSON that people can read; what no one asked for is left out, as it was before it could be asked for."""
-    left_out: dict[str, Any] = {name: True for name in ("kinds", "context_file") if getattr(record, name) is None}
+    left_out: dict[str, Any] = {name: True for name in ("kinds", "context_file", "like_file") if getattr(record, name) is None}
     if all(source.path is None for source in record.sources):
         left_out["sources"] = {"__all__": {"path"}}
     return (record.model_dump_json(indent=2, exclude=left_out) + "\n").encode()
@@ -204,8 +205,8 @@ def find_seed(records: Iterable[Path], settings: Record) -> int | None:
 
 def _asked(record: Record, *, seed: bool = True) -> tuple[object, ...]:
     asked = {key: value for key, value in record.request.items() if seed or key != "seed"}
-    file = record.context_file and record.context_file.sha256
-    return record.verb, record.track, record.kinds, record.context or "none", file, asked
+    files = [file and file.sha256 for file in (record.context_file, record.like_file)]
+    return record.verb, record.track, record.kinds, record.context or "none", *files, asked
 
 
 def differences(record: Record, device: str) -> list[str]:

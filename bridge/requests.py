@@ -254,6 +254,34 @@ class Drumify(Resting, Music):
         return self.count
 
 
+class Groove(ClipsRequest):
+    """Give the notes of clips the timing and the velocity of drummers; the notes stay as they are."""
+
+    timing: Unit = Field(default=1.0, description="how far notes move to where a drummer plays them; 0 moves none")
+    velocity: Unit = Field(default=1.0, description="how far notes become as loud as a drummer plays them; 0 changes none")
+    like: bool = Field(default=False, description="the last clip is only heard: the others are played with its feel")
+    count: int = Field(default=8, ge=1, le=64, description="how many ways of playing each clip")
+    lock_voices: tuple[VoiceName, ...] = Field(default=(), description="drum voices that stay as they are")
+    lock_beats: tuple[Stretch, ...] = Field(default=(), description="stretches that stay as they are, in beats, as in 0:4")
+    lock_notes: tuple[Index, ...] = Field(default=(), description="notes that stay, by their index in the clip, from 0")
+
+    @model_validator(mode="after")
+    def _has_some_to_play(self) -> Self:
+        if self.like and len(self.clips) < 2:
+            raise ValueError("like needs two clips at least: those to play, and behind them the one whose feel they get")
+        return self
+
+    @property
+    def clip_count(self) -> int:
+        """As many as were asked for; with both dials at 0 there is but the clip itself."""
+        return self.count if self.timing or self.velocity else 1
+
+    @property
+    def played(self) -> Clips:
+        """The clips that are played."""
+        return self.clips[:-1] if self.like else self.clips
+
+
 class Reconstruct(Resting):
     """Give back clips as the model alone has them: encoded and decoded, nothing carried over."""
 
@@ -265,5 +293,6 @@ VERBS: dict[str, type[Request]] = {
     "blend": Blend,
     "cross": Cross,
     "drumify": Drumify,
+    "groove": Groove,
     "reconstruct": Reconstruct,
 }

@@ -85,7 +85,8 @@ def site() -> set[str]:
 MUSIC = {"models.music", "models.pause"}
 FAMILIES = {"models.families", *MUSIC}
 NETWORK = {"models.network", "models.card", *FAMILIES}
-EDITING = {"models.editing", *NETWORK}
+FEEL = {"models.feel", "models.music", "models.pause"}
+EDITING = {"models.editing", *FEEL, *NETWORK}
 LEARNING = {"models.training", "models.store", *NETWORK}
 ALLOWED: dict[str, set[str]] = {
     "models.extras": set(),
@@ -106,8 +107,14 @@ ALLOWED: dict[str, set[str]] = {
         "models.whole_file",
         "models.yaml_text",
     },
+    "models.feel": FEEL,
+    "models.feel.store": {
+        "models.feel",
+        *("models.plain_file", "models.store", "models.tensor_file", "models.yaml_text"),
+    },
     "models.editing": EDITING,
     "models.training": {
+        "models.feel",
         *LEARNING,
         *("models.evaluation.memorization", "models.plain_file", "models.tensor_file", "models.whole_file", "models.yaml_text"),
     },
@@ -123,6 +130,7 @@ ALLOWED: dict[str, set[str]] = {
         "models.network.decoding",
         *FAMILIES,
         "models.editing",
+        "models.feel",
     },
     "bridge.config": {"models.yaml_text"},
     "bridge.devices": {"models.extras"},

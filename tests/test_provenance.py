@@ -70,6 +70,7 @@ def test_what_is_said_of_a_file_is_said_in_its_own_order(clips: Path, tmp_path: 
         (["vary", "chords.mid", "--kind", "notes", "--lock", "pitch,velocity", "--density", -2], "chords_vary"),
         (["interpolate", "rock.mid", "twinkle.mid"], "rock--twinkle_interpolate"),
         (["cross", "twinkle.mid", "ode_to_joy.mid"], "twinkle--ode_to_joy_cross"),
+        (["groove", "band.mid", "--count", 2, "--like", "funk.mid", "--timing", 0.7, "--lock-voices", "kick"], "band_groove"),
     ],
 )
 def test_recall_gives_the_same_bytes(clips: Path, tmp_path: Path, arguments: list[object], record: str) -> None:

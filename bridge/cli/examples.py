@@ -15,6 +15,7 @@ EXAMPLES = {
     ),
     "interpolate": ("interpolate a.mid b.mid --steps 7 --out new/",),
     "blend": ("blend a.mid b.mid c.mid d.mid --grid 5 --out new/", "blend a.mid b.mid --at .25,0 --out new/"),
+    "groove": ("groove beat.mid --out new/", "groove beat.mid --timing 0.5 --like drummer.mid --count 4 --out new/"),
     "cross": ("cross rhythm.mid notes.mid --count 4 --out new/",),
     "drumify": ("drumify song.mid --track Bass --out new/", "drumify taps.mid --follow 1 --swing .5 --out new/"),
     "reconstruct": ("reconstruct beat.mid --out new/",),

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from bridge import file_jobs, files
 
 KIND = "kind"  # the field of a request that says what its clips are
+LIKE = "like"  # the one that says that its last clip is another, here a file
 
 
 def add_to(app: typer.Typer) -> None:
@@ -76,12 +77,15 @@ def _music_command(verb: str, kind: type[Request]) -> Callable[..., None]:
     if issubclass(kind, ClipsRequest):
         options = [_of_parts(option) if option.name == KIND else option for option in options]
 
+    options = [_of_file(option) if option.name == LIKE else option for option in options]
+
     def command(**values: Any) -> None:  # noqa: ANN401 - typer has made them what `Making` says
         how = Making(**{name: values[name] for name in making})
+        like = values.pop(LIKE, None)
         kinds_told = values[KIND] if issubclass(kind, ClipsRequest) and ":" in (values[KIND] or "") else None
         if kinds_told:
             values[KIND] = None
-        _make(verb, *draft(kind, values), how, kinds_told)
+        _make(verb, *draft(kind, values), how, kinds_told, like)
 
     command.__doc__ = kind.__doc__
     command.__signature__ = inspect.Signature([*options, *making.values()])  # type: ignore[attr-defined]
@@ -97,7 +101,13 @@ def _of_parts(option: inspect.Parameter) -> inspect.Parameter:
     return option.replace(annotation=Annotated[kind, told])
 
 
-def _make(verb: str, request: Request, paths: Sequence[Path], how: Making, kinds_told: str | None) -> None:
+def _of_file(option: inspect.Parameter) -> inspect.Parameter:
+    """Let a file be named where a request has one more clip."""
+    told = typer.Option(help="a MIDI file with whose feel the clips are played, that of its drums", metavar="CLIP")
+    return option.replace(annotation=Annotated[Path | None, told], default=None)
+
+
+def _make(verb: str, request: Request, paths: Sequence[Path], how: Making, kinds_told: str | None, like: Path | None) -> None:
     from bridge import file_context, file_jobs, files, pipes, watch, writing
 
     labels, to_pipe = request.labels, pipes.is_pipe(how.out)
@@ -128,6 +138,8 @@ def _make(verb: str, request: Request, paths: Sequence[Path], how: Making, kinds
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="'--kind'") from error
     reading = file_context.read_context(how.context, track=how.track, kinds=kinds)
+    if like is not None:
+        reading = replace(reading, like=file_context.read_like(like))
     engine, device = files.start_engine(how.device)
     report = Report()
     if shard:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from bridge.protocol.limits import Limits
 from bridge.protocol.messages import ProtocolError
-from bridge.requests import Blend, Cross, Interpolate, Reconstruct, Request, Sample, Vary
+from bridge.requests import Blend, Cross, Groove, Interpolate, Reconstruct, Request, Sample, Vary
 
 if TYPE_CHECKING:
     from bridge.protocol.assembly import ClipBuffer
@@ -24,6 +24,8 @@ HEARD_S = 6e-6  # to lay a note along a clip that it sounds with
 HEARD_BYTES = 250  # of such a note
 CROWDED_S = 2e-9  # to compare a note with one that it may be matched with
 CONTESTED_S = 6e-7  # the same, of one pitch and within a beat, where many have to give way for a step to come out even
+PLAYED_S = 5e-4  # to play a note in eight ways
+PLAYED_BYTES = 16_000  # of a note that is played
 ROW_BYTES = 12_000  # of a window that is decoded, until it is a clip's
 KEPT_BYTES = 5_000  # of a window of a result
 NOTE_BYTES = 400  # of a note of a request
@@ -150,6 +152,13 @@ def estimate(request: Request, clips: Iterable[ClipBuffer]) -> Work:
         case Reconstruct():
             rows, notes = sum(m.rows for m in measured), sum(m.notes for m in measured)
             return _work(1.3 * rows, rows, 3 * notes, rows, notes)
+        case Groove():
+            notes = sum(m.notes for m in measured)
+            turns = math.ceil(request.clip_count / 8)
+            return Work(
+                0.01 + notes * (turns * PLAYED_S + request.clip_count * 4 * NOTE_S),
+                BASE_BYTES + notes * (PLAYED_BYTES + request.clip_count * 10 * MADE_BYTES),
+            )
         case Interpolate() | Blend() | Cross():
             return _together(request, buffers, measured)
     raise ValueError(f"there is no estimate of a {type(request).__name__}")

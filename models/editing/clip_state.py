@@ -180,7 +180,7 @@ class EditContext:
 
     def generator(self, *clips: Clip) -> np.random.Generator:
         """Seed a generator by the request's seed and by clips, so that what comes of them depends on no clip beside them."""
-        return np.random.default_rng((self.seed, *(_content_key(clip) for clip in clips)))
+        return np.random.default_rng((self.seed, *(content_key(clip) for clip in clips)))
 
     def draw(self, rng: np.random.Generator, rows: int) -> Randomness:
         """Draw the random numbers of some rows, with the feel of strokes as alike as a player's."""
@@ -521,7 +521,7 @@ def _check_locked_notes(constraints: Constraints, clips: Sequence[Clip]) -> None
         raise ValueError(f"lock_notes {beyond[0]} is no note of {called(clips[0])}: it has {most}, the first is 0")
 
 
-def _content_key(clip: Clip) -> int:
+def content_key(clip: Clip) -> int:
     """Number a clip by its content."""
     found = zlib.crc32(repr((clip.beats, clip.start, clip.meter))[:-1].encode())
     between = ", ["
