@@ -10,6 +10,7 @@ from models.editing.batching import Computation, Decode
 from models.editing.candidates import Rows
 from models.editing.clip_state import EditContext, Made, read_clips
 from models.editing.others import Other
+from models.editing.register import Lift
 from models.families.grid import Grid
 from models.music.clip import Clip
 from models.network.decoding import DecodeBatch, DecodePieces
@@ -17,7 +18,8 @@ from models.network.decoding import DecodeBatch, DecodePieces
 
 def reconstruct(context: EditContext, clips: Sequence[Clip], others: Sequence[Sequence[Other]] = ()) -> Computation[list[Made]]:
     """Encode clips and decode the mean: nothing is carried over, and what is written knows of the clip only its rests."""
-    sources, said = yield from read_clips(context, clips, others, carries=False)
+    lift = Lift.of(clips, context.family)
+    sources, said = yield from read_clips(context, lift.up(clips), others, carries=False)
     batches = [
         Rows.of(
             DecodeBatch(s.own.mu, np.full(len(s.own.mu), context.model.least_noise, np.float32), known=s.known),
@@ -34,6 +36,6 @@ def reconstruct(context: EditContext, clips: Sequence[Clip], others: Sequence[Se
         whole = source.enforce_locks(rows.whole(grid[: len(rows.batch)]))
         clip = context.family.grid_to_clip(source.layout.without_notes(), whole)
         clip = source.gaps.open(clip)
-        made.append(Made((clip,), tuple(remark for remark in said if remark.clip == k)))
+        made.append(Made(lift.down(k, (clip,)), tuple(remark for remark in said if remark.clip == k)))
         grid = grid[len(rows.batch) :]
     return made

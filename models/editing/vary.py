@@ -19,6 +19,7 @@ from models.editing.critic import draw_order, find_offers, is_asked, score
 from models.editing.edits import merge_edits, spread_evenly
 from models.editing.infill import has_no_voice, infill, without_others
 from models.editing.others import Other
+from models.editing.register import Lift
 from models.editing.sample import LONGEST, compose
 from models.editing.scales import describe_keys
 from models.editing.stretches import draw_stretch
@@ -83,7 +84,9 @@ def vary(
             about_it = (*said, Remark(f"{called(clip)} is empty, so these are samples{where}", i), *samples.remarks)
             made[i] = replace(samples, remarks=about_it)
     filled = [i for i in range(len(clips)) if i not in made]
-    sources, remarks = yield from read_clips(context, [clips[i] for i in filled], [others[i] for i in filled])
+    lift = Lift.of(clips, context.family)
+    lifted = lift.up(clips)
+    sources, remarks = yield from read_clips(context, [lifted[i] for i in filled], [others[i] for i in filled])
     about: dict[int, list[Remark]] = {i: list(said) for i in filled}
     for remark in remarks:
         about[filled[remark.clip or 0]].append(Remark(remark.text, filled[remark.clip or 0]))
@@ -114,7 +117,7 @@ def vary(
             about[i].append(Remark(f"{called(clips[i])} gave {len(variations)} different clips, not {count}", i))
         if context.finds_keys and source.keys and variations:
             about[i].append(Remark(describe_keys(called(clips[i]), source.keys, source.constraints.scales), i))
-        results = tuple(context.finish(source, clip) for _, clip, _ in variations) or (clips[i],)
+        results = lift.down(i, [context.finish(source, clip) for _, clip, _ in variations]) or (clips[i],)
         made[i] = Made(results, tuple(about[i]), (struck, new), source.keys)
     return [made[i] for i in range(len(clips))]
 
