@@ -63,7 +63,7 @@ class EvaluationData:
 
     `test` and `train` are windows of held-out pieces and of those learned from, `hashes` are of the windows learned from.
     `parts` are all whole parts of the held-out files that are of the model's kind, `songs` those of the tracks and sets it
-    was trained to make, and `takes` the windows of these in the order they are played.
+    was trained to make, each of the set in `song_sets`, and `takes` the windows of these in the order they are played.
     """
 
     test: Windows
@@ -72,6 +72,7 @@ class EvaluationData:
     split: str = "test"
     parts: tuple[Clip, ...] = ()
     songs: tuple[Clip, ...] = ()
+    song_sets: tuple[str, ...] = ()
     takes: tuple[Take, ...] = ()
 
 
@@ -105,10 +106,11 @@ def read_evaluation_data(model: LatentModel, name: str, folder: Path, split: str
     train = pack(find_sources(folder, "train", listed(model, "sets")), family) if is_train else None
     found = list(_parts(sources, family))
     codec = listed(model, "codec_sets")
-    songs = (clip for source, clip in found if source.set not in codec and _is_chosen(source, clip))
+    chosen = [(source.set, clip) for source, clip in found if source.set not in codec and _is_chosen(source, clip)]
     takes = read_takes((source for source in sources if source.set not in codec), family)
     parts = tuple(clip for _, clip in found)
-    return EvaluationData(test, train, load_hashes(find_model(name)), split, parts, tuple(songs), tuple(takes))
+    songs, song_sets = tuple(clip for _, clip in chosen), tuple(name for name, _ in chosen)
+    return EvaluationData(test, train, load_hashes(find_model(name)), split, parts, songs, song_sets, tuple(takes))
 
 
 def read_takes(sources: Iterable[Source], family: Family) -> Iterator[Take]:

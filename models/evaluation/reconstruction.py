@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from models.editing.clip_state import VOICES
 from models.evaluation.figures import Named, mean_or_none
 from models.evaluation.model_evaluation import ModelEvaluation
 from models.families.family import Family
@@ -54,15 +55,32 @@ def reconstruction(e: ModelEvaluation) -> Named:
 
 
 def whole_files(e: ModelEvaluation) -> Named:
-    """Measure how many notes of whole held-out files come back: the mean of the files' note F1, and that of other files."""
-    songs = [e.data.songs[i] for i in e.rng("files").permutation(len(e.data.songs))[: e.sizes.files]]
+    """Measure how many notes of whole held-out files come back: the mean of the files' note F1, and that of other files.
+
+    Beside it stands what comes back through the grid alone, without a network: also of each set.
+    """
+    chosen = e.rng("files").permutation(len(e.data.songs))[: e.sizes.files]
+    songs = [e.data.songs[i] for i in chosen]
     made: list[Clip] = []
     for first in range(0, len(songs), FILES_TOGETHER):
         made += e.product.reconstruct(songs[first : first + FILES_TOGETHER], seed=e.seed)
     scores = [note_f1(a, b, e.voice_of) for a, b in zip(songs, made, strict=True)]
     yield "file_onset_f1", mean_or_none(score for score in scores if score is not None)
+    gridded = [note_f1(song, through_grid(song, e.family), e.voice_of) for song in songs]
+    yield "baseline.grid.file_onset_f1", mean_or_none(score for score in gridded if score is not None)
+    of_set = [e.data.song_sets[i] for i in chosen] if e.data.song_sets else []
+    for name in sorted(set(of_set)):
+        for prefix, its in (("", scores), ("baseline.grid.", gridded)):
+            those = (score for score, where in zip(its, of_set, strict=True) if where == name and score is not None)
+            yield f"{prefix}file_onset_f1.{name}", mean_or_none(those)
     others = [note_f1(a, b, e.voice_of) for a, b in zip(songs, (*songs[1:], *songs[:1]), strict=True)] if len(songs) > 1 else []
     yield "floor.copy.file_onset_f1", mean_or_none(score for score in others if score is not None)
+
+
+def through_grid(clip: Clip, family: Family) -> Clip:
+    """Write a clip anew from its grid: what is lost so, no network gives back."""
+    layout = family.clip_to_grid(clip, voices=VOICES)
+    return family.grid_to_clip(layout.without_notes(), layout.grid)
 
 
 def note_f1(truth: Clip, found: Clip, voice_of: VoiceOf | None) -> float | None:
