@@ -40,8 +40,7 @@ def test_what_is_moved_comes_back_as_it_was(pitches: list[int]) -> None:
     (lifted,) = lift.up([clip])
     assert lift.semitones[0] % 12 == 0
     assert all(0 <= n.pitch < 128 for n in lifted.notes)
-    if pitches and max(pitches) + lift.semitones[0] < 128 and min(pitches) + lift.semitones[0] >= 0:
-        assert lift.down(0, [lifted]) == (clip,)
+    assert lift.down(0, [lifted]) == (clip,)
 
 
 def test_tunes_and_drums_stay_where_they_are() -> None:

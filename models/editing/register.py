@@ -39,12 +39,15 @@ class Lift:
 
 
 def _height(clip: Clip) -> int:
-    missing = MIDDLE - median([note.pitch for note in paced(clip.notes)] or [MIDDLE])
-    return OCTAVE * round(missing / OCTAVE) if abs(missing) > FAR else 0
+    pitches = [note.pitch for note in paced(clip.notes)] or [MIDDLE]
+    missing = MIDDLE - median(pitches)
+    by = OCTAVE * round(missing / OCTAVE) if abs(missing) > FAR else 0
+    # No note of the clip's own may leave what MIDI has: it would not come back as it was.
+    return by if 0 <= min(pitches) + by and max(pitches) + by < 128 else 0
 
 
 def _moved(clip: Clip, semitones: int) -> Clip:
-    """Transpose a clip; a note that would leave what MIDI has stays as many octaves nearer."""
+    """Transpose a clip; a new note that would leave what MIDI has stays octaves nearer."""
     if not semitones:
         return clip
     return clip.with_notes(replace(n, pitch=_within(n.pitch + semitones)) for n in paced(clip.notes))
