@@ -43,7 +43,7 @@ def _height(clip: Clip) -> int:
     missing = MIDDLE - median(pitches)
     by = OCTAVE * round(missing / OCTAVE) if abs(missing) > FAR else 0
     # No note of the clip's own may leave what MIDI has: it would not come back as it was.
-    return by if 0 <= min(pitches) + by and max(pitches) + by < 128 else 0
+    return by if min(pitches) + by >= 0 and max(pitches) + by < 128 else 0
 
 
 def _moved(clip: Clip, semitones: int) -> Clip:
