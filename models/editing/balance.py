@@ -47,27 +47,32 @@ class Balance:
     def order(self, edits: Sequence[NoteEdit], total: int = 0) -> list[NoteEdit]:
         """Order edits so that in any first part of them as many notes come as go, as far as there are both.
 
-        `total` is how many have come without them. Those that would bring too many, or take too many, wait until others have
-        made room for them, and else come last.
+        `total` is how many have come without them.
         """
         if math.isinf(self.slack):
             return list(edits)
-        ordered: list[NoteEdit] = []
-        waiting: dict[bool, deque[tuple[NoteEdit, int]]] = {True: deque(), False: deque()}  # by whether they bring notes
+        return [edits[k] for k in even_order([self.of(edit) for edit in paced(edits)], self.slack, total)]
 
-        def fits(gain: int) -> bool:
-            return abs(total + gain) <= max(self.slack, abs(total) - 1)
 
-        for edit in paced(edits):
-            gain = self.of(edit)
-            if not fits(gain):
-                waiting[gain > 0].append((edit, gain))
-                continue
-            ordered.append(edit)
-            total += gain
-            for its in waiting.values():
-                while its and fits(its[0][1]):
-                    late, gain = its.popleft()
-                    ordered.append(late)
-                    total += gain
-        return [*ordered, *(edit for its in waiting.values() for edit, _ in its)]
+def even_order(gains: Sequence[int], slack: float, total: int = 0) -> list[int]:
+    """Order changes that bring so many notes each so that their sum, from `total` on, stays as even as `slack` says.
+
+    Those that would bring too many, or take too many, wait until others have made room for them, and else come last.
+    """
+    ordered: list[int] = []
+    waiting: dict[bool, deque[int]] = {True: deque(), False: deque()}  # by whether they bring notes
+
+    def fits(gain: int) -> bool:
+        return abs(total + gain) <= max(slack, abs(total) - 1)
+
+    for k, gain in paced(enumerate(gains)):
+        if not fits(gain):
+            waiting[gain > 0].append(k)
+            continue
+        ordered.append(k)
+        total += gain
+        for its in waiting.values():
+            while its and fits(gains[its[0]]):
+                total += gains[its[0]]
+                ordered.append(its.popleft())
+    return [*ordered, *(k for its in waiting.values() for k in its)]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from models.editing.balance import Balance
+from models.editing.balance import even_order
 from models.editing.clip_state import NEAR, ClipState
 from models.families.critic import Critic
 from models.families.family import NoteEdit
 from models.families.grid import Grid
 from models.families.statistics import Floats
+from models.music.paced import paced
 from models.pause import pause
 
 AMOUNTS = 0.05, 0.75  # that a critic is asked about: it has learned from changes of .1 to .6
@@ -38,8 +39,9 @@ def find_offers(source: ClipState, grids: Sequence[Grid], amount: float, rng: np
     offers: list[Grid] = []
     too_little: list[Grid] = []
     for grid in grids:
-        edits, balance = family.note_edits(own, grid, voices=voices), replace(source.balance(grid), slack=EVEN)
-        far = _distances(edits, balance, size)
+        edits, balance = family.note_edits(own, grid, voices=voices), source.balance(grid)
+        gains = np.array([balance.of(edit) for edit in paced(edits)], np.int64)
+        far = _distances(gains, size)
         if not len(edits) or far[-1] < amount - near:
             too_little.append(grid)
         elif far[-1] <= amount + near:
@@ -48,19 +50,19 @@ def find_offers(source: ClipState, grids: Sequence[Grid], amount: float, rng: np
             sets: list[list[NoteEdit]] = []
             for k in range(BROUGHT_BACK):
                 first = int(rng.integers(max(1, len(edits) - round(amount * size))))
-                some = [*edits[first:], *edits[:first]]
+                order = np.roll(np.arange(len(edits)), -first)
                 if k % 2:
-                    some = balance.order(some)
-                sets.append(some[: 1 + int(np.abs(_distances(some, balance, size) - amount).argmin())])
+                    order = order[even_order(gains[order].tolist(), EVEN)]
+                taken = 1 + int(np.abs(_distances(gains[order], size) - amount).argmin())
+                sets.append([edits[i] for i in order[:taken]])
             offers.append(family.apply_each(own, grid, sets))
         pause()
     return Grid.stack(offers) if offers else own[:0], too_little
 
 
-def _distances(edits: Sequence[NoteEdit], balance: Balance, size: int) -> Floats:
+def _distances(gains: NDArray[np.int64], size: int) -> Floats:
     """Estimate how far a clip of so many notes goes by the first 1, 2, … of some edits: most are one note's change."""
-    gains = np.cumsum([balance.of(edit) for edit in edits])
-    return np.asarray(np.arange(1, len(edits) + 1) / np.maximum(size, size + gains))
+    return np.asarray(np.arange(1, len(gains) + 1) / np.maximum(size, size + np.cumsum(gains)))
 
 
 def draw_order(scores: Floats, rng: np.random.Generator) -> list[int]:
