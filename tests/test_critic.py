@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.ensemble import GradientBoostingClassifier
 
 from bridge.engine import Engine
 from bridge.requests import Vary
@@ -83,7 +82,10 @@ def _rows(rng: np.random.Generator, n: int, more: float) -> dict[str, np.ndarray
     return {"a": rng.normal(more, 1, n), "b": rng.normal(0, 1, n), "c": np.where(rng.random(n) < 0.1, np.nan, rng.random(n))}
 
 
+@pytest.mark.full
 def test_a_critic_says_what_the_trees_say_that_it_was_learned_as(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sklearn.ensemble import GradientBoostingClassifier
+
     learned: list[GradientBoostingClassifier] = []
     monkeypatch.setattr(training, "TREES", 20)
     fit = GradientBoostingClassifier.fit

@@ -225,6 +225,7 @@ def test_the_model_that_ships_is_whole_and_small(tmp_path: Path) -> None:
         load_player("nobody")
 
 
+@pytest.mark.full
 def test_numpy_plays_what_torch_scores(player: Player) -> None:
     """A hit is told what was played before it just as in training."""
     import torch
