@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -29,16 +30,20 @@ def is_asked(source: ClipState, amount: float) -> bool:
     return is_like_learned and not (asked.density or asked.octave or asked.syncopation)
 
 
-def find_offers(source: ClipState, grids: Sequence[Grid], amount: float, rng: np.random.Generator) -> tuple[Grid, list[Grid]]:
+def find_offers(
+    source: ClipState, grids: Sequence[Grid], amount: float, rng: np.random.Generator
+) -> tuple[Grid, list[int], list[Grid]]:
     """Find the decodes of one window that went about as far as an amount, a window each; and those not far enough.
 
-    What went too far is brought back in several ways, each keeping changes that lie side by side.
+    What went too far is brought back in several ways, each keeping changes that lie side by side. The numbers tell which
+    decode each is of.
     """
     near, size = source.rounding + NEAR, max(1, len(source.free.notes))
     own, family, voices = source.layout.grid, source.family, source.layout.voices
     offers: list[Grid] = []
+    decodes: list[int] = []
     too_little: list[Grid] = []
-    for grid in grids:
+    for number, grid in enumerate(grids):
         edits, balance = family.note_edits(own, grid, voices=voices), source.balance(grid)
         gains = np.array([balance.of(edit) for edit in paced(edits)], np.int64)
         far = _distances(gains, size)
@@ -46,6 +51,7 @@ def find_offers(source: ClipState, grids: Sequence[Grid], amount: float, rng: np
             too_little.append(grid)
         elif far[-1] <= amount + near:
             offers.append(grid)
+            decodes.append(number)
         else:
             sets: list[list[NoteEdit]] = []
             for k in range(BROUGHT_BACK):
@@ -56,8 +62,9 @@ def find_offers(source: ClipState, grids: Sequence[Grid], amount: float, rng: np
                 taken = 1 + int(np.abs(_distances(gains[order], size) - amount).argmin())
                 sets.append([edits[i] for i in order[:taken]])
             offers.append(family.apply_each(own, grid, sets))
+            decodes += [number] * len(sets)
         pause()
-    return Grid.stack(offers) if offers else own[:0], too_little
+    return Grid.stack(offers) if offers else own[:0], decodes, too_little
 
 
 def _distances(gains: NDArray[np.int64], size: int) -> Floats:
@@ -71,6 +78,16 @@ def draw_order(scores: Floats, rng: np.random.Generator) -> list[int]:
     Taking the first few so is drawing them one by one without putting back (Gumbel top-k, Kool et al., arXiv 1903.06059).
     """
     return [int(k) for k in np.argsort(-(SHARPNESS * scores + rng.gumbel(size=len(scores))), kind="stable")]
+
+
+def differing_first(order: Sequence[int], decodes: Sequence[int]) -> list[int]:
+    """Put the first offer of each decode before all second ones, and so on: two of one decode are much alike."""
+    seen: Counter[int] = Counter()
+    turns: list[tuple[int, int]] = []
+    for place, k in enumerate(order):
+        turns.append((seen[decodes[k]], place))
+        seen[decodes[k]] += 1
+    return [order[place] for _, place in sorted(turns)]
 
 
 def score(critic: Critic, source: ClipState, offers: Grid) -> Floats:

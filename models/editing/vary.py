@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from models.editing.batching import Computation
 from models.editing.candidates import Candidate, decode_candidates, rows_around
 from models.editing.clip_state import NEAR, ClipState, EditContext, Made, Remark, called, read_clips
-from models.editing.critic import draw_order, find_offers, is_asked, score
+from models.editing.critic import differing_first, draw_order, find_offers, is_asked, score
 from models.editing.edits import merge_edits, spread_evenly
 from models.editing.infill import has_no_voice, infill, without_others
 from models.editing.others import Other
@@ -153,8 +153,9 @@ def vary_sources(
             mine = [i for i, candidate in enumerate(candidates) if candidate.source is sources[k]]
             made = [grids[i] for i in mine]
             if critic is not None and is_asked(sources[k], amount):
-                offers, too_little = find_offers(sources[k], made, amount, rngs[k])
-                ordered = [offers[i : i + 1] for i in draw_order(score(critic, sources[k], offers), rngs[k])]
+                offers, decodes, too_little = find_offers(sources[k], made, amount, rngs[k])
+                drawn = draw_order(score(critic, sources[k], offers), rngs[k])
+                ordered = [offers[i : i + 1] for i in differing_first(drawn, decodes)]
                 _take_in_order(sources[k], ordered, amount, count, rngs[k], found[k])
                 made = [*ordered, *too_little] if turn else []
             far = _choose(sources[k], made, amount, count, rngs[k], found[k], is_last=turn > 0) if made else [amount]
