@@ -10,7 +10,7 @@ import pytest
 
 from bridge.engine import Engine
 from bridge.requests import Vary
-from models.editing.critic import SHARPNESS, draw_order
+from models.editing.critic import SHARPNESS, differing_first, draw_order
 from models.families.critic import LEAVES, MISSING, SPLITS, Critic, as_table, checksum
 from models.families.grid import Grid
 from models.families.registry import FAMILIES, find_family
@@ -119,6 +119,10 @@ def test_the_order_is_drawn_and_the_likelier_come_first_the_oftener() -> None:
     scores = np.array([0.0, 1 / SHARPNESS, 2 / SHARPNESS])
     first = np.bincount([draw_order(scores, rng)[0] for _ in range(4000)], minlength=3) / 4000
     np.testing.assert_allclose(first, np.exp([0, 1, 2]) / np.exp([0, 1, 2]).sum(), atol=0.03)
+
+
+def test_of_each_decode_one_comes_before_any_comes_twice() -> None:
+    assert differing_first([4, 0, 3, 1, 2], [7, 7, 8, 9, 7]) == [4, 3, 2, 0, 1]
 
 
 @pytest.mark.parametrize("name", sorted(FAMILIES))
