@@ -104,6 +104,11 @@ class Server:
             self._woken.close()
             self._report.close()
 
+    @property
+    def is_computing(self) -> bool:
+        """Whether the worker still loads or computes something."""
+        return self._worker.is_alive()
+
     def stop(self) -> None:
         """End `run`; may be called from another thread."""
         self._is_stopped = True
@@ -228,10 +233,11 @@ class Server:
             log.debug("the server is gone: %s", error)
 
 
-def serve(config: ServerConfig, say: Callable[[str], None], lifeline: int | None = None) -> None:
+def serve(config: ServerConfig, say: Callable[[str], None], lifeline: int | None = None) -> bool:
     """Serve until Ctrl-C or SIGTERM, which is how services are stopped; `say` tells a person where.
 
     Where there is a `lifeline`, a file descriptor, its end is the server's, too: whoever started it holds the other end.
+    Returns whether a thread is left that still computes.
     """
     logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", level=config.log_level.upper())
     server = Server(config)
@@ -253,6 +259,7 @@ def serve(config: ServerConfig, say: Callable[[str], None], lifeline: int | None
         for number, handler in before.items():
             signal.signal(number, handler)
     say("stopped")
+    return server.is_computing
 
 
 def _stop_after(lifeline: int, server: Server) -> None:

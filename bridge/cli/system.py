@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -44,11 +45,15 @@ def serve(
 
     given = {"host": host, "port": port, "device": device, "log_level": log_level}
     settings = read_config(config) if config else ServerConfig()
-    serve_until_stopped(
+    is_computing = serve_until_stopped(
         settings.model_copy(update={key: value for key, value in given.items() if value is not None}),
         _say_now,
         sys.stdin.fileno() if while_input else None,
     )
+    if is_computing:  # as Python ends, a thread in compiled code would abort it
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def _say_now(text: str) -> None:

@@ -44,7 +44,8 @@ class Ear {
   }
 
   doubles() {
-    return this.notes().filter(({ isDouble }) => isDouble);
+    // What ends as it begins, at the edge of what the clip plays, is not heard.
+    return this.notes().filter(({ isDouble, from, to }) => isDouble && to !== from);
   }
 
   sounding() {
